@@ -1,0 +1,37 @@
+"""tinyai-registry: tiny ONNX models, refreshed from a feature table and published whole or not at all.
+
+What a plugin needs is here; it costs no heavy import.
+"""
+
+from tinyai_registry.errors import TinyaiError
+from tinyai_registry.evaluation import Aggregate, Caveat, Evaluation, Fold, Metrics, Verdict
+from tinyai_registry.hookspecs import hookimpl
+from tinyai_registry.recipe import (
+    MLP,
+    AdamW,
+    CardText,
+    Criterion,
+    Input,
+    KFold,
+    LeaveOneGroupOut,
+    Recipe,
+)
+
+__all__ = [
+    "MLP",
+    "AdamW",
+    "Aggregate",
+    "CardText",
+    "Caveat",
+    "Criterion",
+    "Evaluation",
+    "Fold",
+    "Input",
+    "KFold",
+    "LeaveOneGroupOut",
+    "Metrics",
+    "Recipe",
+    "TinyaiError",
+    "Verdict",
+    "hookimpl",
+]

@@ -1,0 +1,37 @@
+"""The defaults, themselves a plugin: they train, evaluate and export any recipe that declares an MLP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tinyai_registry.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    import onnx
+
+    from tinyai_registry.lab.table import Table
+    from tinyai_registry.model import Fit, HeldOut, TrainedModel
+    from tinyai_registry.recipe import Recipe
+
+
+@hookimpl
+def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
+    """All fits as one stack."""
+    from tinyai_registry.lab.training import train_mlps
+
+    return train_mlps(recipe, table, fits)
+
+
+@hookimpl
+def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOut]) -> Sequence[Mapping[str, float]]:
+    """Nothing beyond the standard metrics."""
+    return [{} for _ in held_out]
+
+
+@hookimpl
+def tinyai_export(recipe: Recipe, models: Sequence[TrainedModel]) -> Mapping[str, onnx.ModelProto]:
+    """One self-contained graph, named like the recipe."""
+    from tinyai_registry.lab.export import export_mlp
+
+    return {recipe.id: export_mlp(recipe, models)}

@@ -1,0 +1,47 @@
+"""``tinyai``: the group of commands. ``--help`` loads none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module, metadata
+
+import click
+
+# The first line of each command's help, so that `tinyai --help` need not import it. A test compares.
+COMMANDS: Mapping[str, str] = {
+    "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
+    "evaluate": "Cross-validate a model on a table and judge it; write nothing.",
+    "validate": "Check a registry: schemas, digests, files.",
+    "list": "List the models of a registry.",
+    "show": "Show one registered model.",
+    "plugins": "List the installed plugins and what became of them.",
+    "init": "Make an empty registry.",
+}
+
+
+class Commands(click.Group):
+    """Finds a command in the module that is named after it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of a working day, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"tinyai_registry.cli.{cmd_name}_command").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table above; importing every command would cost seconds."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(metadata.version("tinyai-registry"), prog_name="tinyai")
+@click.option("--debug", is_flag=True, help="Show a traceback where something goes wrong.")
+@click.option("--no-plugins", is_flag=True, help="Import no plugin but the built-in.")
+def main(debug: bool, no_plugins: bool) -> None:
+    """A registry of tiny ONNX models: refreshed from a feature table, published whole or not at all."""

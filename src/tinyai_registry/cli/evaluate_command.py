@@ -1,0 +1,30 @@
+"""``tinyai evaluate MODEL``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyai_registry.cli.judging import Shown, exit_code
+from tinyai_registry.cli.session import Session, in_session, table_option
+from tinyai_registry.documents.report import report
+from tinyai_registry.evaluate import bench, evaluate
+
+
+@click.command()
+@click.argument("model")
+@table_option
+@in_session
+def command(session: Session, model: str, table: Path | None) -> int:
+    """Cross-validate a model on a table and judge it; write nothing.
+
+    Exit codes: 0 the gate would pass, 2 bad input, 3 it would refuse.
+    """
+    config = session.config
+    where = bench(session.plugins(), model, config.policy)
+    shown = Shown(session.as_json)
+    outcome = evaluate(where, config.table(where.recipe.dataset, table), shown)
+    document = report(outcome, shown.seconds)
+    session.answer(document) if session.as_json else shown.outcome(document)
+    return exit_code(outcome)

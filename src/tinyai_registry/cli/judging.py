@@ -1,0 +1,94 @@
+"""What ``refresh`` and ``evaluate`` show while they work and when they are done. Imports rich."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.evidence import HEADLINES, headlines
+from tinyai_registry.errors import TinyaiError
+from tinyai_registry.evaluation import STANDARD_METRICS, Fold
+from tinyai_registry.outcome import Outcome
+from tinyai_registry.progress import Progress
+
+Report = Mapping[str, Any]
+
+REFUSED = 3
+
+
+def exit_code(outcome: Outcome) -> int:
+    """0, or 3 where the gate refuses."""
+    return 0 if outcome.judgement is None or outcome.judgement.passed else REFUSED
+
+
+def writable(path: Path | None) -> None:
+    """Raises TinyaiError now, and not after minutes of work, if ``path`` cannot become a file."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise TinyaiError(f"cannot write {path}: its folder does not exist, or it is one itself")
+
+
+def write_json(path: Path, document: Report) -> None:
+    """The document as a file. Raises TinyaiError if it cannot be written."""
+    try:
+        path.write_text(strict_json.dumps(document), encoding="ascii")
+    except OSError as error:
+        raise TinyaiError(f"cannot write {path}: {error.strerror}") from error
+
+
+class Shown(Progress):
+    """Steps and folds as they come, then the outcome; all on standard error, nothing at all if ``quiet``."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__()
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+
+    def begin(self, name: str) -> None:
+        """One dim line a step."""
+        self.console.print(f"[dim]{name} …[/dim]")
+
+    def fold(self, fold: Fold) -> None:
+        """One line a fold."""
+        figures = "  ".join(f"{m.upper()} {_figure(fold.metrics.values[m])}" for m in STANDARD_METRICS)
+        self.console.print(f"  {fold.group:<20} {fold.rows:>6} rows  {figures}", markup=False)
+
+    def outcome(self, document: Report) -> None:
+        """Old against new, the gate, the caveats, and what became of the release."""
+        if document["previous"] is not None and document["evaluation"] is not None:
+            self.console.print(_comparison(document))
+        for verdict in document["gate"] or ():
+            mark = "[green]passed [/green]" if verdict["passed"] else "[red]refused[/red]"
+            why = f" ({verdict['reason']})" if "reason" in verdict else ""
+            self.console.print(mark, f"{verdict['criterion']}: {_figure(verdict['value'])}{why}")
+        for caveat in document["caveats"] or ():
+            self.console.print("[yellow]caveat [/yellow]", caveat["message"])
+        self.console.print(_sentence(document), markup=False)
+
+
+def _comparison(document: Report) -> Table:
+    table = Table("", "previous", "refresh", title=document["model"])
+    before, now = document["previous"]["metrics"], headlines(document)
+    for name, label in HEADLINES.items():
+        table.add_row(label, _figure(before.get(name)), _figure(now.get(name)))
+    return table
+
+
+def _sentence(document: Report) -> str:
+    model, artifact = document["model"], document["artifact"] or {}
+    if document["status"] == "evaluated":
+        verdict = "would pass" if all(v["passed"] for v in document["gate"]) else "would refuse"
+        return f"{model} evaluated: its gate {verdict}. Nothing was written."
+    return {
+        "published": f"{model} published: {artifact.get('path')}, sha256 {artifact.get('sha256')}",
+        "dry-run": f"{model} would be published; this was a dry run and nothing has changed.",
+        "up-to-date": f"{model} is up to date: same recipe, table and plugin, and every file as published.",
+        "refused": f"{model} refused by its gate; nothing has changed.",
+    }[document["status"]]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -1,0 +1,29 @@
+"""``tinyai list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.store.registry import open_registry
+
+COLUMNS = ("id", "kind", "opset", "license", "onnx")
+
+
+@click.command()
+@registry_option
+@in_session
+def command(session: Session, registry: Path | None) -> int:
+    """List the models of a registry."""
+    rows = open_registry(session.config.registry_folder(registry)).rows
+    if session.as_json:
+        session.answer({"models": rows})
+        return 0
+    lines = [COLUMNS, *(tuple(str(row.get(column, "-")) for column in COLUMNS) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        session.answers.write("  ".join(padded).rstrip() + "\n")
+    return 0

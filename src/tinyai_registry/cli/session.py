@@ -1,0 +1,83 @@
+"""What every command is run in: where its answer goes, which plugins it may load, how it fails."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from tinyai_registry.cli.stdout import reserved_stdout
+from tinyai_registry.config import Config, find_config
+from tinyai_registry.documents import strict_json
+from tinyai_registry.errors import TinyaiError
+
+if TYPE_CHECKING:
+    from tinyai_registry.plugins import Plugins
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of a command. ``answers`` is the real standard output."""
+
+    answers: TextIO
+    as_json: bool
+    no_plugins: bool
+
+    def answer(self, document: Mapping[str, Any]) -> None:
+        """The command's one JSON document."""
+        self.answers.write(strict_json.dumps(document))
+
+    @property
+    def config(self) -> Config:
+        """The settings of the project that the working directory is in."""
+        return find_config(Path.cwd())
+
+    def plugins(self) -> Plugins:
+        """The installed plugins, unless ``--no-plugins`` was given."""
+        from tinyai_registry.plugins import discover
+
+        return discover(block_all=self.no_plugins)
+
+
+registry_option = click.option(
+    "--registry", type=click.Path(path_type=Path), help="The registry folder [default: from tinyai.toml]."
+)
+table_option = click.option(
+    "--table", type=click.Path(path_type=Path), help="The feature table, parquet [default: from tinyai.toml]."
+)
+
+
+def in_session(run: Callable[..., int]) -> Callable[..., None]:
+    """Makes ``run(session, **parameters) -> exit code`` a click callback with ``--json``.
+
+    A TinyaiError becomes one line on standard error (and, with ``--json``, an object on standard output) and its
+    exit code; ``--debug`` adds the traceback.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+    @click.pass_context
+    @wraps(run)
+    def callback(ctx: click.Context, as_json: bool, **parameters: Any) -> None:
+        top = ctx.find_root().params
+        try:
+            with reserved_stdout() as answers:
+                code = run(Session(answers, as_json, top["no_plugins"]), **parameters)
+        except TinyaiError as error:
+            if top["debug"]:
+                traceback.print_exc()
+            if as_json:
+                click.echo(strict_json.dumps({"error": _described(error)}), nl=False)
+            click.echo(f"tinyai: {error}", err=True)
+            code = error.exit_code
+        ctx.exit(code)
+
+    return callback
+
+
+def _described(error: TinyaiError) -> dict[str, Any]:
+    return {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}

@@ -1,0 +1,95 @@
+"""The model card: the human page of a release, rendered from its sidecar and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyai_registry.documents import markdown
+from tinyai_registry.documents.markdown import Sidecar
+
+
+def rendered(sidecar: Sidecar) -> str:
+    """The card in Markdown. The same sidecar renders to the same text, so a checker can tell an edited card."""
+    return markdown.sections(sidecar["card"]["title"], _parts(sidecar))
+
+
+def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
+    words = sidecar["card"]
+    yield "", words["summary"]
+    yield "", f"`{sidecar['id']}` · kind `{sidecar['kind']}` · ONNX opset {sidecar['opset']}"
+    yield "Intended use", words["intended_use"]
+    yield "Limits", words["limits"]
+    yield "How to call it", _calling(sidecar)
+    yield "Training data", _data(sidecar)
+    yield "Evaluation", markdown.fold_table(sidecar)
+    yield "Gate", markdown.gate_list(sidecar)
+    yield "Previous against refresh", markdown.comparison_table(sidecar)
+    yield "Drift", markdown.drift_table(sidecar)
+    yield "Caveats", markdown.caveat_list(sidecar)
+    yield "Files", _files(sidecar)
+    yield "Licence", _licence(sidecar)
+    yield "Provenance", _provenance(sidecar)
+
+
+def _calling(sidecar: Sidecar) -> str:
+    columns = {i["tensor"]: i["columns"] for i in sidecar["recipe"]["inputs"]}
+    inputs = [
+        f"- input `{tensor}` float32 `[N, {len(names)}]`: {', '.join(f'`{name}`' for name in names)}"
+        for tensor, names in columns.items()
+    ]
+    scaling = (
+        "The graph standardises its inputs itself: feed raw features."
+        if sidecar["onnx_has_scaler"]
+        else "The graph does not standardise: feed `(feature - feature_mean) / feature_std`, "
+        "with the vectors of the sidecar, in this order."
+    )
+    low, high = sidecar["recipe"]["target_range"]
+    output = (
+        f"- output `{sidecar['output_name']}` float32 `[N]`: "
+        f"`{sidecar['recipe']['target']}`, nominally {low:g} to {high:g}"
+    )
+    return "\n".join((*inputs, output)) + f"\n\n{scaling}"
+
+
+def _data(sidecar: Sidecar) -> str:
+    table = sidecar["table"]
+    makers = [f"{name} {table[name]}" for name in ("teacher_model", "extractor") if table[name]]
+    return (
+        f"Dataset `{sidecar['training']['dataset']}`; table `{table['file']}` "
+        f"(sha256 `{table['sha256']}`): {table['rows']} rows, {len(table['groups'])} groups, "
+        f"{table['clips']} clips{''.join(f', {maker}' for maker in makers)}. "
+        f"Target {table['target_min']:.2f} to {table['target_max']:.2f}, "
+        f"mean {table['target_mean']:.2f}, std {table['target_std']:.2f}."
+    )
+
+
+def _files(sidecar: Sidecar) -> str:
+    rows = [
+        [f"`{a['path']}`", str(a["bytes"]), f"{a['parity_max_abs']:.2e}", f"`{a['sha256']}`"]
+        for a in sidecar["artifacts"]
+    ]
+    return markdown.table(["file", "bytes", "worst parity error", "sha256"], rows)
+
+
+def _licence(sidecar: Sidecar) -> str:
+    return f"Model: {sidecar['license']}. Training data: {sidecar['dataset_license']}."
+
+
+def _provenance(sidecar: Sidecar) -> str:
+    made = sidecar["provenance"]
+    git = made["git"]
+    commit = f"`{git['commit']}`{' (dirty)' if git['dirty'] else ''}" if git else "not in a git checkout"
+    packages = ", ".join(f"{package} {version}" for package, version in made["packages"].items())
+    plugin = sidecar["plugin"]
+    lines = {
+        "made": made["time"],
+        "by": f"`{made['command']}`",
+        "because": made["reason"] or "no reason was given",
+        "decision": sidecar["decision"],
+        "recipe": f"`{sidecar['recipe_fingerprint']}`",
+        "plugin": f"{plugin['distribution']} {plugin['version']}",
+        "commit": commit,
+        "seeds": ", ".join(map(str, made["seeds"])),
+        "with": f"Python {made['python']}, {packages}",
+    }
+    return "\n".join(f"- {label}: {text}" for label, text in lines.items())

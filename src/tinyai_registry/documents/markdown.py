@@ -1,0 +1,115 @@
+"""The pieces of Markdown that card and note share: tables of folds, of previous against refresh, of drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tinyai_registry.documents.evidence import HEADLINES, headlines
+
+Sidecar = Mapping[str, Any]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A pipe table; the first column is text, the others are figures."""
+    alignment = ["---", *("---:" for _ in header[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, alignment, *rows))
+
+
+def figure(value: float | None, digits: int = 4) -> str:
+    """A number, or the word for one that does not exist."""
+    return "undefined" if value is None else f"{value:.{digits}f}"
+
+
+def metric_names(sidecar: Sidecar) -> list[str]:
+    """Every metric that the evaluation has, the standard ones first."""
+    return sorted(sidecar["evaluation"]["summary"], key=lambda m: (m not in _ORDER, _ORDER.get(m, 0), m))
+
+
+def fold_table(sidecar: Sidecar) -> str:
+    """One line for each fold, then mean, standard deviation, minimum and maximum."""
+    metrics = metric_names(sidecar)
+    rows = [
+        [
+            fold["group"],
+            str(fold["rows"]),
+            str(fold["clips"]),
+            *(figure(fold[metric]) for metric in metrics),
+            f"{fold['tied_targets']:.1%}",
+        ]
+        for fold in sidecar["evaluation"]["folds"]
+    ]
+    summary = sidecar["evaluation"]["summary"]
+    for statistic in ("mean", "std", "min", "max"):
+        figures = [figure(summary[metric][statistic]) for metric in metrics]
+        rows.append([f"*{statistic}*", "", "", *figures, ""])
+    return table(["held out", "rows", "clips", *map(str.upper, metrics), "tied targets"], rows)
+
+
+def comparison_table(sidecar: Sidecar) -> str:
+    """Previous against refresh, or a line that says there was nothing before."""
+    if sidecar["previous"] is None:
+        return "This is the first release of the model in this registry."
+    before, now = sidecar["previous"]["metrics"], headlines(sidecar)
+    rows = [
+        [label, _known(before.get(name)), _known(now.get(name)), _change(before.get(name), now.get(name))]
+        for name, label in HEADLINES.items()
+    ]
+    return table(["", "previous", "refresh", "change"], rows)
+
+
+def drift_table(sidecar: Sidecar) -> str:
+    """How far each input and the target's range moved since the previous release's table."""
+    drift = sidecar["drift"]
+    if drift is None:
+        return "No statistics of an earlier table are recorded, so drift cannot be told."
+    rows = [[m["column"], f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in drift["inputs"]]
+    before = _range(drift["target_before"]) if drift["target_before"] else "not recorded"
+    return (
+        table(["input", "mean shift (old std)", "std ratio (new / old)"], rows)
+        + f"\n\nTarget range: {before} before, {_range(drift['target_now'])} now."
+    )
+
+
+def gate_list(sidecar: Sidecar) -> str:
+    """One line for each criterion."""
+    return "\n".join(_verdict(verdict) for verdict in sidecar["gate"])
+
+
+def caveat_list(sidecar: Sidecar) -> str:
+    """One line for each caveat, or a line that says there are none."""
+    return "\n".join(f"- {c['message']} (`{c['code']}`)" for c in sidecar["caveats"]) or "None."
+
+
+def sections(title: str, parts: Iterable[tuple[str, str]]) -> str:
+    """A page: a title, then a heading and a text for each part."""
+    return "\n\n".join(_sections(title, parts)) + "\n"
+
+
+def _sections(title: str, parts: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield f"# {title}"
+    for heading, text in parts:
+        yield f"## {heading}" if heading else text
+        if heading:
+            yield text
+
+
+_ORDER = {"plcc": 1, "srocc": 2, "krocc": 3, "rmse": 4}
+
+
+def _known(value: float | None) -> str:
+    return "not recorded" if value is None else figure(value)
+
+
+def _change(before: float | None, now: float | None) -> str:
+    return "" if before is None or now is None else f"{now - before:+.4f}"
+
+
+def _range(bounds: Sequence[float]) -> str:
+    return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
+
+
+def _verdict(verdict: Mapping[str, Any]) -> str:
+    mark = "passed" if verdict["passed"] else "**refused**"
+    why = f" ({verdict['reason']})" if "reason" in verdict else ""
+    return f"- {mark}: {verdict['criterion']}; value {figure(verdict['value'])}{why}"

@@ -1,0 +1,34 @@
+"""A decision note in Markdown, to be edited into a team's decision record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinyai_registry.documents import markdown
+from tinyai_registry.documents.markdown import Sidecar
+
+
+def rendered(sidecar: Sidecar) -> str:
+    """What was decided about a release, and on what grounds, from its sidecar."""
+    return markdown.sections(f"Refresh {sidecar['id']} from {sidecar['table']['file']}", _parts(sidecar))
+
+
+def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
+    table, made = sidecar["table"], sidecar["provenance"]
+    yield "", f"Date: {made['time'][:10]}"
+    yield (
+        "Context",
+        f"{made['reason'] or 'TODO: why was the model stale?'}\n\n"
+        f"The table `{table['file']}` has {table['rows']} rows and {table['columns']} columns: "
+        f"{len(table['groups'])} groups, {table['clips']} clips (sha256 `{table['sha256']}`).",
+    )
+    yield (
+        "Decision",
+        f"Retrain `{sidecar['id']}` from this table with its recipe unchanged ({sidecar['decision']}, fingerprint "
+        f"`{sidecar['recipe_fingerprint']}`). The gate:\n\n{markdown.gate_list(sidecar)}",
+    )
+    yield "Previous against refresh", markdown.comparison_table(sidecar)
+    yield "Folds", markdown.fold_table(sidecar)
+    yield "Drift", markdown.drift_table(sidecar)
+    yield "Caveats", markdown.caveat_list(sidecar)
+    yield "Commands", f"```\n{made['command']}\ntinyai validate\n```"

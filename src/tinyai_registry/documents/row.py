@@ -1,0 +1,34 @@
+"""The row: a model's entry in ``registry.json``, small and easy to audit. Refreshed by merging, never rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# They speak of an int8 twin of the old weights, which a refresh withdraws.
+TWIN_KEYS = ("int8_sha256", "quant_mode")
+
+FROM_SIDECAR = ("id", "kind", "onnx", "opset", "sha256", "notes")
+
+
+def merged(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    """``row`` with what the release of ``sidecar`` changes; every other key survives untouched."""
+    kept = {key: value for key, value in (row or {}).items() if key not in TWIN_KEYS}
+    licence = {} if "license" in kept else {"license": sidecar["license"]}
+    return {**kept, **licence, **{key: sidecar[key] for key in FROM_SIDECAR}}
+
+
+def with_row(document: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The registry ``document`` with ``row`` in place of the one of the same id, or else inserted by id.
+
+    Rows keep their order, and a neighbour keeps even the order of its keys.
+    """
+    row = dict(sorted(row.items()))
+    models = list(document["models"])
+    ids = [other.get("id") if isinstance(other, dict) else None for other in models]
+    if row["id"] in ids:
+        models[ids.index(row["id"])] = row
+    else:
+        later = (n for n, other in enumerate(ids) if isinstance(other, str) and other > row["id"])
+        models.insert(next(later, len(models)), row)
+    return {**document, "models": models}

@@ -1,0 +1,55 @@
+"""The JSON Schemas (2020-12) of registry, row and sidecar, and what they say about a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+from referencing import Registry, Resource
+
+from tinyai_registry.documents import strict_json
+
+SchemaName = Literal["registry", "row", "sidecar"]
+NAMES: tuple[SchemaName, ...] = ("registry", "row", "sidecar")
+
+
+def folder() -> Path:
+    """Where the schemas lie: inside the installed package, or at the top of the checkout of an editable install."""
+    packaged = Path(str(resources.files("tinyai_registry"))) / "schemas"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "schemas"
+
+
+def load(name: SchemaName) -> dict[str, Any]:
+    """The schema ``name`` as a JSON object."""
+    document: dict[str, Any] = strict_json.read(folder() / f"{name}.schema.json")
+    return document
+
+
+def violations(name: SchemaName, document: Any) -> Iterator[str]:
+    """One line for each way in which ``document`` breaks the schema, in document order: where, then what."""
+    errors = _validator(name).iter_errors(document)
+    for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
+        pointer = "".join(f"/{part}" for part in error.absolute_path) or "/"
+        yield f"{pointer}: {error.message[:300]}"
+
+
+@cache
+def _validator(name: SchemaName) -> jsonschema.Draft202012Validator:
+    schemas = {n: load(n) for n in NAMES}
+    registry: Registry[Any] = Registry().with_resources(
+        (schema["$id"], Resource.from_contents(schema)) for schema in schemas.values()
+    )
+    strict = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+    return strict(schemas[name], registry=registry)
+
+
+def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    # Python's `$` also matches before a trailing newline, ECMA's, which JSON Schema means, does not.
+    anchored = re.sub(r"(?<!\\)\$", r"\\Z", pattern)
+    if isinstance(instance, str) and not re.search(anchored, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")

@@ -1,0 +1,126 @@
+"""The sidecar: how to call the model, what it was trained on, how it was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from tinyai_registry.documents import c_reader, evidence, strict_json
+from tinyai_registry.errors import DocumentError
+from tinyai_registry.evaluation import Evaluation
+from tinyai_registry.outcome import Judgement, Previous
+from tinyai_registry.provenance import Provenance
+from tinyai_registry.recipe import LeaveOneGroupOut, Recipe, decisive, fingerprint
+from tinyai_registry.release import Artifact, Drift
+
+if TYPE_CHECKING:
+    from tinyai_registry.lab.standardisation import Standardisation
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of a release when its sidecar is written.
+
+    ``plugin`` is (distribution, version). ``scaler`` is what the caller applies to the features, ``None`` where
+    the graph does.
+    """
+
+    recipe: Recipe
+    plugin: tuple[str, str]
+    judgement: Judgement
+    artifacts: tuple[Artifact, ...]
+    scaler: Standardisation | None
+    drift: Drift | None
+    previous: Previous | None
+    provenance: Provenance
+
+
+def compose(record: Record) -> dict[str, Any]:
+    """The sidecar as a JSON object."""
+    recipe, judgement = record.recipe, record.judgement
+    main = next(a for a in record.artifacts if a.path == f"{recipe.id}.onnx")
+    embedded = decisive(recipe)
+    judged = evidence.judgement_document(judgement)
+    sidecar: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "id": recipe.id,
+        "name": recipe.id,
+        "kind": recipe.kind,
+        "onnx": main.path,
+        "sha256": main.sha256,
+        "opset": main.opset,
+        "onnx_opset": main.opset,
+        "input_name": recipe.inputs[0].tensor,
+        "input_names": [i.tensor for i in recipe.inputs],
+        "output_name": recipe.output,
+        "output_names": [recipe.output],
+        "feature_order": list(recipe.feature_order),
+        "onnx_has_scaler": recipe.scaler_in_graph,
+        "notes": _notes(recipe, judgement),
+        "artifacts": [evidence.artifact_document(artifact) for artifact in record.artifacts],
+        "training": _training(recipe, judged),
+        "recipe": embedded,
+        "recipe_fingerprint": fingerprint(embedded),
+        "plugin": dict(zip(("distribution", "version"), record.plugin, strict=True)),
+        "card": asdict(recipe.card),
+        "license": recipe.license,
+        "dataset_license": recipe.dataset_license,
+        "decision": recipe.decision,
+        "drift": evidence.drift_document(record.drift),
+        "previous": evidence.previous_document(record.previous),
+        "provenance": _provenance(record.provenance),
+        **judged,
+    }
+    if record.scaler is not None:
+        sidecar["feature_mean"] = record.scaler.mean.tolist()
+        sidecar["feature_std"] = record.scaler.std.tolist()
+    return sidecar
+
+
+def rendered(sidecar: Mapping[str, Any]) -> str:
+    """The sidecar as text. Raises DocumentError if the C reader would take it for something else."""
+    text = strict_json.dumps(sidecar)
+    for problem in c_reader.misread(text):
+        raise DocumentError(f"sidecar of {sidecar['id']}: {problem}; choose another word")
+    return text
+
+
+def _training(recipe: Recipe, judged: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that readers of earlier sidecars use; a figure that is undefined is left out."""
+    scheme = "loso" if isinstance(recipe.folds, LeaveOneGroupOut) else "cv"
+    figures = {
+        name if name.startswith("in_sample") else f"{scheme}_{name}": value
+        for name, value in evidence.headlines(judged).items()
+        if value is not None
+    }
+    return {
+        "dataset": recipe.dataset,
+        "n_sources": len(judged["table"]["groups"]),
+        "n_pairs": judged["table"]["clips"],
+        **figures,
+    }
+
+
+def _notes(recipe: Recipe, judgement: Judgement) -> str:
+    table = judgement.table
+    return (
+        f"{recipe.card.title}. Trained on {recipe.dataset} ({len(table.groups)} groups, {table.clips} clips, "
+        f"{table.rows} rows). {_headline(judgement.evaluation)} See {recipe.id}.md and {recipe.decision}."
+    )
+
+
+def _headline(evaluation: Evaluation) -> str:
+    plcc = evaluation.summary["plcc"]
+    if plcc.mean is None:
+        return f"PLCC over {len(evaluation.folds)} folds is undefined."
+    spread = f" +/- {plcc.std:.4f}" if plcc.std is not None else ""
+    return f"Mean PLCC over {len(evaluation.folds)} folds: {plcc.mean:.4f}{spread}."
+
+
+def _provenance(provenance: Provenance) -> dict[str, Any]:
+    document = asdict(provenance)
+    document["seeds"] = list(provenance.seeds)
+    return document

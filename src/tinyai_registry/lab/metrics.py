@@ -1,0 +1,70 @@
+"""The standard metrics, computed by the core for every model, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from tinyai_registry.errors import PluginError
+from tinyai_registry.evaluation import STANDARD_METRICS, Metrics
+
+Scores = NDArray[np.float64]
+
+_CORRELATIONS: Mapping[str, Callable[[Scores, Scores], float]] = {
+    "plcc": lambda x, y: float(stats.pearsonr(x, y).statistic),
+    "srocc": lambda x, y: float(stats.spearmanr(x, y).statistic),  # average ranks
+    "krocc": lambda x, y: float(stats.kendalltau(x, y, variant="b").statistic),
+}
+
+
+def standard_metrics(prediction: Scores, target: Scores) -> Metrics:
+    """PLCC (Pearson), SROCC (Spearman on average ranks), KROCC (Kendall tau-b) and RMSE (target units).
+
+    Both arrays are ``[n]``. A correlation of fewer than two rows, or of a constant, is ``None`` with the reason.
+    """
+    values: dict[str, float | None] = {}
+    undefined: dict[str, str] = {}
+    reason = _why_undefined(prediction, target)
+    for name, correlation in _CORRELATIONS.items():
+        if reason is None:
+            values[name] = correlation(prediction, target)
+        else:
+            values[name], undefined[name] = None, reason
+    values["rmse"] = float(np.sqrt(np.mean((prediction - target) ** 2)))
+    return Metrics(values, undefined)
+
+
+def _why_undefined(prediction: Scores, target: Scores) -> str | None:
+    if len(target) < 2:
+        return f"{len(target)} row"
+    for name, values in (("target", target), ("prediction", prediction)):
+        # A spread at the limit of float64 is rounding; a correlation of it would be noise.
+        if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
+            return f"the {name} is constant ({values[0]:g})"
+    return None
+
+
+def extended(standard: Metrics, extra: Mapping[str, float]) -> Metrics:
+    """``standard`` and a plugin's own metrics; what is not finite becomes ``None`` with a reason.
+
+    Raises PluginError if a plugin computes a standard metric of its own.
+    """
+    taken = sorted(set(extra) & set(STANDARD_METRICS))
+    if taken:
+        raise PluginError(f"tinyai_evaluate returned {', '.join(taken)}, which the core computes itself")
+    values, undefined = dict(standard.values), dict(standard.undefined)
+    for name, value in extra.items():
+        finite = bool(np.isfinite(value))
+        values[name] = float(value) if finite else None
+        if not finite:
+            undefined[name] = f"the plugin returned {float(value)}"
+    return Metrics(values, undefined)
+
+
+def tied_targets(target: Sequence[float] | Scores) -> float:
+    """The share of rows, 0 to 1, whose target equals another row's."""
+    _, counts = np.unique(np.asarray(target), return_counts=True)
+    return float(counts[counts > 1].sum() / len(target))

@@ -1,0 +1,60 @@
+"""The built-in model: a multilayer perceptron behind a standardisation, and many of them as one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tinyai_registry.lab.standardisation import Standardisation
+
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu": torch.nn.functional.gelu,
+    "relu": torch.nn.functional.relu,
+}
+
+
+def forward(
+    rows: Tensor, parameters: Sequence[Tensor], activation: str, masks: Sequence[Tensor] = ()
+) -> Tensor:
+    """Outputs ``[K, N]`` of K networks on K batches ``[K, N, F]``.
+
+    ``parameters`` alternate weights ``[K, in, out]`` and biases ``[K, 1, out]``; ``masks``, one for each
+    hidden layer, are the (already scaled) dropout masks ``[K, N, width]`` of a training step.
+    """
+    act = ACTIVATIONS[activation]
+    *hidden, (last_weight, last_bias) = zip(parameters[::2], parameters[1::2], strict=True)
+    for layer, (weight, bias) in enumerate(hidden):
+        rows = act(torch.baddbmm(bias, rows, weight))
+        if masks:
+            rows = rows * masks[layer]
+    # Not baddbmm: with one output column and K = 1 it takes another kernel than with K > 1, whose last bits
+    # differ, and a fit would no longer equal the same fit trained alone.
+    return (rows * last_weight.mT).sum(-1) + last_bias.squeeze(-1)
+
+
+@dataclass(frozen=True)
+class TrainedMLP:
+    """One trained network; what the built-in trainer returns for a fit.
+
+    ``parameters`` alternate weights ``[in, out]`` and biases ``[1, out]``, float32. ``tensors`` names the
+    inputs in graph order.
+    """
+
+    tensors: tuple[str, ...]
+    activation: str
+    standardisation: Standardisation
+    parameters: tuple[NDArray[np.float32], ...]
+
+    def predict(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Scores ``[N]`` in target units for raw (not standardised) inputs ``[N, F]``, one for each tensor."""
+        raw = np.concatenate([inputs[tensor] for tensor in self.tensors], axis=1)
+        rows = torch.from_numpy(self.standardisation.apply(raw))[None]
+        stack = [torch.from_numpy(p)[None] for p in self.parameters]
+        with torch.inference_mode():
+            scores = forward(rows, stack, self.activation)[0]
+        return scores.numpy().astype(np.float64)

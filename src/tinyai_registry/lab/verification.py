@@ -1,0 +1,133 @@
+"""Does the exported file do what the trained model does? Asked of the bytes that would be published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from tinyai_registry.checks import graph
+from tinyai_registry.checks.runtime import Runtime
+from tinyai_registry.errors import VerificationError
+from tinyai_registry.lab.table import Table, split_inputs
+from tinyai_registry.model import TrainedModel
+from tinyai_registry.recipe import Recipe
+from tinyai_registry.release import Artifact
+
+# Worst difference between the model and onnxruntime, as a share of the target range.
+PARITY = 1e-4
+ROWS = 257  # odd, so that no batch size of training divides it
+RAW = Mapping[str, NDArray[np.float32]]
+
+
+def verified(
+    name: str, proto: onnx.ModelProto, model: TrainedModel, table: Table, runtime: Runtime
+) -> Artifact:
+    """``proto``, simplified where that is safe, as the artifact ``<name>.onnx``.
+
+    Raises VerificationError, naming the worst row where numbers differ, unless every check passes: onnx.checker
+    and shape inference, the runtime's operators and sizes, opset and tensor names as the recipe has them, and
+    parity with ``model.predict`` on rows of the table and on rows drawn in standardised space.
+    """
+    samples = _samples(model, table)
+    data = proto.SerializeToString(deterministic=True)
+    _check_structure(name, data, table.recipe, runtime)
+    worst = _parity(name, data, model, table.recipe, samples)
+    simpler = _simplified(proto, data, table.recipe, model, samples)
+    if simpler is not None:
+        _check_structure(name, simpler, table.recipe, runtime)
+        worst = _parity(name, simpler, model, table.recipe, samples)
+        data = simpler
+    opset = graph.signature(onnx.load_model_from_string(data)).opset
+    assert opset is not None  # _check_structure compared it with the recipe's
+    return Artifact(f"{name}.onnx", data, opset, worst)
+
+
+def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> None:
+    for finding in graph.findings(data, runtime):
+        raise VerificationError(f"artifact {name}: {finding}")
+    found = graph.signature(onnx.load_model_from_string(data))
+    if found.opset != recipe.opset:
+        raise VerificationError(f"artifact {name}: opset {found.opset}, but the recipe says {recipe.opset}")
+    wanted = {i.tensor: len(i.columns) for i in recipe.inputs}
+    if list(found.inputs) != list(wanted):
+        raise VerificationError(
+            f"artifact {name}: inputs {list(found.inputs)}, but the recipe says {list(wanted)}"
+        )
+    for tensor, shape in found.inputs.items():
+        if len(shape) != 2 or isinstance(shape[0], int) or shape[1] != wanted[tensor]:
+            raise VerificationError(
+                f"artifact {name}: input {tensor} is {list(shape)}, not [N, {wanted[tensor]}]"
+            )
+    if list(found.outputs) != [recipe.output] or len(found.outputs[recipe.output]) != 1:
+        raise VerificationError(f"artifact {name}: outputs {found.outputs}, not {recipe.output} [N]")
+
+
+def _samples(model: TrainedModel, table: Table) -> list[RAW]:
+    """Raw inputs: rows of the table and rows from N(0, 1) in standardised space, at batch 1 and at ROWS."""
+    generator = np.random.default_rng(table.recipe.seed)
+    rows = generator.choice(len(table.target), ROWS)
+    mean, std = np.array(table.fingerprint.feature_means), np.array(table.fingerprint.feature_stds)
+    drawn = (generator.standard_normal((ROWS, len(mean))) * std + mean).astype(np.float32)
+    normal = split_inputs(table.recipe.inputs, drawn)
+    real = table.inputs(rows)
+    one = [{tensor: values[:1] for tensor, values in batch.items()} for batch in (real, normal)]
+    return [real, normal, *one]
+
+
+def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[np.float64]:
+    """Scores ``[N]`` of the ONNX file ``data`` in onnxruntime, the way a caller is told to call it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    feed = dict(raw)
+    if not recipe.scaler_in_graph:
+        if model.standardisation is None:
+            raise VerificationError(
+                f"{recipe.id}: the recipe leaves the scaler out of the graph, but the model has no standardisation"
+            )
+        joined = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
+        feed = split_inputs(recipe.inputs, model.standardisation.apply(joined))
+    [scores] = session.run([recipe.output], feed)
+    return np.asarray(scores, np.float64)
+
+
+def _parity(
+    name: str, data: bytes, model: TrainedModel, recipe: Recipe, samples: list[RAW]
+) -> float:
+    low, high = recipe.target_range
+    tolerance = PARITY * (high - low)
+    worst = 0.0
+    for raw in samples:
+        expected, got = model.predict(raw), run(data, recipe, model, raw)
+        if expected.shape != got.shape:
+            raise VerificationError(f"artifact {name}: output {got.shape}, the model gives {expected.shape}")
+        difference = np.abs(expected - got)
+        # Written so that a NaN on either side is not within tolerance.
+        if not np.all(difference <= tolerance):
+            row = int(np.nanargmax(np.where(np.isnan(difference), np.inf, difference)))
+            raise VerificationError(
+                f"artifact {name}: onnxruntime gives {got[row]:g} where the model gives {expected[row]:g} "
+                f"(row {row} of {len(got)}); they may differ by {tolerance:g}"
+            )
+        worst = max(worst, float(difference.max()))
+    return worst
+
+
+def _simplified(
+    proto: onnx.ModelProto, data: bytes, recipe: Recipe, model: TrainedModel, samples: list[RAW]
+) -> bytes | None:
+    """onnxsim's version, or None where it is larger or not equal to the last bit on every sample."""
+    import onnxsim  # imports torch, which a refresh that is up to date should not wait for
+
+    simplified, _ = onnxsim.simplify(proto, check_n=0)
+    candidate: bytes = simplified.SerializeToString(deterministic=True)
+    if len(candidate) > len(data):
+        return None
+    for raw in samples:
+        if not np.array_equal(run(data, recipe, model, raw), run(candidate, recipe, model, raw)):
+            return None
+    return candidate

@@ -1,0 +1,32 @@
+"""What a story tells whoever is watching, and how long each step took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tinyai_registry.evaluation import Fold
+
+
+class Progress:
+    """Measures; a subclass also shows."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """One step of the story, timed in wall-clock seconds."""
+        self.begin(name)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.perf_counter() - start
+
+    def begin(self, name: str) -> None:
+        """A step has begun."""
+
+    def fold(self, fold: Fold) -> None:
+        """A fold has been evaluated."""

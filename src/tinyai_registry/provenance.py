@@ -1,0 +1,82 @@
+"""Who made a release, from what, with what: recorded so that anyone can ask later."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = (
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "onnxsim",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "tinyai-registry",
+    "torch",
+)
+
+
+@dataclass(frozen=True)
+class Git:
+    """The commit that was checked out, and whether tracked or untracked files differed from it."""
+
+    commit: str
+    dirty: bool
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """``command`` has file names in place of paths; ``time`` is UTC, ISO 8601; ``git`` is the registry's checkout."""
+
+    command: str
+    reason: str | None
+    time: str
+    python: str
+    packages: dict[str, str]
+    git: Git | None
+    seeds: tuple[int, ...]
+
+
+def collect(
+    command: str, reason: str | None, folder: Path, plugin: str, seeds: tuple[int, ...]
+) -> Provenance:
+    """The provenance of a release that is being made now, for the registry in ``folder``."""
+    return Provenance(
+        command=command,
+        reason=reason.replace(str(Path.home()), "~") if reason else None,
+        time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        python=platform.python_version(),
+        packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),
+        git=_git(folder),
+        seeds=seeds,
+    )
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue  # a plugin of its own may train without torch
+    return versions
+
+
+def _git(folder: Path) -> Git | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+
+    def ask(*words: str) -> str | None:
+        answer = subprocess.run([git, "-C", folder, *words], capture_output=True, text=True, check=False)
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    commit, status = ask("rev-parse", "HEAD"), ask("status", "--porcelain")
+    return Git(commit, bool(status)) if commit is not None and status is not None else None

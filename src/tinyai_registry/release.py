@@ -1,0 +1,79 @@
+"""The release: what one refresh makes, and what the registry takes in whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that ships. ``parity_max_abs`` is the worst difference, in target units, between it and the model."""
+
+    path: str
+    data: bytes
+    opset: int
+    parity_max_abs: float
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of ``data``, in hex."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class TableFingerprint:
+    """Which table a model was trained on; ``file`` is the name alone, never a path.
+
+    ``feature_means`` and ``feature_stds`` (ddof 0) are over all rows, in feature order.
+    """
+
+    file: str
+    sha256: str
+    rows: int
+    columns: int
+    groups: tuple[str, ...]
+    clips: int
+    teacher_model: str | None
+    extractor: str | None
+    feature_means: tuple[float, ...]
+    feature_stds: tuple[float, ...]
+    target_mean: float
+    target_std: float
+    target_min: float
+    target_max: float
+
+
+@dataclass(frozen=True)
+class InputDrift:
+    """How far one input moved: its mean, in old standard deviations, and new std over old std."""
+
+    column: str
+    mean_shift: float
+    std_ratio: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Old table against new; target ranges are ``(min, max)`` in target units, ``None`` where not recorded."""
+
+    inputs: tuple[InputDrift, ...]
+    target_before: tuple[float, float] | None
+    target_now: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Release:
+    """Artifacts, sidecar, row and card of one model, ready to be published.
+
+    ``files`` maps names inside the registry folder to bytes, in the order in which they are to appear there;
+    ``withdrawn`` names the files of the release before that this one makes untrue.
+    """
+
+    model: str
+    files: Mapping[str, bytes]
+    row: Mapping[str, Any]
+    withdrawn: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""Where releases are kept: reading the registry folder, and publishing into it."""

@@ -1,0 +1,122 @@
+"""Putting a release into the registry: stage, verify, swap; undone if anything fails on the way.
+
+Files appear in an order that is safe for a reader that knows nothing of us: artifacts, sidecar and card
+first, then ``registry.json``, whose digests make them count, then the withdrawals. In between, a reader
+sees a digest that does not match, and refuses; never a wrong pair that matches.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tinyai_registry.documents import row, strict_json
+from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError
+from tinyai_registry.release import Release
+from tinyai_registry.store.registry import EMPTY, INDEX, Registered, Registry, open_registry
+
+
+def init(root: Path) -> Path:
+    """An empty registry in the folder ``root``; returns its ``registry.json``. Raises RegistryError if there is one."""
+    index = root / INDEX
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with index.open("x", encoding="ascii") as file:
+            file.write(strict_json.dumps(EMPTY))
+    except FileExistsError:
+        raise RegistryError(f"{index} exists already; nothing was changed") from None
+    except OSError as error:
+        raise RegistryError(f"cannot make {index}: {error.strerror}") from error
+    return index
+
+
+def publish(registry: Registry, before: Registered | None, release: Release) -> None:
+    """Make ``release`` the registered one of its model, in place of ``before``.
+
+    Raises RegistryBusyError if the model's row is no longer that of ``before``, PublishError if a file cannot
+    be written. Either way every byte of the registry is as it was.
+    """
+    try:
+        current = open_registry(registry.root)  # a neighbour may have been refreshed since
+        found = current.find(release.model)
+        if (found and found.row) != (before and before.row):
+            raise RegistryBusyError(
+                f"{release.model} was changed in {registry.root} by someone else meanwhile; run the refresh again"
+            )
+        index = strict_json.dumps(row.with_row(current.document, release.row), sort_keys=False)
+        files = {**release.files, INDEX: index.encode()}
+        with _staging(registry.root) as staging:
+            for name, data in files.items():
+                _write_verified(staging / "new" / name, data)
+            _swap(current, staging, files, release.withdrawn)
+    except OSError as error:
+        raise PublishError(
+            f"cannot publish {release.model} into {registry.root}: {error.strerror}; the registry is unchanged"
+        ) from error
+
+
+@contextmanager
+def _staging(root: Path) -> Iterator[Path]:
+    # Inside the registry, because a rename is atomic only within one file system.
+    folder = Path(tempfile.mkdtemp(prefix=".tinyai-", dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _write_verified(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.read_bytes() != data:
+        raise PublishError(f"{path.name}: what was written is not what is read back; the registry is unchanged")
+
+
+def _swap(
+    registry: Registry, staging: Path, files: Mapping[str, bytes], withdrawn: tuple[str, ...]
+) -> None:
+    undo: list[Callable[[], object]] = []
+    try:
+        for name in (*files, *withdrawn):
+            target, kept = registry.path(name), staging / "old" / name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            if name not in files:
+                os.replace(target, kept)
+                undo.append(_restorer(kept, target))
+                continue
+            if target.exists():
+                shutil.copy2(target, kept)
+                undo.append(_restorer(kept, target))
+            else:
+                undo.append(_remover(target))
+            os.replace(staging / "new" / name, target)
+        _sync_folder(registry.root)
+    except BaseException:
+        for step in reversed(undo):
+            step()
+        raise
+
+
+def _restorer(kept: Path, target: Path) -> Callable[[], object]:
+    return lambda: os.replace(kept, target)
+
+
+def _remover(target: Path) -> Callable[[], object]:
+    return lambda: target.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder, and its renames are durable without
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,90 @@
+"""Reading a registry folder: ``registry.json`` and, beside it, the files of each model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tinyai_registry.documents import strict_json
+from tinyai_registry.errors import DocumentError, RegistryError
+
+INDEX = "registry.json"
+
+EMPTY = {"models": [], "schema_version": 1}
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One registered model: its row, and its sidecar if it has one."""
+
+    row: Mapping[str, Any]
+    sidecar: Mapping[str, Any] | None
+
+    @property
+    def stem(self) -> str:
+        """The name of the ONNX file without its ending; sidecar, card and twin share it."""
+        return str(self.row["onnx"]).removesuffix(".onnx")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry folder as it was when it was opened."""
+
+    root: Path
+    document: Mapping[str, Any]
+
+    @property
+    def rows(self) -> list[Mapping[str, Any]]:
+        """The rows in file order; anything in ``models`` that is no object is the validator's business."""
+        return [row for row in self.document["models"] if isinstance(row, dict)]
+
+    def find(self, model: str) -> Registered | None:
+        """The model with this id, or None. Raises RegistryError if its row does not say where its ONNX is."""
+        rows = [row for row in self.rows if row.get("id") == model]
+        if not rows:
+            return None
+        if len(rows) > 1:
+            raise RegistryError(f"{self.root / INDEX}: {len(rows)} rows have the id {model!r}; keep one")
+        name = rows[0].get("onnx")
+        if not isinstance(name, str) or not name.endswith(".onnx"):
+            raise RegistryError(f"{self.root / INDEX}: the row of {model!r} names no .onnx file")
+        path = self.path(name.removesuffix(".onnx") + ".json")
+        sidecar = strict_json.read(path) if path.exists() else None
+        if sidecar is not None and not isinstance(sidecar, dict):
+            raise DocumentError(f"{path}: a sidecar is a JSON object")
+        return Registered(rows[0], sidecar)
+
+    def path(self, name: str) -> Path:
+        """The file ``name`` of this registry. Raises RegistryError for a name that leads outside."""
+        pure = PurePosixPath(name)
+        path = self.root / pure
+        inside = path.resolve().is_relative_to(self.root.resolve())
+        if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or not inside:
+            raise RegistryError(f"{self.root / INDEX}: {name!r} leads out of the registry folder")
+        return path
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of the file ``name``, in hex; None where it is missing. Raises RegistryError if unreadable."""
+        try:
+            with self.path(name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RegistryError(f"cannot read {self.root / name}: {error.strerror}") from error
+
+
+def open_registry(root: Path) -> Registry:
+    """The registry in the folder ``root``.
+
+    Raises RegistryError if there is none, DocumentError if its ``registry.json`` cannot be read.
+    """
+    if not (root / INDEX).exists():
+        raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+    document = strict_json.read(root / INDEX)
+    if not isinstance(document, dict) or not isinstance(document.get("models"), list):
+        raise DocumentError(f"{root / INDEX}: a registry is an object with a list called models")
+    return Registry(root, document)

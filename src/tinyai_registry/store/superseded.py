@@ -1,0 +1,54 @@
+"""Which files of the release before a new one makes untrue, and so must not stay beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.store.registry import Registered, Registry
+
+
+def superseded(registry: Registry, before: Registered | None, kept: Set[str]) -> tuple[str, ...]:
+    """Files of ``before`` that exist and are not among the files ``kept`` by the new release.
+
+    Its ONNX, sidecar and card if they had another stem, its other artifacts, its int8 twin, and the external
+    data files that its graph reads. A signature stays: it is its owner's to renew.
+    """
+    if before is None:
+        return ()
+    belonging = dict.fromkeys(_belonging(registry, before))
+    claimed = {row.get("onnx") for row in registry.rows if row is not before.row}
+    return tuple(
+        name
+        for name in belonging
+        if name not in kept and name not in claimed and registry.path(name).is_file()
+    )
+
+
+def _belonging(registry: Registry, before: Registered) -> Iterator[str]:
+    for ending in (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md"):
+        yield before.stem + ending
+    for artifact in (before.sidecar or {}).get("artifacts", ()):
+        if isinstance(artifact, dict) and isinstance(artifact.get("path"), str):
+            yield artifact["path"]
+    yield from _external_data(registry, before)
+
+
+def _external_data(registry: Registry, before: Registered) -> Iterator[str]:
+    folder, _, _ = before.stem.rpartition("/")
+    try:
+        model = onnx.load(str(registry.path(f"{before.stem}.onnx")), load_external_data=False)
+    except (OSError, DecodeError):
+        return  # an old file that is missing or broken names nothing; the new release replaces it
+    for tensor in model.graph.initializer:
+        if uses_external_data(tensor):
+            name = f"{folder}/{ExternalDataInfo(tensor).location}".lstrip("/")
+            try:
+                registry.path(name)
+            except RegistryError:
+                continue  # never reach outside the folder, whatever the old graph says
+            yield name

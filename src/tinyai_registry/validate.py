@@ -1,0 +1,84 @@
+"""The story of a validation: every document against its schema, every file against its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyai_registry.documents import c_reader, strict_json
+from tinyai_registry.documents.schema import violations
+from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.recipe import fingerprint
+from tinyai_registry.store.registry import INDEX, Registry, open_registry
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: in which file, of which model (if it is about one), and what."""
+
+    file: str
+    model: str | None
+    message: str
+
+
+def validate(root: Path) -> list[Finding]:
+    """Everything that is wrong with the registry in ``root``; a broken file hides nothing about the others."""
+    try:
+        registry = open_registry(root)
+    except DocumentError as error:
+        return [Finding(INDEX, None, str(error))]
+    found = [Finding(INDEX, None, text) for text in violations("registry", registry.document)]
+    ids = [row.get("id") for row in registry.rows]
+    repeated = sorted({str(i) for i in ids if ids.count(i) > 1})
+    found += [Finding(INDEX, i, f"several rows have the id {i!r}; keep one") for i in repeated]
+    for row in registry.rows:
+        found += _model(registry, row)
+    return found
+
+
+def _model(registry: Registry, row: Mapping[str, Any]) -> Iterator[Finding]:
+    model, onnx = str(row.get("id")), row.get("onnx")
+    if not isinstance(onnx, str):
+        return  # the schema has said so
+    try:
+        yield from _digest(registry, INDEX, model, onnx, row.get("sha256"))
+        stem = onnx.removesuffix(".onnx")
+        if "int8_sha256" in row:
+            yield from _digest(registry, INDEX, model, f"{stem}.int8.onnx", row["int8_sha256"])
+        yield from _sidecar(registry, row, model, f"{stem}.json")
+    except (RegistryError, DocumentError) as error:
+        yield Finding(INDEX, model, str(error))
+
+
+def _digest(registry: Registry, file: str, model: str, name: str, sha256: Any) -> Iterator[Finding]:
+    digest = registry.digest(name)
+    if digest is None:
+        yield Finding(file, model, f"{name} is pinned but missing")
+    elif digest != sha256:
+        yield Finding(file, model, f"{name} has the digest {digest}, not {sha256}")
+
+
+def _sidecar(
+    registry: Registry, row: Mapping[str, Any], model: str, name: str
+) -> Iterator[Finding]:
+    path = registry.path(name)
+    if not path.is_file():
+        yield Finding(name, model, "the model has no sidecar")
+        return
+    document = strict_json.read(path)
+    broken = list(violations("sidecar", document))
+    yield from (Finding(name, model, text) for text in broken)
+    if broken or "schema_version" not in document:
+        return  # an earlier dialect says no more that could be checked here
+    yield from (
+        Finding(name, model, text) for text in c_reader.misread(path.read_text(encoding="utf-8"))
+    )
+    for key in ("id", "kind", "onnx", "opset", "sha256", "notes"):
+        if row.get(key) != document[key]:
+            yield Finding(name, model, f"{key} is {document[key]!r}, but the row says {row.get(key)!r}")
+    if document["recipe_fingerprint"] != fingerprint(document["recipe"]):
+        yield Finding(name, model, "recipe_fingerprint is not that of the recipe beside it")
+    for artifact in document["artifacts"]:
+        yield from _digest(registry, name, model, artifact["path"], artifact["sha256"])
