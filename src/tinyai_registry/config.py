@@ -30,7 +30,7 @@ class Config:
         folder = given or self.registry
         if folder is None:
             raise ConfigError(
-                f"which registry? Give --registry DIR, or name it in {NAME}: [registry] path = \"DIR\""
+                f'which registry? Give --registry DIR, or name it in {NAME}: [registry] path = "DIR"'
             )
         return folder
 
@@ -39,7 +39,7 @@ class Config:
         path = given or self.tables.get(dataset)
         if path is None:
             raise ConfigError(
-                f"which table? Give --table FILE, or name it in {NAME}: [tables] {dataset} = \"FILE\""
+                f'which table? Give --table FILE, or name it in {NAME}: [tables] {dataset} = "FILE"'
             )
         return path
 
@@ -83,4 +83,6 @@ def _check(path: Path, data: Mapping[str, Any]) -> None:
             if not isinstance(value, wanted) or (
                 isinstance(value, list) and not all(isinstance(item, str) for item in value)
             ):
-                raise ConfigError(f"{path}: {section}.{key} must be {'a string' if wanted is str else 'strings'}")
+                raise ConfigError(
+                    f"{path}: {section}.{key} must be {'a string' if wanted is str else 'strings'}"
+                )

@@ -52,9 +52,7 @@ def evaluate(where: Bench, path: Path, progress: Progress) -> Outcome:
     return Outcome(where.recipe.id, "evaluated", judged.judgement)
 
 
-def judge(
-    where: Bench, path: Path, previous: Mapping[str, Any] | None, progress: Progress
-) -> Judged:
+def judge(where: Bench, path: Path, previous: Mapping[str, Any] | None, progress: Progress) -> Judged:
     """Train all fits on the table at ``path``, evaluate each fold on what it held out, and hold it to the gate.
 
     ``previous`` is the registered sidecar, for criteria that look back.
@@ -92,9 +90,7 @@ def judge(
 
 
 def _train(where: Bench, table: Table, fits: Sequence[Any]) -> Sequence[TrainedModel]:
-    models = where.plugins.call(
-        "tinyai_train", where.owner, recipe=where.recipe, table=table, fits=fits
-    )
+    models = where.plugins.call("tinyai_train", where.owner, recipe=where.recipe, table=table, fits=fits)
     if len(models) != len(fits):
         raise PluginError(f"{where.owner}: tinyai_train returned {len(models)} models for {len(fits)} fits")
     trained: Sequence[TrainedModel] = models

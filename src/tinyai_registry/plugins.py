@@ -83,7 +83,9 @@ class Plugins:
             if name not in by_name:
                 raise PluginError(f"{hook}: no plugin is called {name!r} (known: {', '.join(by_name)})")
             if by_name[name].status != "active":
-                raise PluginError(f"{hook}: {by_name[name]} is {by_name[name].status}: {by_name[name].reason}")
+                raise PluginError(
+                    f"{hook}: {by_name[name]} is {by_name[name].status}: {by_name[name].reason}"
+                )
             if hook in by_name[name].hooks:
                 answers += self._call_one(hook, name, arguments)
         return answers

@@ -168,9 +168,7 @@ class Recipe:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every table column that the recipe needs, without repeats."""
-        return tuple(
-            dict.fromkeys((*self.key, self.group, self.clip, *self.feature_order, self.target))
-        )
+        return tuple(dict.fromkeys((*self.key, self.group, self.clip, *self.feature_order, self.target)))
 
 
 def decisive(recipe: Recipe) -> dict[str, Any]:

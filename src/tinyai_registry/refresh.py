@@ -80,9 +80,7 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
         document = sidecar.compose(record)
         release = _release(before, artifacts, document, withdrawn)
     if request.dry_run:
-        return Outcome(
-            recipe.id, "dry-run", judgement, artifacts, previous, moved, document, withdrawn
-        )
+        return Outcome(recipe.id, "dry-run", judgement, artifacts, previous, moved, document, withdrawn)
     with progress.step("publish"):
         publish(registry, before, release)
     return Outcome(recipe.id, "published", judgement, artifacts, previous, moved, document, withdrawn)
@@ -149,9 +147,7 @@ def _exported(where: Bench, judged: Judged) -> tuple[Artifact, ...]:
             f"any other {recipe.id}.<something>"
         )
     runtime = load_runtime()
-    return tuple(
-        verified(name, proto, judged.final, judged.table, runtime) for name, proto in protos.items()
-    )
+    return tuple(verified(name, proto, judged.final, judged.table, runtime) for name, proto in protos.items())
 
 
 def _release_caveats(

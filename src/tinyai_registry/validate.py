@@ -60,9 +60,7 @@ def _digest(registry: Registry, file: str, model: str, name: str, sha256: Any) -
         yield Finding(file, model, f"{name} has the digest {digest}, not {sha256}")
 
 
-def _sidecar(
-    registry: Registry, row: Mapping[str, Any], model: str, name: str
-) -> Iterator[Finding]:
+def _sidecar(registry: Registry, row: Mapping[str, Any], model: str, name: str) -> Iterator[Finding]:
     path = registry.path(name)
     if not path.is_file():
         yield Finding(name, model, "the model has no sidecar")
@@ -72,9 +70,7 @@ def _sidecar(
     yield from (Finding(name, model, text) for text in broken)
     if broken or "schema_version" not in document:
         return  # an earlier dialect says no more that could be checked here
-    yield from (
-        Finding(name, model, text) for text in c_reader.misread(path.read_text(encoding="utf-8"))
-    )
+    yield from (Finding(name, model, text) for text in c_reader.misread(path.read_text(encoding="utf-8")))
     for key in ("id", "kind", "onnx", "opset", "sha256", "notes"):
         if row.get(key) != document[key]:
             yield Finding(name, model, f"{key} is {document[key]!r}, but the row says {row.get(key)!r}")

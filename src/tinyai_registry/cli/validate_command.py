@@ -23,9 +23,7 @@ def command(session: Session, folder: Path | None, registry: Path | None) -> int
     root = session.config.registry_folder(folder or registry)
     findings = validate(root)
     if session.as_json:
-        session.answer(
-            {"findings": [asdict(f) for f in findings], "summary": {"findings": len(findings)}}
-        )
+        session.answer({"findings": [asdict(f) for f in findings], "summary": {"findings": len(findings)}})
     else:
         for finding in findings:
             session.answers.write(f"{_where(root, finding)}: {finding.message}\n")

@@ -32,8 +32,7 @@ def fits(table: Table, folds: list[Split]) -> list[Fit]:
     everything = np.arange(len(table.target))
     seed = table.recipe.seed
     held_out_fits = [
-        Fit(fold.group, np.setdiff1d(everything, fold.held_out, assume_unique=True), seed)
-        for fold in folds
+        Fit(fold.group, np.setdiff1d(everything, fold.held_out, assume_unique=True), seed) for fold in folds
     ]
     return [*held_out_fits, Fit("final", everything, seed)]
 

@@ -59,9 +59,7 @@ class Table:
         return split_inputs(self.recipe.inputs, self.features[rows].astype(np.float32))
 
 
-def split_inputs(
-    inputs: Sequence[Input], features: NDArray[np.float32]
-) -> dict[str, NDArray[np.float32]]:
+def split_inputs(inputs: Sequence[Input], features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Features ``[N, F]`` in feature order, cut into ``{tensor: [N, columns of that tensor]}``."""
     ends = np.cumsum([len(i.columns) for i in inputs])[:-1]
     parts = np.split(features, ends, axis=1)

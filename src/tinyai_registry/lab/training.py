@@ -128,9 +128,7 @@ def _one_thread_each() -> Iterator[None]:
 def _shapes(features: int, mlp: MLP) -> list[tuple[int, int]]:
     """Of weights ``(in, out)`` and biases ``(1, out)``, in turn."""
     widths = (features, *mlp.hidden, 1)
-    return [
-        shape for fan in zip(widths[:-1], widths[1:], strict=True) for shape in (fan, (1, fan[1]))
-    ]
+    return [shape for fan in zip(widths[:-1], widths[1:], strict=True) for shape in (fan, (1, fan[1]))]
 
 
 def _initial_parameters(shapes: Sequence[tuple[int, int]], generator: torch.Generator) -> Tensor:

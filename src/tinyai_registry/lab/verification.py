@@ -95,9 +95,7 @@ def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[n
     return np.asarray(scores, np.float64)
 
 
-def _parity(
-    name: str, data: bytes, model: TrainedModel, recipe: Recipe, samples: list[RAW]
-) -> float:
+def _parity(name: str, data: bytes, model: TrainedModel, recipe: Recipe, samples: list[RAW]) -> float:
     low, high = recipe.target_range
     tolerance = PARITY * (high - low)
     worst = 0.0

@@ -76,12 +76,12 @@ def _write_verified(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     if path.read_bytes() != data:
-        raise PublishError(f"{path.name}: what was written is not what is read back; the registry is unchanged")
+        raise PublishError(
+            f"{path.name}: what was written is not what is read back; the registry is unchanged"
+        )
 
 
-def _swap(
-    registry: Registry, staging: Path, files: Mapping[str, bytes], withdrawn: tuple[str, ...]
-) -> None:
+def _swap(registry: Registry, staging: Path, files: Mapping[str, bytes], withdrawn: tuple[str, ...]) -> None:
     undo: list[Callable[[], object]] = []
     try:
         for name in (*files, *withdrawn):

@@ -16,11 +16,7 @@ from tinyai_registry import (
 FR_REGRESSOR_V1 = Recipe(
     id="fr_regressor_v1",
     kind="fr",
-    inputs=(
-        Input(
-            "features", ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
-        ),
-    ),
+    inputs=(Input("features", ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")),),
     target="vmaf",
     target_range=(0.0, 100.0),
     key=("source", "dis_basename", "frame_index"),
