@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from tinyai_registry.cli.app import main
 
 ROOT = Path(__file__).parents[1]

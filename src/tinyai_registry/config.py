@@ -29,18 +29,14 @@ class Config:
         """The folder that ``--registry`` or the configuration names. Raises ConfigError if neither does."""
         folder = given or self.registry
         if folder is None:
-            raise ConfigError(
-                f'which registry? Give --registry DIR, or name it in {NAME}: [registry] path = "DIR"'
-            )
+            raise ConfigError(f'which registry? Give --registry DIR, or name it in {NAME}: [registry] path = "DIR"')
         return folder
 
     def table(self, dataset: str, given: Path | None) -> Path:
         """The table that ``--table`` or the configuration names. Raises ConfigError if neither does."""
         path = given or self.tables.get(dataset)
         if path is None:
-            raise ConfigError(
-                f'which table? Give --table FILE, or name it in {NAME}: [tables] {dataset} = "FILE"'
-            )
+            raise ConfigError(f'which table? Give --table FILE, or name it in {NAME}: [tables] {dataset} = "FILE"')
         return path
 
 
@@ -83,6 +79,4 @@ def _check(path: Path, data: Mapping[str, Any]) -> None:
             if not isinstance(value, wanted) or (
                 isinstance(value, list) and not all(isinstance(item, str) for item in value)
             ):
-                raise ConfigError(
-                    f"{path}: {section}.{key} must be {'a string' if wanted is str else 'strings'}"
-                )
+                raise ConfigError(f"{path}: {section}.{key} must be {'a string' if wanted is str else 'strings'}")

@@ -114,9 +114,7 @@ def _extra_metrics(where: Bench, held_out: Sequence[HeldOut]) -> Sequence[Mappin
         "tinyai_evaluate", where.owner, recipe=where.recipe, held_out=held_out
     )
     if len(extras) != len(held_out):
-        raise PluginError(
-            f"{where.owner}: tinyai_evaluate returned {len(extras)} mappings for {len(held_out)} folds"
-        )
+        raise PluginError(f"{where.owner}: tinyai_evaluate returned {len(extras)} mappings for {len(held_out)} folds")
     return extras
 
 

@@ -94,9 +94,7 @@ def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOut]) -> Sequence[Map
 
 
 @hookspec
-def tinyai_gate(
-    recipe: Recipe, evaluation: Evaluation, previous: Mapping[str, Any] | None
-) -> Sequence[Criterion]:
+def tinyai_gate(recipe: Recipe, evaluation: Evaluation, previous: Mapping[str, Any] | None) -> Sequence[Criterion]:
     """Criteria on top of those of the recipe; all must pass. ``previous`` is the registered sidecar, if any.
 
     Called for the owner, and for the plugins that ``tinyai.toml`` names under ``[policy]``.

@@ -83,9 +83,7 @@ class Plugins:
             if name not in by_name:
                 raise PluginError(f"{hook}: no plugin is called {name!r} (known: {', '.join(by_name)})")
             if by_name[name].status != "active":
-                raise PluginError(
-                    f"{hook}: {by_name[name]} is {by_name[name].status}: {by_name[name].reason}"
-                )
+                raise PluginError(f"{hook}: {by_name[name]} is {by_name[name].status}: {by_name[name].reason}")
             if hook in by_name[name].hooks:
                 answers += self._call_one(hook, name, arguments)
         return answers
@@ -139,7 +137,7 @@ def _found(entry_point: metadata.EntryPoint) -> Plugin:
 def _loaded(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
     try:
         return _activated(manager, plugin, entry_point.load())
-    except (Exception, SystemExit) as error:  # a plugin's module may raise anything; none of it is ours
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's module may raise anything; none of it is ours
         return replace(plugin, status="failed", reason=_described(error))
 
 
@@ -158,14 +156,18 @@ def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) ->
             others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
             for declared in manager.subset_hook_caller("tinyai_recipes", others)():
                 recipes += declared
-        for recipe in recipes:
-            if not isinstance(recipe, Recipe):
-                raise PluginError(f"tinyai_recipes returned {type(recipe).__name__}, not Recipe")
+        _check_recipes(recipes)
     except BaseException:
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
         raise
     return replace(plugin, hooks=hooks, recipes=tuple(recipes))
+
+
+def _check_recipes(declared: Sequence[object]) -> None:
+    for recipe in declared:
+        if not isinstance(recipe, Recipe):
+            raise PluginError(f"tinyai_recipes returned {type(recipe).__name__}, not Recipe")
 
 
 def _described(error: BaseException) -> str:

@@ -44,9 +44,7 @@ class Provenance:
     seeds: tuple[int, ...]
 
 
-def collect(
-    command: str, reason: str | None, folder: Path, plugin: str, seeds: tuple[int, ...]
-) -> Provenance:
+def collect(command: str, reason: str | None, folder: Path, plugin: str, seeds: tuple[int, ...]) -> Provenance:
     """The provenance of a release that is being made now, for the registry in ``folder``."""
     return Provenance(
         command=command,

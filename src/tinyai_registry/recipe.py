@@ -70,7 +70,7 @@ class KFold:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.folds < 2:
+        if self.folds <= 1:
             raise RecipeError(f"KFold needs two or more folds, not {self.folds}")
 
 
@@ -177,7 +177,7 @@ def decisive(recipe: Recipe) -> dict[str, Any]:
     ``kind`` is left out: the C reader takes the first ``"kind"`` of the sidecar, which must be the one at
     top level.
     """
-    document = _plain(recipe)
+    document: dict[str, Any] = _plain(recipe)
     del document["kind"]
     return document
 
@@ -193,8 +193,7 @@ def _plain(value: Any) -> Any:
         kept = {
             f.name: _plain(getattr(value, f.name))
             for f in fields(value)
-            if not f.metadata.get("descriptive")
-            and (f.default is MISSING or getattr(value, f.name) != f.default)
+            if not f.metadata.get("descriptive") and (f.default is MISSING or getattr(value, f.name) != f.default)
         }
         # Schemes and architectures are alternatives: without its class a KFold would read like any other dict.
         return kept if isinstance(value, Recipe | Input | Criterion) else {type(value).__name__: kept}

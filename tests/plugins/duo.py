@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+
 from tinyai_registry import CardText, Criterion, Input, KFold, Recipe, hookimpl
 
 DUO = Recipe(

@@ -63,8 +63,7 @@ def findings(data: bytes, runtime: Runtime) -> Iterator[str]:
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:
     return tuple(
-        d.dim_value if d.HasField("dim_value") else d.dim_param or None
-        for d in value.type.tensor_type.shape.dim
+        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in value.type.tensor_type.shape.dim
     )
 
 
@@ -89,7 +88,7 @@ def _operators(model: onnx.ModelProto, runtime: Runtime) -> Iterator[str]:
         elif node.domain not in runtime.domains or node.op_type not in runtime.operators:
             yield f"operator {operator} is not one that {runtime.name} takes"
         if depth > runtime.max_subgraph_depth:
-            yield f"operator {operator} lies {depth} subgraphs deep; {runtime.name} goes to {runtime.max_subgraph_depth}"
+            yield f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {runtime.max_subgraph_depth}"
     loops = sum(node.op_type == "Loop" for node, _ in nodes)
     if loops > runtime.max_loop_nodes:
         yield f"{loops} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}"

@@ -60,9 +60,9 @@ def in_session(run: Callable[..., int]) -> Callable[..., None]:
     """
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-    @click.pass_context
     @wraps(run)
-    def callback(ctx: click.Context, as_json: bool, **parameters: Any) -> None:
+    def callback(as_json: bool, **parameters: Any) -> None:
+        ctx = click.get_current_context()
         top = ctx.find_root().params
         try:
             with reserved_stdout() as answers:

@@ -66,8 +66,7 @@ def evaluation_document(evaluation: Evaluation) -> Json:
         "folds": [_fold_document(fold) for fold in evaluation.folds],
         "expected_groups": list(evaluation.expected_groups),
         "summary": {
-            metric: _without_none(asdict(aggregate), "undefined")
-            for metric, aggregate in evaluation.summary.items()
+            metric: _without_none(asdict(aggregate), "undefined") for metric, aggregate in evaluation.summary.items()
         },
     }
 

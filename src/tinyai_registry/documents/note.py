@@ -18,14 +18,18 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "", f"Date: {made['time'][:10]}"
     yield (
         "Context",
-        f"{made['reason'] or 'TODO: why was the model stale?'}\n\n"
-        f"The table `{table['file']}` has {table['rows']} rows and {table['columns']} columns: "
-        f"{len(table['groups'])} groups, {table['clips']} clips (sha256 `{table['sha256']}`).",
+        (
+            f"{made['reason'] or 'TODO: why was the model stale?'}\n\n"
+            f"The table `{table['file']}` has {table['rows']} rows and {table['columns']} columns: "
+            f"{len(table['groups'])} groups, {table['clips']} clips (sha256 `{table['sha256']}`)."
+        ),
     )
     yield (
         "Decision",
-        f"Retrain `{sidecar['id']}` from this table with its recipe unchanged ({sidecar['decision']}, fingerprint "
-        f"`{sidecar['recipe_fingerprint']}`). The gate:\n\n{markdown.gate_list(sidecar)}",
+        (
+            f"Retrain `{sidecar['id']}` from this table with its recipe unchanged ({sidecar['decision']}, fingerprint "
+            f"`{sidecar['recipe_fingerprint']}`). The gate:\n\n{markdown.gate_list(sidecar)}"
+        ),
     )
     yield "Previous against refresh", markdown.comparison_table(sidecar)
     yield "Folds", markdown.fold_table(sidecar)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jsonschema
+from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 
 from tinyai_registry.documents import strict_json
@@ -39,17 +40,22 @@ def violations(name: SchemaName, document: Any) -> Iterator[str]:
 
 
 @cache
-def _validator(name: SchemaName) -> jsonschema.Draft202012Validator:
+def _validator(name: SchemaName) -> Validator:
     schemas = {n: load(n) for n in NAMES}
     registry: Registry[Any] = Registry().with_resources(
         (schema["$id"], Resource.from_contents(schema)) for schema in schemas.values()
     )
-    strict = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
-    return strict(schemas[name], registry=registry)
+    validator: Validator = _Strict(schemas[name], registry=registry)
+    return validator
 
 
-def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+def _anchored(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
     # Python's `$` also matches before a trailing newline, ECMA's, which JSON Schema means, does not.
     anchored = re.sub(r"(?<!\\)\$", r"\\Z", pattern)
     if isinstance(instance, str) and not re.search(anchored, instance):
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+_Strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator, {"pattern": _anchored}
+)

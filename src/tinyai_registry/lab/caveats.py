@@ -55,9 +55,7 @@ def _weak_fold(fold: Fold, median_rmse: float | None) -> Iterator[Caveat]:
             else f"RMSE {rmse:.3f} where the median fold has 0"
         )
     if weak:
-        yield Caveat(
-            "weak-fold", f"{fold.group}: {'; '.join(weak)}; the model is less reliable on such content"
-        )
+        yield Caveat("weak-fold", f"{fold.group}: {'; '.join(weak)}; the model is less reliable on such content")
 
 
 def drift_caveats(drift: Drift) -> Iterator[Caveat]:

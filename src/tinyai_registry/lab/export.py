@@ -65,9 +65,7 @@ def _ir_version(opset: int) -> int:
 
 def _body(recipe: Recipe, model: TrainedMLP) -> tuple[str, dict[str, NDArray[np.generic]]]:
     """The nodes in ONNX's textual syntax, and the tensors that they name."""
-    weights: dict[str, NDArray[np.generic]] = {
-        name: np.array(value, np.float32) for name, value in _CONSTANTS.items()
-    }
+    weights: dict[str, NDArray[np.generic]] = {name: np.array(value, np.float32) for name, value in _CONSTANTS.items()}
     nodes, current = [], recipe.inputs[0].tensor
     if len(recipe.inputs) > 1:
         nodes.append(f"joined = Concat<axis = 1>({', '.join(i.tensor for i in recipe.inputs)})")

@@ -38,8 +38,8 @@ def standard_metrics(prediction: Scores, target: Scores) -> Metrics:
 
 
 def _why_undefined(prediction: Scores, target: Scores) -> str | None:
-    if len(target) < 2:
-        return f"{len(target)} row"
+    if len(target) == 1:
+        return "one row"
     for name, values in (("target", target), ("prediction", prediction)):
         # A spread at the limit of float64 is rounding; a correlation of it would be noise.
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):

@@ -18,9 +18,7 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def forward(
-    rows: Tensor, parameters: Sequence[Tensor], activation: str, masks: Sequence[Tensor] = ()
-) -> Tensor:
+def forward(rows: Tensor, parameters: Sequence[Tensor], activation: str, masks: Sequence[Tensor] = ()) -> Tensor:
     """Outputs ``[K, N]`` of K networks on K batches ``[K, N, F]``.
 
     ``parameters`` alternate weights ``[K, in, out]`` and biases ``[K, 1, out]``; ``masks``, one for each

@@ -158,10 +158,10 @@ def _check_numbers(path: Path, frame: pd.DataFrame, columns: Sequence[str]) -> N
 
 
 def _check_groups(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
-    groups = frame[recipe.group].nunique()
-    if groups < 2:
+    groups = frame[recipe.group].unique()
+    if len(groups) == 1:
         raise TableError(
-            f"{path}: column {recipe.group} has {groups} group; holding one out takes two or more"
+            f"{path}: column {recipe.group} has the one group {groups[0]}; holding one out takes two or more"
         )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -128,7 +129,7 @@ def _one_thread_each() -> Iterator[None]:
 def _shapes(features: int, mlp: MLP) -> list[tuple[int, int]]:
     """Of weights ``(in, out)`` and biases ``(1, out)``, in turn."""
     widths = (features, *mlp.hidden, 1)
-    return [shape for fan in zip(widths[:-1], widths[1:], strict=True) for shape in (fan, (1, fan[1]))]
+    return [shape for fan in pairwise(widths) for shape in (fan, (1, fan[1]))]
 
 
 def _initial_parameters(shapes: Sequence[tuple[int, int]], generator: torch.Generator) -> Tensor:
@@ -150,7 +151,7 @@ def _padded(flat: Tensor) -> Tensor:
 def _unflatten(flat: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
     """Views ``[K, in, out]`` and ``[K, 1, out]`` into flat rows ``[K, P]``."""
     sizes = [math.prod(shape) for shape in shapes]
-    parts = flat[:, : sum(sizes)].split(sizes, dim=1)
+    parts = torch.split(flat[:, : sum(sizes)], sizes, dim=1)
     return [part.view(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
@@ -161,7 +162,7 @@ def _batches(rows: int, mlp: MLP, settings: AdamW, generator: torch.Generator) -
         _draw_seed(generator)  # the loader's, for workers that it does not have
         sampler = torch.Generator().manual_seed(_draw_seed(generator))
         permutation = torch.randperm(rows, generator=sampler)
-        for chosen in permutation.split(settings.batch_size):
+        for chosen in torch.split(permutation, settings.batch_size):
             masks = [
                 torch.empty(len(chosen), width).bernoulli_(keep, generator=generator).div_(keep)
                 for width in mlp.hidden

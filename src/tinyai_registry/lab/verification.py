@@ -23,30 +23,27 @@ ROWS = 257  # odd, so that no batch size of training divides it
 RAW = Mapping[str, NDArray[np.float32]]
 
 
-def verified(
-    name: str, proto: onnx.ModelProto, model: TrainedModel, table: Table, runtime: Runtime
-) -> Artifact:
+def verified(name: str, proto: onnx.ModelProto, model: TrainedModel, table: Table, runtime: Runtime) -> Artifact:
     """``proto``, simplified where that is safe, as the artifact ``<name>.onnx``.
 
     Raises VerificationError, naming the worst row where numbers differ, unless every check passes: onnx.checker
     and shape inference, the runtime's operators and sizes, opset and tensor names as the recipe has them, and
     parity with ``model.predict`` on rows of the table and on rows drawn in standardised space.
     """
-    samples = _samples(model, table)
+    samples = _samples(table)
     data = proto.SerializeToString(deterministic=True)
-    _check_structure(name, data, table.recipe, runtime)
+    opset = _checked_opset(name, data, table.recipe, runtime)
     worst = _parity(name, data, model, table.recipe, samples)
     simpler = _simplified(proto, data, table.recipe, model, samples)
     if simpler is not None:
-        _check_structure(name, simpler, table.recipe, runtime)
+        opset = _checked_opset(name, simpler, table.recipe, runtime)
         worst = _parity(name, simpler, model, table.recipe, samples)
         data = simpler
-    opset = graph.signature(onnx.load_model_from_string(data)).opset
-    assert opset is not None  # _check_structure compared it with the recipe's
     return Artifact(f"{name}.onnx", data, opset, worst)
 
 
-def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> None:
+def _checked_opset(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
+    """The graph's own opset, once everything about its structure is as the recipe and the runtime want it."""
     for finding in graph.findings(data, runtime):
         raise VerificationError(f"artifact {name}: {finding}")
     found = graph.signature(onnx.load_model_from_string(data))
@@ -54,19 +51,16 @@ def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -
         raise VerificationError(f"artifact {name}: opset {found.opset}, but the recipe says {recipe.opset}")
     wanted = {i.tensor: len(i.columns) for i in recipe.inputs}
     if list(found.inputs) != list(wanted):
-        raise VerificationError(
-            f"artifact {name}: inputs {list(found.inputs)}, but the recipe says {list(wanted)}"
-        )
+        raise VerificationError(f"artifact {name}: inputs {list(found.inputs)}, but the recipe says {list(wanted)}")
     for tensor, shape in found.inputs.items():
-        if len(shape) != 2 or isinstance(shape[0], int) or shape[1] != wanted[tensor]:
-            raise VerificationError(
-                f"artifact {name}: input {tensor} is {list(shape)}, not [N, {wanted[tensor]}]"
-            )
+        if shape[1:] != (wanted[tensor],) or isinstance(shape[0], int):
+            raise VerificationError(f"artifact {name}: input {tensor} is {list(shape)}, not [N, {wanted[tensor]}]")
     if list(found.outputs) != [recipe.output] or len(found.outputs[recipe.output]) != 1:
         raise VerificationError(f"artifact {name}: outputs {found.outputs}, not {recipe.output} [N]")
+    return found.opset
 
 
-def _samples(model: TrainedModel, table: Table) -> list[RAW]:
+def _samples(table: Table) -> list[RAW]:
     """Raw inputs: rows of the table and rows from N(0, 1) in standardised space, at batch 1 and at ROWS."""
     generator = np.random.default_rng(table.recipe.seed)
     rows = generator.choice(len(table.target), ROWS)
@@ -118,7 +112,7 @@ def _parity(name: str, data: bytes, model: TrainedModel, recipe: Recipe, samples
 def _simplified(
     proto: onnx.ModelProto, data: bytes, recipe: Recipe, model: TrainedModel, samples: list[RAW]
 ) -> bytes | None:
-    """onnxsim's version, or None where it is larger or not equal to the last bit on every sample."""
+    """Onnxsim's version, or None where it is larger or not equal to the last bit on every sample."""
     import onnxsim  # imports torch, which a refresh that is up to date should not wait for
 
     simplified, _ = onnxsim.simplify(proto, check_n=0)

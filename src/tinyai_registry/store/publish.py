@@ -76,9 +76,7 @@ def _write_verified(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     if path.read_bytes() != data:
-        raise PublishError(
-            f"{path.name}: what was written is not what is read back; the registry is unchanged"
-        )
+        raise PublishError(f"{path.name}: what was written is not what is read back; the registry is unchanged")
 
 
 def _swap(registry: Registry, staging: Path, files: Mapping[str, bytes], withdrawn: tuple[str, ...]) -> None:
@@ -88,7 +86,7 @@ def _swap(registry: Registry, staging: Path, files: Mapping[str, bytes], withdra
             target, kept = registry.path(name), staging / "old" / name
             kept.parent.mkdir(parents=True, exist_ok=True)
             if name not in files:
-                os.replace(target, kept)
+                target.replace(kept)
                 undo.append(_restorer(kept, target))
                 continue
             if target.exists():
@@ -96,7 +94,7 @@ def _swap(registry: Registry, staging: Path, files: Mapping[str, bytes], withdra
                 undo.append(_restorer(kept, target))
             else:
                 undo.append(_remover(target))
-            os.replace(staging / "new" / name, target)
+            (staging / "new" / name).replace(target)
         _sync_folder(registry.root)
     except BaseException:
         for step in reversed(undo):
@@ -105,7 +103,7 @@ def _swap(registry: Registry, staging: Path, files: Mapping[str, bytes], withdra
 
 
 def _restorer(kept: Path, target: Path) -> Callable[[], object]:
-    return lambda: os.replace(kept, target)
+    return lambda: kept.replace(target)
 
 
 def _remover(target: Path) -> Callable[[], object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator
 
 import onnx
 from google.protobuf.message import DecodeError
@@ -12,7 +12,7 @@ from tinyai_registry.errors import RegistryError
 from tinyai_registry.store.registry import Registered, Registry
 
 
-def superseded(registry: Registry, before: Registered | None, kept: Set[str]) -> tuple[str, ...]:
+def superseded(registry: Registry, before: Registered | None, kept: Collection[str]) -> tuple[str, ...]:
     """Files of ``before`` that exist and are not among the files ``kept`` by the new release.
 
     Its ONNX, sidecar and card if they had another stem, its other artifacts, its int8 twin, and the external
@@ -23,9 +23,7 @@ def superseded(registry: Registry, before: Registered | None, kept: Set[str]) ->
     belonging = dict.fromkeys(_belonging(registry, before))
     claimed = {row.get("onnx") for row in registry.rows if row is not before.row}
     return tuple(
-        name
-        for name in belonging
-        if name not in kept and name not in claimed and registry.path(name).is_file()
+        name for name in belonging if name not in kept and name not in claimed and registry.path(name).is_file()
     )
 
 

@@ -34,7 +34,7 @@ FR_REGRESSOR_V1 = Recipe(
         title="Tiny full-reference VMAF regressor, version 1",
         summary=(
             "A multilayer perceptron, 6-64-64-1 with GELU, that predicts the VMAF score of one frame from the six "
-            "canonical libvmaf features. Its teacher is vmaf_v0.6.1; it imitates that model and measures no human opinion."
+            "canonical libvmaf features. It imitates its teacher, vmaf_v0.6.1, and measures no human opinion."
         ),
         intended_use="A fast stand-in for the VMAF score where the six features are there already.",
         limits=(

@@ -1,0 +1,61 @@
+# Everything happens in .venv, from pinned dependencies. PYTHON=python3.12 chooses another interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+LIGHT := .venv-light/bin
+PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
+EDITABLE := $(foreach plugin,$(PLUGINS),-e $(plugin))
+PINNED := $(CURDIR)/constraints.txt
+
+export PIP_CONSTRAINT := $(PINNED)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help:
+	@echo "make refresh     refresh the example registry's model from the newer table, in build/example"
+	@echo "make test        the whole test suite"
+	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
+	@echo "make check       lint, formatting, types, import rules"
+	@echo "make bench       tinyai refresh against a plain PyTorch loop"
+	@echo "make clean       remove everything that make has made"
+
+.venv/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -e ".[lab,dev]" $(EDITABLE)
+	@touch $@
+
+.venv-light/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
+	$(PYTHON) -m venv .venv-light
+	$(LIGHT)/python -m pip install --quiet -e . $(EDITABLE) pytest hypothesis
+	@touch $@
+
+.PHONY: refresh
+refresh: .venv/.installed
+	rm -rf build/example
+	mkdir -p build
+	cp -R examples build/example
+	cd build/example && ../../$(BIN)/tinyai refresh fr_regressor_v1 \
+	    --reason "The encodes were made anew; the shipped checkpoint was trained on the older table."
+	cd build/example && ../../$(BIN)/tinyai validate
+
+.PHONY: test
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+.PHONY: test-light
+test-light: .venv-light/.installed
+	$(LIGHT)/python -m pytest tests/test_light.py tests/documents
+
+.PHONY: check
+check: .venv/.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: .venv/.installed
+	$(BIN)/python bench/refresh.py
+
+.PHONY: clean
+clean:
+	rm -rf .venv .venv-light build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
