@@ -7,8 +7,11 @@ reason; NaN has no place here.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from tinyai_registry.recipe import Protocol
 
 STANDARD_METRICS = ("plcc", "srocc", "krocc", "rmse")
 
@@ -41,24 +44,41 @@ class Fold:
 class Aggregate:
     """One metric over all folds; ``std`` is the sample standard deviation (ddof 1).
 
-    All are ``None`` where any fold is undefined: a fold that is dropped before the mean is a fold that hides.
+    ``spread`` is max - min. All are ``None`` where any fold is undefined: a fold that is dropped before the mean is
+    a fold that hides.
     """
 
     mean: float | None
     std: float | None
     min: float | None
     max: float | None
+    median: float | None
+    spread: float | None
     undefined: str | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One cross-validation, and the final model on the rows that it was trained on."""
+    """One cross-validation, and the final model on the rows that it was trained on.
+
+    ``test`` is the final model on the test split, where the scheme sets one aside; ``reference`` is the recipe's
+    reference model, judged on the same rows.
+    """
 
     folds: tuple[Fold, ...]
     expected_groups: tuple[str, ...]
     summary: Mapping[str, Aggregate]
     in_sample: Metrics
+    test: Fold | None = None
+    reference: Evaluation | None = None
+
+
+@dataclass(frozen=True)
+class ProtocolResult:
+    """A further evaluation under a published protocol: what it gave, beside what was published."""
+
+    protocol: Protocol
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -85,9 +105,10 @@ def aggregate(name: str, folds: Iterable[Fold]) -> Aggregate:
     missing = [fold.group for fold in folds if fold.metrics.values.get(name) is None]
     if not folds or missing:
         where = f"undefined in {', '.join(missing)}" if folds else "there are no folds"
-        return Aggregate(None, None, None, None, where)
+        return Aggregate(None, None, None, None, None, None, where)
     values = [value for fold in folds if (value := fold.metrics.values[name]) is not None]
     mean = math.fsum(values) / len(values)
     spread = math.fsum((value - mean) ** 2 for value in values)
     std = math.sqrt(spread / (len(values) - 1)) if len(values) > 1 else None
-    return Aggregate(mean, std, min(values), max(values))
+    low, high = min(values), max(values)
+    return Aggregate(mean, std, low, high, statistics.median(values), high - low)

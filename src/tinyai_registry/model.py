@@ -27,7 +27,7 @@ class TrainedModel(Protocol):
 
     @property
     def standardisation(self) -> Standardisation | None:
-        """What the caller of the graph applies to the features first; None where the graph takes them raw."""
+        """What the model does to features before its network; None where it takes them as they are."""
 
     def predict(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
         """Scores ``[N]`` in target units for raw features: ``{tensor: [N, columns of that tensor]}``."""

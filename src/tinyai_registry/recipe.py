@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -33,12 +33,35 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """A numeric column derived from a categorical one: ``values`` says which number stands for which value.
+
+    A value of the table that is not listed is refused, never a silent zero.
+    """
+
+    column: str
+    of: str
+    values: tuple[tuple[str, float], ...]
+
+
+def one_hot(of: str, values: Sequence[str]) -> tuple[Lookup, ...]:
+    """One derived column ``<of>=<value>`` for each of ``values``: 1 where the table has that value, else 0."""
+    return tuple(
+        Lookup(f"{of}={chosen}", of, tuple((value, float(value == chosen)) for value in values)) for chosen in values
+    )
+
+
+@dataclass(frozen=True)
 class MLP:
-    """A multilayer perceptron with one output; what the built-in trainer and exporter understand."""
+    """A multilayer perceptron with one output; what the built-in trainer and exporter understand.
+
+    ``bounded`` squashes the output into the target range, inside the graph.
+    """
 
     hidden: tuple[int, ...]
     activation: Literal["gelu", "relu"] = "gelu"
     dropout: float = 0.0
+    bounded: bool = False
 
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
@@ -58,40 +81,153 @@ class AdamW:
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """``size`` networks whose scores are averaged: every fit is made with the seeds ``seed``, ``seed + 1``, ….
+
+    They ship as one graph. ``separate`` also ships each member as an artifact with a row of its own.
+    """
+
+    size: int
+    separate: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least_two("Ensemble.size", self.size)
+
+
+@dataclass(frozen=True)
 class LeaveOneGroupOut:
     """One fold for each group: trained on all the others, tested on that one (LOSO over source clips)."""
 
 
 @dataclass(frozen=True)
 class KFold:
-    """``folds`` folds of shuffled rows; for tables whose rows are independent of each other."""
+    """``folds`` folds of shuffled rows, for tables whose rows are independent of each other.
+
+    ``stratify`` gives every fold the same distribution of the target.
+    """
+
+    folds: int
+    seed: int = 0
+    stratify: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least_two("KFold.folds", self.folds)
+
+
+@dataclass(frozen=True)
+class GroupKFold:
+    """``folds`` folds of shuffled groups: the rows of a group are held out together."""
 
     folds: int
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.folds <= 1:
-            raise RecipeError(f"KFold needs two or more folds, not {self.folds}")
+        _at_least_two("GroupKFold.folds", self.folds)
 
 
-Scheme = LeaveOneGroupOut | KFold
+@dataclass(frozen=True)
+class RepeatedHoldout:
+    """``splits`` independent random splits of the rows, each holding out the share ``test``."""
+
+    splits: int
+    test: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least_two("RepeatedHoldout.splits", self.splits)
+        _share("RepeatedHoldout.test", self.test)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A share ``test`` of the groups is set aside for a final test; ``within`` cuts what is left.
+
+    No fit, not even the final one, sees a row of the test split.
+    """
+
+    within: LeaveOneGroupOut | GroupKFold
+    test: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _share("HeldOut.test", self.test)
+
+
+Scheme = LeaveOneGroupOut | KFold | GroupKFold | RepeatedHoldout | HeldOut
+
+
+def _at_least_two(what: str, value: int) -> None:
+    if value <= 1:
+        raise RecipeError(f"{what} must be two or more, not {value}")
+
+
+def _share(what: str, value: float) -> None:
+    if not 0.0 < value < 1.0:
+        raise RecipeError(f"{what} must lie between 0 and 1, not {value}")
+
+
+Aggregation = Literal["mean", "min", "max", "spread", "median"]
 
 
 @dataclass(frozen=True)
 class Criterion:
     """One line of the gate: an aggregate of a metric over all folds, held against a threshold.
 
+    ``spread`` is max - min. ``part`` may be the test split of a ``HeldOut`` scheme instead of the folds; it has one
+    value and so nothing to aggregate. ``against`` compares with the recipe's reference model on the same rows: its
+    value is subtracted (``difference``) or divided by (``ratio``).
+
     >>> str(Criterion("plcc", "mean", ">=", 0.95))
     'mean PLCC over folds >= 0.95'
+    >>> str(Criterion("rmse", "mean", "<=", 0.97, part="test", against="ratio"))
+    "RMSE on the test split / the reference's <= 0.97"
     """
 
     metric: str
-    aggregate: Literal["mean", "min", "max"]
+    aggregate: Aggregation
     relation: Literal[">=", "<="]
     threshold: float
+    part: Literal["folds", "test"] = "folds"
+    against: Literal["difference", "ratio"] | None = None
 
     def __str__(self) -> str:
-        return f"{self.aggregate} {self.metric.upper()} over folds {self.relation} {self.threshold:g}"
+        name = self.metric.upper()
+        value = f"{self.aggregate} {name} over folds" if self.part == "folds" else f"{name} on the test split"
+        other = {None: "", "difference": " - the reference's", "ratio": " / the reference's"}[self.against]
+        return f"{value}{other} {self.relation} {self.threshold:g}"
+
+
+@dataclass(frozen=True)
+class MeanBy:
+    """A reference model: the mean target of the training rows that share the row's value of ``column``.
+
+    A value that no training row has gets the mean of all training rows.
+    """
+
+    column: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that someone else published for a protocol, and where."""
+
+    metric: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A further evaluation, beside the recipe's own folds, under a published protocol.
+
+    ``mapping`` is what predictions go through before PLCC and RMSE: the four-parameter logistic that is usual in
+    quality assessment, fitted on the held-out rows. The medians over the splits are compared with ``published``.
+    """
+
+    name: str
+    scheme: Scheme
+    mapping: Literal["logistic4"] | None = None
+    published: tuple[Published, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +248,9 @@ class Recipe:
     scales the parity tolerance. ``key`` columns identify a row, ``group`` is what a fold holds out as a
     whole, ``clip`` tells the distorted clips apart. ``architecture`` and ``training`` are for the built-in
     trainer; a plugin that brings ``tinyai_train`` may leave them out.
+
+    ``derived`` columns may be named as features. ``missing`` says what becomes of an empty feature cell: the
+    table is refused, or each fit fills it with the median of its own training rows. A model at the stage ``proposed`` is registered but not yet trusted.
 
     Raises RecipeError where the declaration contradicts itself.
     """
@@ -137,6 +276,12 @@ class Recipe:
     output: str = "score"
     opset: int = 17
     scaler_in_graph: bool = False
+    derived: tuple[Lookup, ...] = ()
+    missing: Literal["refuse", "median"] = "refuse"
+    reference: MeanBy | None = None
+    ensemble: Ensemble | None = None
+    protocols: tuple[Protocol, ...] = field(default=(), metadata=_DESCRIPTIVE)
+    stage: Literal["proposed", "production"] = field(default="production", metadata=_DESCRIPTIVE)
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id):
@@ -157,6 +302,10 @@ class Recipe:
             f"target_range {self.target_range} is empty": not low < high,
             "declares no key column": not self.key,
             "declares no criterion, so every model would pass": not self.criteria,
+            "a criterion compares with a reference that is not declared": self.reference is None
+            and any(c.against for c in self.criteria),
+            "a criterion judges a test split that the scheme does not set aside": not isinstance(self.folds, HeldOut)
+            and any(c.part == "test" for c in self.criteria),
         }
         return [problem for problem, holds in checks.items() if holds]
 
@@ -167,8 +316,18 @@ class Recipe:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every table column that the recipe needs, without repeats."""
-        return tuple(dict.fromkeys((*self.key, self.group, self.clip, *self.feature_order, self.target)))
+        """Every table column that the recipe needs, without repeats; what is derived is not in the table."""
+        derived = {lookup.column for lookup in self.derived}
+        features = (name for name in self.feature_order if name not in derived)
+        reference = (self.reference.column,) if self.reference else ()
+        sources = (lookup.of for lookup in self.derived)
+        needed = (*self.key, self.group, self.clip, *features, *sources, *reference, self.target)
+        return tuple(dict.fromkeys(needed))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One seed for each member of the ensemble; else the one seed."""
+        return tuple(range(self.seed, self.seed + (self.ensemble.size if self.ensemble else 1)))
 
 
 def decisive(recipe: Recipe) -> dict[str, Any]:
@@ -196,7 +355,7 @@ def _plain(value: Any) -> Any:
             if not f.metadata.get("descriptive") and (f.default is MISSING or getattr(value, f.name) != f.default)
         }
         # Schemes and architectures are alternatives: without its class a KFold would read like any other dict.
-        return kept if isinstance(value, Recipe | Input | Criterion) else {type(value).__name__: kept}
+        return kept if isinstance(value, Recipe | Input | Criterion | Lookup) else {type(value).__name__: kept}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

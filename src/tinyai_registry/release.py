@@ -28,7 +28,8 @@ class Artifact:
 class TableFingerprint:
     """Which table a model was trained on; ``file`` is the name alone, never a path.
 
-    ``feature_means`` and ``feature_stds`` (ddof 0) are over all rows, in feature order.
+    ``feature_means`` and ``feature_stds`` (ddof 0) are over all rows, in feature order, empty cells filled;
+    ``missing_cells`` counts those by column.
     """
 
     file: str
@@ -39,6 +40,7 @@ class TableFingerprint:
     clips: int
     teacher_model: str | None
     extractor: str | None
+    missing_cells: Mapping[str, int]
     feature_means: tuple[float, ...]
     feature_stds: tuple[float, ...]
     target_mean: float
@@ -67,13 +69,14 @@ class Drift:
 
 @dataclass(frozen=True)
 class Release:
-    """Artifacts, sidecar, row and card of one model, ready to be published.
+    """Artifacts, sidecars, rows and card of one model, ready to be published.
 
     ``files`` maps names inside the registry folder to bytes, in the order in which they are to appear there;
-    ``withdrawn`` names the files of the release before that this one makes untrue.
+    ``rows`` are the model's own and those of its members; ``withdrawn`` names the files of the release before that
+    this one makes untrue.
     """
 
     model: str
     files: Mapping[str, bytes]
-    row: Mapping[str, Any]
+    rows: tuple[Mapping[str, Any], ...]
     withdrawn: tuple[str, ...]

@@ -1,7 +1,8 @@
-"""How a cross-validation scheme cuts a table into folds."""
+"""How a cross-validation scheme cuts a table: which rows each fit sees, and which it is judged on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -11,47 +12,103 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.table import Table
 from tinyai_registry.model import Fit
-from tinyai_registry.recipe import KFold, LeaveOneGroupOut, Scheme
+from tinyai_registry.recipe import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout, Scheme
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Split:
-    """One fold: its name, and the row numbers, int64, that are held out; all others are trained on."""
+    """One fold: its name, the row numbers that are trained on, and those that are held out; int64, ascending."""
 
     group: str
-    held_out: NDArray[np.int64]
+    train: Rows
+    held_out: Rows
 
 
-def splits(table: Table) -> list[Split]:
-    """The folds of the recipe's scheme on ``table``, in a fixed order."""
-    return _split(table.recipe.folds, table)
+@dataclass(frozen=True)
+class Plan:
+    """Every split of a scheme, the rows of the final fit, and the test split if the scheme sets one aside."""
+
+    splits: tuple[Split, ...]
+    development: Rows
+    test: Split | None = None
 
 
-def fits(table: Table, folds: list[Split]) -> list[Fit]:
-    """One fit for each fold on the rows that it does not hold out, and the final one on all rows."""
+def plan(table: Table, scheme: Scheme) -> Plan:
+    """``scheme`` on ``table``, the same every time. Raises TableError where the table is too small for it."""
     everything = np.arange(len(table.target))
-    seed = table.recipe.seed
-    held_out_fits = [
-        Fit(fold.group, np.setdiff1d(everything, fold.held_out, assume_unique=True), seed) for fold in folds
+    if not isinstance(scheme, HeldOut):
+        return Plan(tuple(_splits(scheme, table, everything)), everything)
+    shuffled = np.random.default_rng(scheme.seed).permutation(np.unique(table.groups))
+    chosen = shuffled[: max(1, round(scheme.test * len(shuffled)))]
+    in_test = np.isin(table.groups, chosen)
+    development, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    return Plan(tuple(_splits(scheme.within, table, development)), development, Split("test", development, test))
+
+
+def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
+    """For each split, and then for the final model, one fit with each seed."""
+    return [
+        Fit(label, rows, seed)
+        for label, rows in (*((s.group, s.train) for s in cut.splits), ("final", cut.development))
+        for seed in seeds
     ]
-    return [*held_out_fits, Fit("final", everything, seed)]
 
 
 @singledispatch
-def _split(scheme: Scheme, table: Table) -> list[Split]:
+def _splits(scheme: Scheme, table: Table, rows: Rows) -> list[Split]:
     raise TypeError(f"no rule splits a table by {type(scheme).__name__}")
 
 
-@_split.register
-def _(scheme: LeaveOneGroupOut, table: Table) -> list[Split]:
-    return [Split(group, np.flatnonzero(table.groups == group)) for group in table.fingerprint.groups]
+@_splits.register
+def _(scheme: LeaveOneGroupOut, table: Table, rows: Rows) -> list[Split]:
+    return [_held_out(group, rows, table.groups[rows] == group) for group in np.unique(table.groups[rows])]
 
 
-@_split.register
-def _(scheme: KFold, table: Table) -> list[Split]:
-    rows = len(table.target)
-    if rows < scheme.folds:
-        raise TableError(f"{rows} rows cannot be cut into {scheme.folds} folds")
-    shuffled = np.random.default_rng(scheme.seed).permutation(rows)
+@_splits.register
+def _(scheme: KFold, table: Table, rows: Rows) -> list[Split]:
+    _enough(len(rows), scheme.folds, "rows")
+    generator = np.random.default_rng(scheme.seed)
+    if not scheme.stratify:
+        return _dealt(rows, rows[generator.permutation(len(rows))], scheme.folds)
+    # Rows of like target lie side by side; each run of them is dealt out, one to a fold, in random order.
+    ranked = rows[np.argsort(table.target[rows], kind="stable")]
+    runs = np.array_split(ranked, range(scheme.folds, len(ranked), scheme.folds))
+    assigned = np.concatenate([generator.permutation(scheme.folds)[: len(run)] for run in runs])
+    return [_held_out(f"fold-{k + 1}", rows, np.isin(rows, ranked[assigned == k])) for k in range(scheme.folds)]
+
+
+@_splits.register
+def _(scheme: GroupKFold, table: Table, rows: Rows) -> list[Split]:
+    groups = np.unique(table.groups[rows])
+    _enough(len(groups), scheme.folds, "groups")
+    shuffled = np.random.default_rng(scheme.seed).permutation(groups)
     parts = np.array_split(shuffled, scheme.folds)
-    return [Split(f"fold-{k}", np.sort(part)) for k, part in enumerate(parts, start=1)]
+    return [
+        _held_out(f"fold-{k}", rows, np.isin(table.groups[rows], part)) for k, part in enumerate(parts, start=1)
+    ]
+
+
+@_splits.register
+def _(scheme: RepeatedHoldout, table: Table, rows: Rows) -> list[Split]:
+    size = max(1, round(scheme.test * len(rows)))
+    _enough(len(rows), size + 1, "rows")
+    generator = np.random.default_rng(scheme.seed)
+    chosen = [generator.permutation(len(rows))[:size] for _ in range(scheme.splits)]
+    everyone = np.arange(len(rows))
+    return [_held_out(f"split-{k}", rows, np.isin(everyone, part)) for k, part in enumerate(chosen, start=1)]
+
+
+def _held_out(group: str, rows: Rows, mask: NDArray[np.bool_]) -> Split:
+    return Split(str(group), rows[~mask], rows[mask])
+
+
+def _dealt(rows: Rows, shuffled: Rows, folds: int) -> list[Split]:
+    parts = np.array_split(shuffled, folds)
+    return [_held_out(f"fold-{k}", rows, np.isin(rows, part)) for k, part in enumerate(parts, start=1)]
+
+
+def _enough(there: int, needed: int, what: str) -> None:
+    if there < needed:
+        raise TableError(f"{there} {what} cannot be cut into {needed} parts; the table is too small for the recipe")

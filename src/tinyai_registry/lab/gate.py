@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from tinyai_registry.evaluation import Evaluation, Verdict, aggregate
+from tinyai_registry.evaluation import Evaluation, Fold, Verdict, aggregate
 from tinyai_registry.recipe import Criterion
 
 _RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -31,15 +31,33 @@ def _completeness(evaluation: Evaluation) -> Verdict:
 
 
 def _judge(evaluation: Evaluation, criterion: Criterion) -> Verdict:
-    over_folds = aggregate(criterion.metric, evaluation.folds)
-    value: float | None = getattr(over_folds, criterion.aggregate)
+    value, why = _value(evaluation, criterion)
+    if value is not None and criterion.against is not None:
+        other, why = _value(evaluation.reference, criterion) if evaluation.reference else (None, "no reference")
+        why = f"reference: {why}" if other is None else None
+        value = _compared(value, other, criterion)
     if value is None or not math.isfinite(value):
-        reasons = {
-            f"{fold.group}: {fold.metrics.undefined.get(criterion.metric, 'not computed')}"
-            for fold in evaluation.folds
-            if fold.metrics.values.get(criterion.metric) is None
-        }
-        why = "; ".join(sorted(reasons)) or over_folds.undefined or "not finite"
-        return Verdict(str(criterion), None, False, f"{criterion.metric.upper()} is undefined ({why})")
+        return Verdict(str(criterion), None, False, why or "undefined")
     passed = _RELATIONS[criterion.relation](value, criterion.threshold)
     return Verdict(str(criterion), value, passed)
+
+
+def _value(evaluation: Evaluation, criterion: Criterion) -> tuple[float | None, str | None]:
+    """What the criterion speaks of, or ``None`` and why it does not exist."""
+    judged: Sequence[Fold] = evaluation.folds
+    if criterion.part == "test":
+        judged = [evaluation.test] if evaluation.test is not None else []
+    over_folds = aggregate(criterion.metric, judged)
+    value: float | None = over_folds.mean if criterion.part == "test" else getattr(over_folds, criterion.aggregate)
+    if value is not None:
+        return value, None
+    missing = [fold for fold in judged if fold.metrics.values.get(criterion.metric) is None]
+    reasons = [f"{fold.group}: {fold.metrics.undefined.get(criterion.metric, 'not computed')}" for fold in missing]
+    why = "; ".join(reasons) or over_folds.undefined
+    return None, f"{criterion.metric.upper()} is undefined ({why})"
+
+
+def _compared(value: float, other: float | None, criterion: Criterion) -> float | None:
+    if other is None or (criterion.against == "ratio" and other == 0):
+        return None
+    return value - other if criterion.against == "difference" else value / other

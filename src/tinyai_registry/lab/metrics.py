@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import STANDARD_METRICS, Metrics
@@ -45,6 +45,26 @@ def _why_undefined(prediction: Scores, target: Scores) -> str | None:
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
             return f"the {name} is constant ({values[0]:g})"
     return None
+
+
+def logistic_mapped(prediction: Scores, target: Scores) -> Scores:
+    """``prediction`` through the four-parameter logistic that fits ``target`` best in the least-squares sense.
+
+    ``b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|))``, the monotonic mapping that is usual before PLCC and RMSE in quality
+    assessment (VQEG, "Final report on the validation of objective models of video quality assessment", 2003). Where
+    the fit does not converge, ``prediction`` itself.
+    """
+
+    def logistic(x: Scores, top: float, bottom: float, centre: float, width: float) -> Scores:
+        # Between these bounds exp neither overflows nor matters.
+        return bottom + (top - bottom) / (1 + np.exp(np.clip(-(x - centre) / abs(width), -500.0, 500.0)))
+
+    start = (target.max(), target.min(), prediction.mean(), max(float(prediction.std()), 1e-3))
+    try:
+        fitted, _ = optimize.curve_fit(logistic, prediction, target, p0=start, maxfev=10_000)
+    except (RuntimeError, optimize.OptimizeWarning):
+        return prediction
+    return logistic(prediction, *fitted)
 
 
 def extended(standard: Metrics, extra: Mapping[str, float]) -> Metrics:

@@ -18,11 +18,18 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def forward(rows: Tensor, parameters: Sequence[Tensor], activation: str, masks: Sequence[Tensor] = ()) -> Tensor:
+def forward(
+    rows: Tensor,
+    parameters: Sequence[Tensor],
+    activation: str,
+    bounds: tuple[float, float] | None = None,
+    masks: Sequence[Tensor] = (),
+) -> Tensor:
     """Outputs ``[K, N]`` of K networks on K batches ``[K, N, F]``.
 
-    ``parameters`` alternate weights ``[K, in, out]`` and biases ``[K, 1, out]``; ``masks``, one for each
-    hidden layer, are the (already scaled) dropout masks ``[K, N, width]`` of a training step.
+    ``parameters`` alternate weights ``[K, in, out]`` and biases ``[K, 1, out]``; ``bounds`` is the range that the
+    output is squashed into, if any; ``masks``, one for each hidden layer, are the (already scaled) dropout masks
+    ``[K, N, width]`` of a training step.
     """
     act = ACTIVATIONS[activation]
     *hidden, (last_weight, last_bias) = zip(parameters[::2], parameters[1::2], strict=True)
@@ -32,7 +39,11 @@ def forward(rows: Tensor, parameters: Sequence[Tensor], activation: str, masks: 
             rows = rows * masks[layer]
     # Not baddbmm: with one output column and K = 1 it takes another kernel than with K > 1, whose last bits
     # differ, and a fit would no longer equal the same fit trained alone.
-    return (rows * last_weight.mT).sum(-1) + last_bias.squeeze(-1)
+    linear = (rows * last_weight.mT).sum(-1) + last_bias.squeeze(-1)
+    if bounds is None:
+        return linear
+    low, high = bounds
+    return low + (high - low) * torch.sigmoid(linear)
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class TrainedMLP:
     activation: str
     standardisation: Standardisation
     parameters: tuple[NDArray[np.float32], ...]
+    bounds: tuple[float, float] | None = None
 
     def predict(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
         """Scores ``[N]`` in target units for raw (not standardised) inputs ``[N, F]``, one for each tensor."""
@@ -54,5 +66,5 @@ class TrainedMLP:
         rows = torch.from_numpy(self.standardisation.apply(raw))[None]
         stack = [torch.from_numpy(p)[None] for p in self.parameters]
         with torch.inference_mode():
-            scores = forward(rows, stack, self.activation)[0]
+            scores = forward(rows, stack, self.activation, self.bounds)[0]
         return scores.numpy().astype(np.float64)

@@ -27,7 +27,8 @@ MAKERS = ("teacher_model", "extractor")
 class Table:
     """The rows of one parquet file and the columns that a recipe needs, checked.
 
-    ``frame`` has every column of ``recipe.columns``, a fresh row number as index, no null and no NaN.
+    ``frame`` has every column of ``recipe.columns`` and every derived one, and a fresh row number as index. There is no
+    null and no NaN in it, but for empty feature cells where the recipe says how they are filled.
     """
 
     recipe: Recipe
@@ -90,10 +91,11 @@ def read_table(path: Path, recipe: Recipe) -> Table:
     frame = frame.reset_index(drop=True)
     made_by = {name: _constant(path, frame, name) for name in makers}
     _check_keys(path, frame, recipe)
-    _check_numbers(path, frame, (*recipe.feature_order, recipe.target))
+    _derive(path, frame, recipe)
+    _check_numbers(path, frame, recipe)
     _check_groups(path, frame, recipe)
     fingerprint = _fingerprint(path, data, frame, recipe, len(names), made_by)
-    return Table(recipe, frame[list(recipe.columns)], fingerprint)
+    return Table(recipe, frame, fingerprint)
 
 
 def _bytes(path: Path) -> bytes:
@@ -144,17 +146,33 @@ def _check_keys(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
         )
 
 
-def _check_numbers(path: Path, frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    for column in columns:
+def _derive(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
+    for lookup in recipe.derived:
+        numbers = frame[lookup.of].map(dict(lookup.values))
+        unknown = numbers.isna().to_numpy()
+        if unknown.any():
+            raise TableError(
+                f"{path}: column {lookup.of} has the value {frame[lookup.of][unknown.argmax()]!r} in row "
+                f"{unknown.argmax()}, for which {recipe.id} declares no {lookup.column}"
+            )
+        frame[lookup.column] = numbers.astype(np.float64)
+
+
+def _check_numbers(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
+    for column in (*recipe.feature_order, recipe.target):
         values = frame[column]
         if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             raise TableError(f"{path}: column {column} is {values.dtype}, not numeric; convert it")
-        bad = ~np.isfinite(values.to_numpy(np.float64, na_value=np.nan))
+        numbers = values.to_numpy(np.float64, na_value=np.nan)
+        may_be_empty = recipe.missing == "median" and column != recipe.target
+        bad = np.isinf(numbers) if may_be_empty else ~np.isfinite(numbers)
         if bad.any():
             raise TableError(
-                f"{path}: column {column} is NaN, infinite or null in {bad.sum()} rows, "
-                f"first in row {bad.argmax()}; repair or drop these rows"
+                f"{path}: column {column} is {'infinite' if may_be_empty else 'NaN, infinite or null'} in "
+                f"{bad.sum()} rows, first in row {bad.argmax()}; repair or drop these rows"
             )
+        if np.isnan(numbers).all():
+            raise TableError(f"{path}: column {column} is empty; a median needs values")
 
 
 def _check_groups(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
@@ -187,8 +205,14 @@ def _fingerprint(
         extractor=made_by.get("extractor"),
         feature_means=tuple(standardisation.mean.tolist()),
         feature_stds=tuple(standardisation.std.tolist()),
+        missing_cells=_missing_cells(frame, recipe),
         target_mean=float(target.mean()),
         target_std=float(target.std()),
         target_min=float(target.min()),
         target_max=float(target.max()),
     )
+
+
+def _missing_cells(frame: pd.DataFrame, recipe: Recipe) -> dict[str, int]:
+    counts = frame[list(recipe.feature_order)].isna().sum()
+    return {str(column): int(count) for column, count in counts.items() if count}

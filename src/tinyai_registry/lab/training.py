@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.adamw import adamw
 
@@ -40,18 +41,20 @@ LANES = 16
 
 
 @dataclass(frozen=True)
-class Job:
-    """One fit as tensors: ``rows`` ``[n, F]`` float32, standardised; ``target`` ``[n]`` float32."""
+class Cohort:
+    """Fits of one seed and one number of rows. The recipe and these two decide every random draw, so they share them.
 
+    ``members`` are their places in the list of fits; ``rows`` ``[G, n, F]`` are standardised, ``target`` is ``[G, n]``.
+    """
+
+    members: tuple[int, ...]
+    seed: int
     rows: Tensor
     target: Tensor
-    seed: int
-    standardisation: Standardisation
 
-    @property
-    def draw_key(self) -> tuple[int, int]:
-        """What decides every random draw of a fit, given the recipe: fits that agree share their draws."""
-        return self.seed, len(self.rows)
+    def steps(self, settings: AdamW) -> int:
+        """Optimiser steps from beginning to end, the same for every member."""
+        return settings.epochs * math.ceil(self.rows.shape[1] / settings.batch_size)
 
 
 @dataclass(frozen=True)
@@ -72,47 +75,48 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
             f"recipe {recipe.id} declares no architecture and training, and its plugin brings no tinyai_train"
         )
     mlp, settings = recipe.architecture, recipe.training
-    jobs = [_job(table, fit) for fit in fits]
-    trained: dict[int, list[Tensor]] = {}
+    bounds = recipe.target_range if mlp.bounded else None
+    standardisations = [standardise(table.features[fit.rows]) for fit in fits]
+    cohorts = _cohorts(table, fits, standardisations)
+    trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
     with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-        shares = _shares(jobs, settings)
-        stacks = pool.map(lambda share: _train_stack([jobs[i] for i in share], mlp, settings), shares)
-        for share, stack in zip(shares, stacks, strict=True):
-            trained.update(zip(share, stack, strict=True))
+        shares = _shares(cohorts, settings)
+        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).trained(), shares):
+            trained.update(stack)
     tensors = tuple(i.tensor for i in recipe.inputs)
     return [
-        TrainedMLP(
-            tensors,
-            mlp.activation,
-            job.standardisation,
-            tuple(p.numpy().copy() for p in trained[i]),
-        )
-        for i, job in enumerate(jobs)
+        TrainedMLP(tensors, mlp.activation, standardisation, trained[i], bounds)
+        for i, standardisation in enumerate(standardisations)
     ]
 
 
-def _job(table: Table, fit: Fit) -> Job:
-    features = table.features[fit.rows]
-    standardisation = standardise(features)
-    target = torch.from_numpy(table.target[fit.rows].astype(np.float32))
-    return Job(torch.from_numpy(standardisation.apply(features)), target, fit.seed, standardisation)
+def _cohorts(table: Table, fits: Sequence[Fit], standardisations: Sequence[Standardisation]) -> list[Cohort]:
+    largest = math.ceil(len(fits) / WORKERS)  # or else one worker might have it all
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, fit in enumerate(fits):
+        alike[fit.seed, len(fit.rows)].append(index)
+    return [
+        Cohort(
+            members=members,
+            seed=seed,
+            rows=torch.from_numpy(
+                np.stack([standardisations[i].apply(table.features[fits[i].rows]) for i in members])
+            ),
+            target=torch.from_numpy(np.stack([table.target[fits[i].rows].astype(np.float32) for i in members])),
+        )
+        for (seed, _), together in alike.items()
+        for members in (tuple(together[k : k + largest]) for k in range(0, len(together), largest))
+    ]
 
 
-def _steps_per_epoch(job: Job, settings: AdamW) -> int:
-    return math.ceil(len(job.rows) / settings.batch_size)
-
-
-def _shares(jobs: Sequence[Job], settings: AdamW) -> list[list[int]]:
-    """The jobs' indices dealt out to the workers, about as many steps to each; draws are shared within a share."""
-    by_draws: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for index, job in enumerate(jobs):
-        by_draws[job.draw_key].append(index)
-    shares: list[list[int]] = [[] for _ in range(min(WORKERS, len(jobs)))]
-    loads = [0] * len(shares)
-    for group in sorted(by_draws.values(), key=len, reverse=True):
+def _shares(cohorts: Sequence[Cohort], settings: AdamW) -> list[list[Cohort]]:
+    """The cohorts dealt out to the workers, about as much work to each."""
+    shares: list[list[Cohort]] = [[] for _ in range(WORKERS)]
+    loads = [0] * WORKERS
+    for cohort in sorted(cohorts, key=lambda c: -len(c.members) * c.steps(settings)):
         lightest = loads.index(min(loads))
-        shares[lightest] += group
-        loads[lightest] += len(group) * _steps_per_epoch(jobs[group[0]], settings)
+        shares[lightest].append(cohort)
+        loads[lightest] += len(cohort.members) * cohort.steps(settings)
     return [share for share in shares if share]
 
 
@@ -176,46 +180,63 @@ def _draw_seed(generator: torch.Generator) -> int:
 
 
 class _Stack:
-    """K fits side by side: their parameters, the moments of AdamW, and the buffers of one step."""
+    """Cohorts side by side, K fits in all: their parameters, the moments of AdamW, the buffers of one step."""
 
-    def __init__(self, jobs: Sequence[Job], mlp: MLP, settings: AdamW) -> None:
-        self.jobs, self.mlp, self.settings = jobs, mlp, settings
-        count, size, features = len(jobs), settings.batch_size, jobs[0].rows.shape[1]
+    def __init__(
+        self, cohorts: Sequence[Cohort], mlp: MLP, settings: AdamW, bounds: tuple[float, float] | None
+    ) -> None:
+        # Longest first, so that the fits that still run are a prefix of every stacked tensor.
+        self.cohorts = sorted(cohorts, key=lambda c: -c.steps(settings))
+        self.mlp, self.settings, self.bounds = mlp, settings, bounds
+        sizes = [len(c.members) for c in self.cohorts]
+        self.ends = list(accumulate(sizes))
+        count, features = sum(sizes), self.cohorts[0].rows.shape[2]
         self.shapes = _shapes(features, mlp)
-        self.rows = torch.zeros(count, size, features)
-        self.target = torch.zeros(count, size)
-        self.weight = torch.zeros(count, size)
-        self.masks = [torch.ones(count, size, width) for width in mlp.hidden if mlp.dropout]
-        self.draws: dict[tuple[int, int], Iterator[Batch]] = {}
-        initial: dict[tuple[int, int], Tensor] = {}
-        for job in jobs:
-            if job.draw_key not in self.draws:
-                generator = torch.Generator().manual_seed(job.seed)
-                initial[job.draw_key] = _initial_parameters(self.shapes, generator)
-                self.draws[job.draw_key] = _batches(len(job.rows), mlp, settings, generator)
-        self.parameters = torch.stack([initial[job.draw_key] for job in jobs])
+        self.rows = torch.zeros(count, settings.batch_size, features)
+        self.target = torch.zeros(count, settings.batch_size)
+        self.weight = torch.zeros(count, settings.batch_size)
+        self.masks = [torch.ones(count, settings.batch_size, width) for width in mlp.hidden if mlp.dropout]
+        generators = [torch.Generator().manual_seed(c.seed) for c in self.cohorts]
+        initial = [_initial_parameters(self.shapes, generator) for generator in generators]
+        self.draws = [
+            _batches(c.rows.shape[1], mlp, settings, generator)
+            for c, generator in zip(self.cohorts, generators, strict=True)
+        ]
+        self.parameters = torch.stack(initial).repeat_interleave(torch.tensor(sizes), dim=0)
         self.moments = torch.zeros(2, *self.parameters.shape)
         self.done = torch.zeros(())
 
-    def load_batches(self, running: int) -> None:
-        """The next batch of each of the first ``running`` fits; rows past a short batch weigh nothing."""
-        batches = {key: next(self.draws[key]) for key in {j.draw_key for j in self.jobs[:running]}}
-        for k, job in enumerate(self.jobs[:running]):
-            batch = batches[job.draw_key]
-            size = len(batch.rows)
-            torch.index_select(job.rows, 0, batch.rows, out=self.rows[k, :size])
-            torch.index_select(job.target, 0, batch.rows, out=self.target[k, :size])
-            self.weight[k, :size] = 1 / size
-            self.weight[k, size:] = 0
-            for buffer, mask in zip(self.masks, batch.masks, strict=True):
-                buffer[k, :size] = mask
+    def trained(self) -> dict[int, tuple[NDArray[np.float32], ...]]:
+        """Train every fit for its own number of steps; its parameters by its place in the list of fits."""
+        done = 0
+        for running in range(len(self.cohorts), 0, -1):
+            last = self.cohorts[running - 1].steps(self.settings)
+            for _ in range(done, last):
+                self._load_batches(running)
+                self._step(self.ends[running - 1])
+            done = last
+        layers = [layer.numpy() for layer in _unflatten(self.parameters.detach(), self.shapes)]
+        members = [member for cohort in self.cohorts for member in cohort.members]
+        return {member: tuple(layer[k].copy() for layer in layers) for k, member in enumerate(members)}
 
-    def step(self, running: int) -> None:
+    def _load_batches(self, running: int) -> None:
+        """The next batch of each of the first ``running`` cohorts; rows past a short batch weigh nothing."""
+        for cohort, draws, end in zip(self.cohorts[:running], self.draws, self.ends, strict=False):
+            batch = next(draws)
+            size, fits = len(batch.rows), slice(end - len(cohort.members), end)
+            self.rows[fits, :size] = cohort.rows[:, batch.rows]
+            self.target[fits, :size] = cohort.target[:, batch.rows]
+            self.weight[fits, :size] = 1 / size
+            self.weight[fits, size:] = 0
+            for buffer, mask in zip(self.masks, batch.masks, strict=True):
+                buffer[fits, :size] = mask
+
+    def _step(self, running: int) -> None:
         """One step of AdamW for the first ``running`` fits; the others are out of its reach, and so frozen."""
         flat = self.parameters[:running]
         parameters = [view.requires_grad_() for view in _unflatten(flat, self.shapes)]
         masks = [mask[:running] for mask in self.masks]
-        scores = forward(self.rows[:running], parameters, self.mlp.activation, masks)
+        scores = forward(self.rows[:running], parameters, self.mlp.activation, self.bounds, masks)
         # A sum of each fit's own mean: no gradient crosses from one fit to another.
         loss = ((scores - self.target[:running]).square() * self.weight[:running]).sum()
         gradients = torch.autograd.grad(loss, parameters)
@@ -235,19 +256,3 @@ class _Stack:
             eps=1e-8,
             maximize=False,
         )
-
-
-def _train_stack(jobs: Sequence[Job], mlp: MLP, settings: AdamW) -> list[list[Tensor]]:
-    """The parameters of each job, in order, after its own number of steps."""
-    # Longest first, so that the fits that still run are a prefix of every stacked tensor.
-    order = sorted(range(len(jobs)), key=lambda i: -_steps_per_epoch(jobs[i], settings))
-    stack = _Stack([jobs[i] for i in order], mlp, settings)
-    done = 0
-    for running in range(len(jobs), 0, -1):
-        last = settings.epochs * _steps_per_epoch(stack.jobs[running - 1], settings)
-        for _ in range(done, last):
-            stack.load_batches(running)
-            stack.step(running)
-        done = last
-    trained = _unflatten(stack.parameters, stack.shapes)
-    return [[p[order.index(i)] for p in trained] for i in range(len(jobs))]
