@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,9 +74,12 @@ def write_table(tmp_path):
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Makes a module importable and announces it as an installed plugin: ``install("duo", source)``."""
+    """Makes a module importable and announces it as an installed plugin: ``install("duo", source)``.
 
-    def make(name: str, source: str, version: str = "1.0", distribution: str | None = None) -> None:
+    Returns the folder that another process needs on its ``PYTHONPATH``.
+    """
+
+    def make(name: str, source: str, version: str = "1.0", distribution: str | None = None) -> Path:
         distribution = distribution or f"tinyai-{name}"
         site = tmp_path / "site" / f"{distribution}-{version}"
         info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -84,6 +89,7 @@ def install(tmp_path, monkeypatch):
         (info / "entry_points.txt").write_text(f"[tinyai_registry]\n{name} = {name}_plugin\n")
         monkeypatch.syspath_prepend(site)
         monkeypatch.delitem(sys.modules, f"{name}_plugin", raising=False)
+        return site
 
     yield make
     for module in [name for name in sys.modules if name.endswith("_plugin")]:
@@ -91,9 +97,33 @@ def install(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def duo(install) -> None:
+def duo_as(install):
+    """Installs the second plugin with parts of its source replaced: ``duo_as({'"MIT"': '"ISC"'})``."""
+
+    def make(changes: Mapping[str, str], name: str = "duo", **more) -> Path:
+        source = (Path(__file__).parent / "plugins" / "duo.py").read_text(encoding="utf-8")
+        for old, new in changes.items():
+            assert old in source
+            source = source.replace(old, new)
+        return install(name, source, **more)
+
+    return make
+
+
+@pytest.fixture
+def duo(duo_as) -> Path:
     """The second plugin, installed: ``duo_v1``."""
-    install("duo", (Path(__file__).parent / "plugins" / "duo.py").read_text(encoding="utf-8"))
+    return duo_as({})
+
+
+@pytest.fixture
+def refresh(tinyai, registry):
+    """Refreshes ``duo_v1`` in the registry from a table: ``refresh(table, "--force")``."""
+
+    def run(table: Path, *words) -> Ran:
+        return tinyai("refresh", "duo_v1", "--table", table, "--registry", registry, "--json", *words)
+
+    return run
 
 
 @pytest.fixture
@@ -117,3 +147,23 @@ def digests():
         }
 
     return of
+
+
+@pytest.fixture
+def c_read():
+    """What the C runtime reads for a key: the first ``"key"`` in the text, the next colon, then a value.
+
+    Written from the runtime's description alone, so that it can disagree with our own check.
+    """
+
+    def read(text: str, key: str):
+        rest = text[text.index(f'"{key}"') + len(key) + 2 :]
+        rest = rest[rest.index(":") + 1 :].lstrip()
+        if rest[0] == '"':
+            return rest[1 : rest.index('"', 1)]
+        if rest[0] == "[":
+            items = [item.strip() for item in rest[1 : rest.index("]")].split(",")]
+            return [item.strip('"') if item.startswith('"') else float(item) for item in items]
+        return True if rest.startswith("true") else int(re.match(r"-?\d+", rest).group()) if rest[0] != "f" else False
+
+    return read

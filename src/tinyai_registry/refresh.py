@@ -105,6 +105,8 @@ def _release(
     withdrawn: tuple[str, ...],
 ) -> Release:
     model = document["id"]
+    for violation in violations("sidecar", document):  # a recipe or a table can put anything into it
+        raise DocumentError(f"the sidecar of {model} would be invalid at {violation}")
     files = {artifact.path: artifact.data for artifact in artifacts}
     files[f"{model}.json"] = sidecar.rendered(document).encode()
     files[f"{model}.md"] = card.rendered(document).encode()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tinyai_registry.documents import strict_json
@@ -63,9 +64,9 @@ class Shown(Progress):
         for verdict in document["gate"] or ():
             mark = "[green]passed [/green]" if verdict["passed"] else "[red]refused[/red]"
             why = f" ({verdict['reason']})" if "reason" in verdict else ""
-            self.console.print(mark, f"{verdict['criterion']}: {_figure(verdict['value'])}{why}")
+            self.console.print(mark, escape(f"{verdict['criterion']}: {_figure(verdict['value'])}{why}"))
         for caveat in document["caveats"] or ():
-            self.console.print("[yellow]caveat [/yellow]", caveat["message"])
+            self.console.print("[yellow]caveat [/yellow]", escape(caveat["message"]))
         self.console.print(_sentence(document), markup=False)
 
 

@@ -40,7 +40,7 @@ def headlines_of_training(training: Mapping[str, Any]) -> dict[str, float]:
         name: float(value)
         for name in HEADLINES
         for key, value in training.items()
-        if key.removeprefix("loso_").removeprefix("cv_") == name
+        if key.removeprefix("loso_").removeprefix("cv_") == name and type(value) in (int, float)
     }
 
 

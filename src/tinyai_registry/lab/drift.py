@@ -18,7 +18,9 @@ def drift(previous: Mapping[str, Any], recipe: Recipe, table: TableFingerprint) 
     before = previous.get("table", {})
     means = before.get("feature_means") or previous.get("feature_mean")
     stds = before.get("feature_stds") or previous.get("feature_std")
-    if not means or not stds or tuple(previous.get("feature_order", ())) != recipe.feature_order:
+    if not means or not stds or not (len(means) == len(stds) == len(recipe.feature_order)):
+        return None
+    if tuple(previous.get("feature_order", ())) != recipe.feature_order:
         return None
     inputs = []
     for k, column in enumerate(recipe.feature_order):

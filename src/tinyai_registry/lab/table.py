@@ -138,6 +138,9 @@ def _check_keys(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
                 f"{path}: column {column} is null in {null.sum()} rows, first in row {null.argmax()}; "
                 "a row must say what it belongs to"
             )
+        blank = (frame[column].astype(str).str.strip() == "").to_numpy()
+        if blank.any():
+            raise TableError(f"{path}: column {column} is blank in {blank.sum()} rows, first in row {blank.argmax()}")
     twice = frame.duplicated(list(recipe.key)).to_numpy()
     if twice.any():
         raise TableError(

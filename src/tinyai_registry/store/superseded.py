@@ -9,30 +9,36 @@ from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.store.registry import Registered, Registry
+from tinyai_registry.store.registry import INDEX, Registered, Registry
+
+# What a model's files end in, beside their common stem.
+ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md")
 
 
 def superseded(registry: Registry, before: Registered | None, kept: Collection[str]) -> tuple[str, ...]:
     """Files of ``before`` that exist and are not among the files ``kept`` by the new release.
 
     Its ONNX, sidecar and card if they had another stem, its other artifacts, its int8 twin, and the external
-    data files that its graph reads. A signature stays: it is its owner's to renew.
+    data files that its graph reads; never a file of a neighbour. A signature stays: it is its owner's to renew.
     """
     if before is None:
         return ()
+    spared = {INDEX, *kept, *_neighbours_files(registry, before)}
     belonging = dict.fromkeys(_belonging(registry, before))
-    claimed = {row.get("onnx") for row in registry.rows if row is not before.row}
-    return tuple(
-        name for name in belonging if name not in kept and name not in claimed and registry.path(name).is_file()
-    )
+    return tuple(name for name in belonging if name not in spared and registry.path(name).is_file())
+
+
+def _neighbours_files(registry: Registry, before: Registered) -> Iterator[str]:
+    for row in registry.rows:
+        if row is not before.row and isinstance(row.get("onnx"), str):
+            stem = row["onnx"].removesuffix(".onnx")
+            yield from (stem + ending for ending in ENDINGS)
 
 
 def _belonging(registry: Registry, before: Registered) -> Iterator[str]:
-    for ending in (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md"):
-        yield before.stem + ending
+    yield from (before.stem + ending for ending in ENDINGS)
     for artifact in (before.sidecar or {}).get("artifacts", ()):
-        if isinstance(artifact, dict) and isinstance(artifact.get("path"), str):
-            yield artifact["path"]
+        yield artifact["path"]
     yield from _external_data(registry, before)
 
 

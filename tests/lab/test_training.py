@@ -1,0 +1,237 @@
+"""The stacked trainer against a plain PyTorch loop, and each fit against itself, alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tinyai_registry.errors import RecipeError
+from tinyai_registry.lab import export, mlp, training
+from tinyai_registry.lab.training import train_mlps
+from tinyai_registry.model import Fit
+from tinyai_registry.recipe import MLP, AdamW, Input
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+ACTIVATION_MODULES = {"gelu": nn.GELU, "relu": nn.ReLU}
+
+
+def plain_loop(recipe, table, fit):
+    """The recipe as anyone would write it; returns what predicts standardised rows."""
+    features, target = table.features[fit.rows], table.target[fit.rows]
+    mean, std = features.mean(axis=0), features.std(axis=0)
+    rows = torch.tensor((features - mean) / std, dtype=torch.float32)
+    data = TensorDataset(rows, torch.tensor(target, dtype=torch.float32))
+    torch.manual_seed(fit.seed)
+    layers, width = [], features.shape[1]
+    for hidden in recipe.architecture.hidden:
+        activation = ACTIVATION_MODULES[recipe.architecture.activation]()
+        layers += [nn.Linear(width, hidden), activation, nn.Dropout(recipe.architecture.dropout)]
+        width = hidden
+    network = nn.Sequential(*layers, nn.Linear(width, 1))
+    settings = recipe.training
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    loader = DataLoader(data, batch_size=settings.batch_size, shuffle=True)
+    for _ in range(settings.epochs):
+        for batch, wanted in loader:
+            optimiser.zero_grad()
+            nn.functional.mse_loss(network(batch).squeeze(-1), wanted).backward()
+            optimiser.step()
+    network.eval()
+
+    def predict(raw):
+        with torch.no_grad():
+            return network(torch.tensor((raw - mean) / std, dtype=torch.float32)).squeeze(-1).numpy()
+
+    return predict
+
+
+@pytest.fixture(autouse=True)
+def _same_torch_afterwards():
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)
+
+
+def everything(table):
+    return table.inputs(np.arange(len(table.target)))
+
+
+def bits(model):
+    return [p.tobytes() for p in model.parameters]
+
+
+RECIPES = {
+    "as declared": {},
+    "without dropout": {"architecture": MLP((12, 10), "gelu", 0.0)},
+    "with relu": {"architecture": MLP((12, 10), "relu", 0.1)},
+    "with one hidden layer": {"architecture": MLP((7,), "gelu", 0.3)},
+    "with three hidden layers": {"architecture": MLP((9, 16, 5), "relu", 0.2)},
+    "with one short batch an epoch": {"training": AdamW(1e-2, 0.0, 1000, 20)},
+    "with a layer of one unit": {"architecture": MLP((20, 1, 4), "gelu", 0.1)},
+    "with batches of one row": {"training": AdamW(1e-3, 1e-2, 1, 1)},
+    "with another seed": {"seed": 7},
+    "at the size that ships": {"architecture": MLP((64, 64), "gelu", 0.1)},
+}
+
+
+@pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
+def test_every_fit_has_the_numbers_of_the_plain_loop(recipe, table, all_fits, changes):
+    recipe = replace(recipe, **changes)
+    asked = [replace(fit, seed=recipe.seed) for fit in all_fits[-4:]]
+    assert len({len(fit.rows) for fit in asked}) > 1
+    for fit, model in zip(asked, train_mlps(recipe, table, asked), strict=True):
+        plain = plain_loop(recipe, table, fit)(table.features)
+        np.testing.assert_allclose(model.predict(everything(table)), plain, rtol=0, atol=2e-4)
+
+
+def test_all_twelve_fits_have_the_numbers_of_the_plain_loop(recipe, table, all_fits, trained):
+    for fit, model in zip(all_fits, trained, strict=True):
+        plain = plain_loop(recipe, table, fit)(table.features)
+        np.testing.assert_allclose(model.predict(everything(table)), plain, rtol=0, atol=2e-4)
+
+
+def test_the_folds_of_the_table_are_as_unequal_as_real_ones(recipe, all_fits):
+    batch = recipe.training.batch_size
+    sizes = [len(fit.rows) for fit in all_fits]
+    assert len({-(-size // batch) for size in sizes}) > 1  # they take unequal numbers of steps
+    assert all(size % batch for size in sizes)  # and their last batch is short
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_fit_is_the_same_alone_and_in_any_stack(recipe, table, all_fits, workers, monkeypatch):
+    alone = [bits(train_mlps(recipe, table, [fit])[0]) for fit in all_fits]
+    monkeypatch.setattr(training, "WORKERS", workers)
+    for chosen in (range(12), range(11, -1, -1), (11, 0), (5, 5, 2), (9,)):
+        together = train_mlps(recipe, table, [all_fits[i] for i in chosen])
+        assert [bits(model) for model in together] == [alone[i] for i in chosen]
+
+
+@pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
+def test_a_fit_is_the_same_alone_whatever_the_recipe(recipe, table, all_fits, changes):
+    recipe = replace(recipe, **changes)
+    asked = all_fits[6:]
+    together = train_mlps(recipe, table, asked)
+    assert [bits(model) for model in together] == [bits(train_mlps(recipe, table, [f])[0]) for f in asked]
+
+
+@pytest.mark.parametrize("hidden", [(64, 64), (33,)])
+def test_a_fit_on_one_column_is_the_same_alone(recipe, read, frame, all_fits, hidden):
+    inputs = (Input("features", ("vif_scale3",)),)
+    table = read(frame, inputs=inputs)
+    recipe = replace(recipe, inputs=inputs, architecture=MLP(hidden, "relu", 0.1))
+    together = train_mlps(recipe, table, all_fits)
+    alone = [bits(train_mlps(recipe, table, [fit])[0]) for fit in all_fits]
+    assert [bits(model) for model in together] == alone
+
+
+def test_fits_of_very_different_size_share_a_stack(recipe, table):
+    rows = np.random.default_rng(0).permutation(len(table.target))
+    asked = [Fit(str(n), rows[:n], 0) for n in (2, 400, 36, 37, 38, 75)]
+    together = train_mlps(recipe, table, asked)
+    for fit, model in zip(asked, together, strict=True):
+        [alone] = train_mlps(recipe, table, [fit])
+        assert bits(model) == bits(alone)
+        plain = plain_loop(recipe, table, fit)(table.features[fit.rows])
+        np.testing.assert_allclose(model.predict(table.inputs(fit.rows)), plain, rtol=0, atol=2e-4)
+
+
+def test_fits_of_different_seeds_share_a_stack(recipe, table, all_fits):
+    asked = [replace(all_fits[-1], seed=seed) for seed in (0, 1, 0, 2**31)]
+    together = [bits(model) for model in train_mlps(recipe, table, asked)]
+    assert together == [bits(train_mlps(recipe, table, [fit])[0]) for fit in asked]
+    assert together[0] == together[2]
+    assert len({tuple(b) for b in together}) == 3
+
+
+def test_the_order_of_a_fits_rows_is_part_of_it_and_its_label_is_not(recipe, table, all_fits):
+    fit = all_fits[0]
+    asked = [fit, replace(fit, label="renamed"), replace(fit, rows=fit.rows[::-1])]
+    first, renamed, reversed_ = (bits(model) for model in train_mlps(recipe, table, asked))
+    assert renamed == first
+    assert reversed_ != first
+
+
+def test_the_same_inputs_give_the_same_bytes_twice(recipe, table, all_fits, trained):
+    again = train_mlps(recipe, table, all_fits)
+    assert [bits(model) for model in again] == [bits(model) for model in trained]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_torch_is_left_as_it_was_found(recipe, table, all_fits, threads):
+    torch.manual_seed(123)
+    torch.set_num_threads(threads)
+    before = torch.get_rng_state()
+    train_mlps(recipe, table, all_fits[:2])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_torch_is_left_as_it_was_found_by_a_training_that_fails(recipe, table, all_fits, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    torch.set_num_threads(2)
+    monkeypatch.setattr(training, "_train_stack", fail)
+    with pytest.raises(MemoryError):
+        train_mlps(recipe, table, all_fits)
+    assert torch.get_num_threads() == 2
+
+
+def test_the_state_of_torch_does_not_reach_a_fit(recipe, table, all_fits, trained):
+    torch.manual_seed(999)
+    torch.set_num_threads(2)
+    [model] = train_mlps(recipe, table, all_fits[:1])
+    assert bits(model) == bits(trained[0])
+
+
+def test_each_fit_is_standardised_by_its_own_rows(table, all_fits, trained):
+    for fit, model in zip(all_fits, trained, strict=True):
+        np.testing.assert_allclose(model.standardisation.mean, table.features[fit.rows].mean(axis=0))
+        np.testing.assert_allclose(model.standardisation.std, table.features[fit.rows].std(axis=0, ddof=0))
+
+
+def test_a_fit_sees_no_row_that_it_holds_out(recipe, read, frame, all_fits):
+    frame = frame[frame.frame_index % 24 == 0]
+    held_out = frame.source == all_fits[0].label
+    spoiled = frame.assign(
+        vmaf=frame.vmaf.where(~held_out, 0.0), adm2=frame.adm2.where(~held_out, 9.0)
+    )
+    [clean], [other] = (train_mlps(recipe, read(rows), all_fits[:1]) for rows in (frame, spoiled))
+    assert bits(other) == bits(clean)
+
+
+def test_a_column_that_is_constant_in_a_fit_is_only_centred(recipe, read, frame):
+    table = read(frame.assign(motion2=3.0))
+    [model] = train_mlps(recipe, table, [Fit("final", np.arange(len(frame)), 0)])
+    assert model.standardisation.std[-1] == 1.0
+    assert np.isfinite(model.predict(everything(table))).all()
+
+
+def test_two_inputs_are_the_same_model_as_one(recipe, read, frame, trained, all_fits):
+    columns = recipe.feature_order
+    two = replace(recipe, inputs=(Input("first", columns[:2]), Input("second", columns[2:])))
+    table = read(frame[frame.frame_index % 24 == 0], inputs=two.inputs)
+    [model] = train_mlps(two, table, all_fits[:1])
+    assert bits(model) == bits(trained[0])
+    assert sorted(everything(table)) == ["first", "second"]
+    assert np.isfinite(model.predict(everything(table))).all()
+
+
+def test_no_fits_are_no_models(recipe, table):
+    assert train_mlps(recipe, table, []) == []
+
+
+@pytest.mark.parametrize("missing", ["architecture", "training"])
+def test_a_recipe_without_network_or_settings_is_refused(recipe, table, all_fits, missing):
+    with pytest.raises(RecipeError, match="small_v1 declares no architecture and training"):
+        train_mlps(replace(recipe, **{missing: None}), table, all_fits)
+
+
+def test_every_activation_trains_exports_and_has_its_torch_module():
+    assert set(mlp.ACTIVATIONS) == set(export.ACTIVATION_NODES) == set(ACTIVATION_MODULES)

@@ -1,0 +1,237 @@
+"""What a recipe refuses, and what its fingerprint covers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tinyai_registry.errors import RecipeError
+from tinyai_registry.recipe import (
+    MLP,
+    AdamW,
+    CardText,
+    Criterion,
+    Input,
+    KFold,
+    LeaveOneGroupOut,
+    Recipe,
+    decisive,
+    fingerprint,
+)
+
+RECIPE = Recipe(
+    id="golden_v1",
+    kind="fr",
+    inputs=(Input("left", ("a", "b")), Input("right", ("c",))),
+    target="score",
+    target_range=(1.0, 5.0),
+    key=("clip", "frame"),
+    group="source",
+    clip="clip",
+    dataset="somewhere",
+    folds=LeaveOneGroupOut(),
+    criteria=(Criterion("plcc", "mean", ">=", 0.95),),
+    license="MIT",
+    dataset_license="CC0-1.0",
+    decision="ADR-0001",
+    card=CardText("Golden", "It is golden.", "Tests.", "It never leaves."),
+    architecture=MLP((64, 64), dropout=0.1),
+    training=AdamW(learning_rate=1e-3, weight_decay=1e-5, batch_size=256, epochs=30),
+)
+
+# Spelt out by hand: what a reader of a sidecar would hash. Changing it orphans every published release.
+GOLDEN = (
+    '{"architecture":{"MLP":{"dropout":0.1,"hidden":[64,64]}},"clip":"clip",'
+    '"criteria":[{"aggregate":"mean","metric":"plcc","relation":">=","threshold":0.95}],'
+    '"dataset":"somewhere","folds":{"LeaveOneGroupOut":{}},"group":"source","id":"golden_v1",'
+    '"inputs":[{"columns":["a","b"],"tensor":"left"},{"columns":["c"],"tensor":"right"}],'
+    '"key":["clip","frame"],"target":"score","target_range":[1.0,5.0],'
+    '"training":{"AdamW":{"batch_size":256,"epochs":30,"learning_rate":0.001,"weight_decay":1e-05}}}'
+)
+GOLDEN_FINGERPRINT = "af62c523c2b47ab54bff5036782bbaca978684261b415fc4b89ae91b06e26994"
+
+
+def print_of(recipe):
+    return fingerprint(decisive(recipe))
+
+
+CONTRADICTIONS = {
+    "an id with capitals": ({"id": "Golden"}, r"recipe id 'Golden' must match"),
+    "an id with a dot": ({"id": "golden.v1"}, "recipe id"),
+    "an id that is a path": ({"id": "../golden"}, "recipe id"),
+    "an id that ends in a newline": ({"id": "golden_v1\n"}, "recipe id"),
+    "an empty id": ({"id": ""}, "recipe id"),
+    "an id that starts with an underscore": ({"id": "_golden"}, "recipe id"),
+    "an id of 65 characters": ({"id": "g" * 65}, "recipe id"),
+    "an unknown kind": ({"kind": "audio"}, "kind 'audio' is none of fr, nr, filter"),
+    "no input": ({"inputs": ()}, "declares no input"),
+    "an input without columns": ({"inputs": (Input("left", ()),)}, "declares no input"),
+    "two inputs of one name": (
+        {"inputs": (Input("x", ("a",)), Input("x", ("b",)))},
+        "two tensors share a name",
+    ),
+    "an output named like an input": ({"output": "left"}, "two tensors share a name"),
+    "a column in one input twice": ({"inputs": (Input("x", ("a", "a")),)}, "a feature column is named twice"),
+    "a column in two inputs": (
+        {"inputs": (Input("x", ("a",)), Input("y", ("a",)))},
+        "a feature column is named twice",
+    ),
+    "a target among the features": ({"target": "a"}, "the target is also a feature"),
+    "an empty target range": ({"target_range": (5.0, 5.0)}, r"target_range \(5.0, 5.0\) is empty"),
+    "a target range upside down": ({"target_range": (5.0, 1.0)}, "is empty"),
+    "a target range of NaN": ({"target_range": (0.0, float("nan"))}, "target_range"),
+    "an endless target range": ({"target_range": (0.0, float("inf"))}, "target_range"),
+    "no key": ({"key": ()}, "declares no key column"),
+    "no criterion": ({"criteria": ()}, "declares no criterion, so every model would pass"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_recipe_with_this_is_refused(changes, message):
+    with pytest.raises(RecipeError, match=message) as refused:
+        replace(RECIPE, **changes)
+    assert "\n" not in str(refused.value)
+
+
+BAD_PARTS = {
+    "a network without hidden layers": (lambda: MLP(()), "MLP.hidden must be one or more positive widths"),
+    "a hidden layer of no units": (lambda: MLP((64, 0)), "MLP.hidden must be one or more positive widths"),
+    "a dropout of everything": (lambda: MLP((64,), dropout=1.0), "MLP.dropout must lie in"),
+    "a negative dropout": (lambda: MLP((64,), dropout=-0.1), "MLP.dropout must lie in"),
+    "a dropout of NaN": (lambda: MLP((64,), dropout=float("nan")), "MLP.dropout must lie in"),
+    "an unknown activation": (lambda: MLP((64,), "gelo"), "gelo"),
+    "one fold": (lambda: KFold(1), "KFold needs two or more folds, not 1"),
+    "an unknown relation": (lambda: Criterion("plcc", "mean", "=>", 0.95), "=>"),
+    "an unknown aggregate": (lambda: Criterion("plcc", "average", ">=", 0.95), "average"),
+    "a threshold of NaN": (lambda: Criterion("plcc", "mean", ">=", float("nan")), "nan"),
+    "batches of nothing": (lambda: AdamW(1e-3, 0.0, 0, 30), "batch_size"),
+    "no epochs": (lambda: AdamW(1e-3, 0.0, 256, 0), "epochs"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), BAD_PARTS.values(), ids=BAD_PARTS)
+def test_a_part_with_this_is_refused(make, message):
+    with pytest.raises(RecipeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("criteria", [("mean", ">="), ("min", ">="), ("max", "<=")])
+@pytest.mark.parametrize("good", ["g", "0", "fr_regressor_v1", "g" * 64])
+def test_a_recipe_without_contradictions_is_taken(good, criteria):
+    recipe = replace(RECIPE, id=good, criteria=(Criterion("plcc", *criteria, 0.5),))
+    assert recipe.feature_order == ("a", "b", "c")
+
+
+def test_the_columns_of_a_recipe_are_named_once_each():
+    assert RECIPE.columns == ("clip", "frame", "source", "a", "b", "c", "score")
+
+
+def test_the_fingerprint_of_a_fixed_recipe_never_changes():
+    assert json.loads(GOLDEN) == decisive(RECIPE)
+    assert hashlib.sha256(GOLDEN.encode()).hexdigest() == GOLDEN_FINGERPRINT
+    assert print_of(RECIPE) == GOLDEN_FINGERPRINT
+
+
+def test_a_fingerprint_can_be_recomputed_from_json_whatever_the_order_of_its_keys():
+    document = json.loads(json.dumps(decisive(RECIPE)))
+    assert fingerprint(dict(reversed(document.items()))) == GOLDEN_FINGERPRINT
+
+
+DESCRIPTIVE = {
+    "license": "ISC",
+    "dataset_license": "none",
+    "decision": "ADR-9999",
+    "card": CardText("Other", "words", "on the", "card."),
+}
+
+
+@pytest.mark.parametrize(("field", "value"), DESCRIPTIVE.items(), ids=DESCRIPTIVE)
+def test_a_descriptive_field_does_not_change_the_fingerprint(field, value):
+    assert field not in decisive(RECIPE)
+    assert print_of(replace(RECIPE, **{field: value})) == GOLDEN_FINGERPRINT
+
+
+DECISIVE = {
+    "id": "golden_v2",
+    "inputs in another order": {"inputs": RECIPE.inputs[::-1]},
+    "columns in another order": {"inputs": (Input("left", ("b", "a")), Input("right", ("c",)))},
+    "columns cut otherwise": {"inputs": (Input("left", ("a",)), Input("right", ("b", "c")))},
+    "a renamed input": {"inputs": (Input("links", ("a", "b")), Input("right", ("c",)))},
+    "target": "mos",
+    "target_range": (0.0, 5.0),
+    "key": ("clip",),
+    "group": "clip",
+    "clip": "source",
+    "dataset": "elsewhere",
+    "folds": KFold(5),
+    "criteria": (Criterion("plcc", "mean", ">=", 0.94),),
+    "the relation of a criterion": {"criteria": (Criterion("plcc", "mean", "<=", 0.95),)},
+    "one more criterion": {"criteria": (*RECIPE.criteria, Criterion("rmse", "max", "<=", 5.0))},
+    "architecture": MLP((64, 32), dropout=0.1),
+    "activation": {"architecture": MLP((64, 64), "relu", 0.1)},
+    "no architecture": {"architecture": None},
+    "training": AdamW(1e-3, 1e-5, 256, 31),
+    "seed": 1,
+    "output": "mos",
+    "opset": 18,
+    "scaler_in_graph": True,
+}
+CHANGES = {name: value if isinstance(value, dict) else {name: value} for name, value in DECISIVE.items()}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_a_decisive_field_changes_the_fingerprint(changes):
+    assert print_of(replace(RECIPE, **changes)) != GOLDEN_FINGERPRINT
+
+
+def test_no_two_of_these_recipes_share_a_fingerprint():
+    assert len({print_of(replace(RECIPE, **changes)) for changes in CHANGES.values()}) == len(CHANGES)
+
+
+def test_kfold_and_its_seed_are_told_apart():
+    prints = {print_of(replace(RECIPE, folds=scheme)) for scheme in (KFold(3), KFold(3, 1), KFold(4))}
+    assert len(prints) == 3
+
+
+def test_a_field_at_its_default_is_left_out():
+    explicit = MLP((64, 64), activation="gelu", dropout=0.1)
+    spelt_out = replace(RECIPE, seed=0, output="score", opset=17, scaler_in_graph=False, architecture=explicit)
+    document = decisive(spelt_out)
+    assert not {"seed", "output", "opset", "scaler_in_graph"} & set(document)
+    assert document["architecture"] == {"MLP": {"hidden": [64, 64], "dropout": 0.1}}
+    assert fingerprint(document) == GOLDEN_FINGERPRINT
+
+
+@pytest.mark.parametrize("kind", ["fr", "nr", "filter"])
+def test_the_kind_is_left_out_for_the_c_reader_finds_the_first_one(kind):
+    document = decisive(replace(RECIPE, kind=kind))
+    assert '"kind"' not in json.dumps(document)
+    assert fingerprint(document) == GOLDEN_FINGERPRINT
+
+
+def test_equal_recipes_have_equal_fingerprints():
+    same = replace(RECIPE, target_range=(1, 5))
+    assert same == RECIPE
+    assert print_of(same) == GOLDEN_FINGERPRINT
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 2**63))
+def test_a_fingerprint_survives_a_round_trip_through_json(threshold, seed):
+    recipe = replace(RECIPE, criteria=(Criterion("plcc", "mean", ">=", threshold),), seed=seed)
+    assert fingerprint(json.loads(json.dumps(decisive(recipe)))) == print_of(recipe)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "words"),
+    [
+        (Criterion("plcc", "mean", ">=", 0.95), "mean PLCC over folds >= 0.95"),
+        (Criterion("rmse", "max", "<=", 5.0), "max RMSE over folds <= 5"),
+        (Criterion("mae", "min", ">=", 1e-7), "min MAE over folds >= 1e-07"),
+    ],
+)
+def test_a_criterion_reads_as_a_sentence(criterion, words):
+    assert str(criterion) == words
