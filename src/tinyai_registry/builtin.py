@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tinyai_registry.hookspecs import hookimpl
+from tinyai_registry.release import Description
 
 if TYPE_CHECKING:
     import onnx
 
+    from tinyai_registry.evaluation import Evaluation
     from tinyai_registry.lab.table import Table
     from tinyai_registry.model import Fit, HeldOut, TrainedModel
     from tinyai_registry.recipe import Recipe
@@ -31,7 +33,13 @@ def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOut]) -> Sequence[Map
 
 @hookimpl
 def tinyai_export(recipe: Recipe, models: Sequence[TrainedModel]) -> Mapping[str, onnx.ModelProto]:
-    """One self-contained graph, named like the recipe."""
-    from tinyai_registry.lab.export import export_mlp
+    """One self-contained graph, named like the recipe; and each member's, where they ship separately."""
+    from tinyai_registry.lab.export import export_mlps
 
-    return {recipe.id: export_mlp(recipe, models)}
+    return export_mlps(recipe, models)
+
+
+@hookimpl
+def tinyai_describe(recipe: Recipe, evaluation: Evaluation) -> Description:
+    """Nothing beyond what every release says."""
+    return Description()

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinyai_registry.errors import PluginError
-from tinyai_registry.evaluation import Evaluation, Fold, Metrics, aggregate
+from tinyai_registry.errors import PluginError, RecipeError
+from tinyai_registry.evaluation import Aggregate, Evaluation, Fold, Metrics, ProtocolResult, aggregate
 from tinyai_registry.lab import caveats, folds, gate, metrics
+from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.reference import reference_prediction
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.model import HeldOut, TrainedModel
 from tinyai_registry.outcome import Judgement, Outcome
 from tinyai_registry.plugins import Plugin, Plugins
 from tinyai_registry.progress import Progress
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.recipe import Protocol, Recipe
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class Bench:
 
 @dataclass(frozen=True)
 class Judged:
-    """A judgement, the table it rests on, and the final model that it is about."""
+    """A judgement, the table it rests on, and the final model that it is about: one member, or several."""
 
     judgement: Judgement
     table: Table
-    final: TrainedModel
+    final: tuple[TrainedModel, ...]
 
 
 def bench(plugins: Plugins, model: str, policy: tuple[str, ...] = ()) -> Bench:
@@ -46,10 +47,23 @@ def bench(plugins: Plugins, model: str, policy: tuple[str, ...] = ()) -> Bench:
     return Bench(plugins, owner, recipe, policy)
 
 
-def evaluate(where: Bench, path: Path, progress: Progress) -> Outcome:
-    """Folds and verdict of a model on the table at ``path``. Writes nothing."""
-    judged = judge(where, path, None, progress)
-    return Outcome(where.recipe.id, "evaluated", judged.judgement)
+def evaluate(where: Bench, path: Path, progress: Progress, protocol: str | None = None) -> Outcome:
+    """Folds and verdict of a model on the table at ``path``, or its figures under one protocol. Writes nothing.
+
+    Raises RecipeError if the recipe declares no such protocol.
+    """
+    if protocol is None:
+        judged = judge(where, path, None, progress)
+        return Outcome(where.recipe.id, "evaluated", judged.judgement)
+    declared = {p.name: p for p in where.recipe.protocols}
+    if protocol not in declared:
+        known = ", ".join(declared) or "none"
+        raise RecipeError(f"{where.recipe.id} declares no protocol {protocol!r}; it declares: {known}")
+    with progress.step("read table"):
+        table = read_table(path, where.recipe)
+    result = under_protocol(where, table, declared[protocol], progress)
+    judgement = Judgement(table.fingerprint, result.evaluation, (), ())
+    return Outcome(where.recipe.id, "evaluated", judgement)
 
 
 def judge(where: Bench, path: Path, previous: Mapping[str, Any] | None, progress: Progress) -> Judged:
@@ -60,20 +74,22 @@ def judge(where: Bench, path: Path, previous: Mapping[str, Any] | None, progress
     recipe = where.recipe
     with progress.step("read table"):
         table = read_table(path, recipe)
-        cut = folds.splits(table)
+        plan = folds.plan(table, recipe.folds)
     with progress.step("train"):
-        *models, final = _train(where, table, folds.fits(table, cut))
+        *fold_models, final = _trained(where, table, plan)
     with progress.step("evaluate"):
-        held_out = [_hold_out(m, table, s.group, s.held_out) for m, s in zip(models, cut, strict=True)]
-        extras = _extra_metrics(where, held_out)
-        judged_folds = []
-        for part, extra in zip(held_out, extras, strict=True):
-            fold = _fold(table, part, extra)
+        parts = [_hold_out(where, models, table, s) for models, s in zip(fold_models, plan.splits, strict=True)]
+        judged = _folds(where, table, [*parts, *([_hold_out(where, final, table, plan.test)] if plan.test else [])])
+        for fold in judged:
             progress.fold(fold)
-            judged_folds.append(fold)
-        everything = _hold_out(final, table, "final", np.arange(len(table.target)))
-        in_sample = metrics.standard_metrics(everything.prediction, everything.target)
-        evaluation = _summarised(judged_folds, [split.group for split in cut], in_sample)
+        evaluation = Evaluation(
+            folds=tuple(judged[: len(parts)]),
+            expected_groups=tuple(split.group for split in plan.splits),
+            summary=_summary(judged[: len(parts)]),
+            in_sample=_in_sample(where, final, table, plan),
+            test=judged[-1] if plan.test else None,
+            reference=_reference(table, plan),
+        )
     with progress.step("gate"):
         policy = where.plugins.gather(
             "tinyai_gate",
@@ -85,51 +101,93 @@ def judge(where: Bench, path: Path, previous: Mapping[str, Any] | None, progress
         criteria = (*recipe.criteria, *policy)
         verdicts = gate.judge(evaluation, criteria)
         notable = caveats.evaluation_caveats(evaluation, table.fingerprint, criteria)
-    judgement = Judgement(table.fingerprint, evaluation, verdicts, tuple(notable))
-    return Judged(judgement, table, final)
+    return Judged(Judgement(table.fingerprint, evaluation, verdicts, tuple(notable)), table, final)
 
 
-def _train(where: Bench, table: Table, fits: Sequence[Any]) -> Sequence[TrainedModel]:
+def under_protocol(where: Bench, table: Table, protocol: Protocol, progress: Progress) -> ProtocolResult:
+    """The recipe, trained and evaluated as ``protocol`` says."""
+    plan = folds.plan(table, protocol.scheme)
+    compute = metrics.mapped_metrics if protocol.mapping == "logistic4" else metrics.standard_metrics
+    with progress.step(f"protocol {protocol.name}"):
+        *fold_models, final = _trained(where, table, plan)
+        judged = []
+        for models, split in zip(fold_models, plan.splits, strict=True):
+            part = _hold_out(where, models, table, split)
+            judged.append(_fold(table, part, compute(part.prediction, part.target)))
+    groups = tuple(split.group for split in plan.splits)
+    evaluation = Evaluation(tuple(judged), groups, _summary(judged), _in_sample(where, final, table, plan))
+    return ProtocolResult(protocol, evaluation)
+
+
+def _trained(where: Bench, table: Table, plan: folds.Plan) -> list[tuple[TrainedModel, ...]]:
+    """The members of each split's model, and last those of the final model."""
+    fits = folds.fits(plan, where.recipe.seeds)
     models = where.plugins.call("tinyai_train", where.owner, recipe=where.recipe, table=table, fits=fits)
-    if len(models) != len(fits):
-        raise PluginError(f"{where.owner}: tinyai_train returned {len(models)} models for {len(fits)} fits")
-    trained: Sequence[TrainedModel] = models
-    return trained
+    size = len(where.recipe.seeds)
+    return [tuple(models[k : k + size]) for k in range(0, len(models), size)]
 
 
-def _hold_out(model: TrainedModel, table: Table, group: str, rows: NDArray[np.int64]) -> HeldOut:
-    prediction = np.asarray(model.predict(table.inputs(rows)), np.float64)
-    if prediction.shape != rows.shape:
-        raise PluginError(f"{table.recipe.id}: predict gave {prediction.shape} for {len(rows)} rows")
-    if not np.isfinite(prediction).all():
-        bad = int((~np.isfinite(prediction)).argmax())
-        raise PluginError(
-            f"{table.recipe.id}: the model of {group} predicts {prediction[bad]} for row {rows[bad]} of the table"
-        )
-    return HeldOut(group, rows, table.target[rows], prediction)
+def _hold_out(where: Bench, models: Sequence[TrainedModel], table: Table, split: folds.Split) -> HeldOut:
+    rows = split.held_out
+    with where.owner.blamed_for(f"predict of the model of {split.group}"):
+        prediction = mean_prediction(models, table.inputs(rows))
+        if prediction.shape != rows.shape:
+            raise PluginError(f"gave {prediction.shape} for {len(rows)} rows")
+        finite = np.isfinite(prediction)
+        if not finite.all():
+            raise PluginError(f"gave {prediction[~finite][0]} for row {rows[~finite][0]} of the table")
+    return HeldOut(split.group, rows, table.target[rows], prediction)
 
 
-def _extra_metrics(where: Bench, held_out: Sequence[HeldOut]) -> Sequence[Mapping[str, float]]:
+def _folds(where: Bench, table: Table, parts: Sequence[HeldOut]) -> list[Fold]:
     extras: Sequence[Mapping[str, float]] = where.plugins.call(
-        "tinyai_evaluate", where.owner, recipe=where.recipe, held_out=held_out
+        "tinyai_evaluate", where.owner, recipe=where.recipe, held_out=parts
     )
-    if len(extras) != len(held_out):
-        raise PluginError(f"{where.owner}: tinyai_evaluate returned {len(extras)} mappings for {len(held_out)} folds")
-    return extras
+    standard = [metrics.standard_metrics(part.prediction, part.target) for part in parts]
+    return [
+        _fold(table, part, metrics.extended(computed, extra))
+        for part, computed, extra in zip(parts, standard, extras, strict=True)
+    ]
 
 
-def _fold(table: Table, part: HeldOut, extra: Mapping[str, float]) -> Fold:
-    standard = metrics.standard_metrics(part.prediction, part.target)
+def _fold(table: Table, part: HeldOut, judged: Metrics) -> Fold:
     return Fold(
         group=part.group,
         rows=len(part.rows),
         clips=table.clips(part.rows),
         tied_targets=metrics.tied_targets(part.target),
-        metrics=metrics.extended(standard, extra),
+        metrics=judged,
     )
 
 
-def _summarised(judged: Sequence[Fold], expected: Sequence[str], in_sample: Metrics) -> Evaluation:
+def _in_sample(where: Bench, final: Sequence[TrainedModel], table: Table, plan: folds.Plan) -> Metrics:
+    everything = _hold_out(where, final, table, folds.Split("final", plan.development, plan.development))
+    return metrics.standard_metrics(everything.prediction, everything.target)
+
+
+def _reference(table: Table, plan: folds.Plan) -> Evaluation | None:
+    """The recipe's reference model on the same splits."""
+    reference = table.recipe.reference
+    if reference is None:
+        return None
+
+    def judged(split: folds.Split) -> Fold:
+        guess = reference_prediction(reference, table, split.train, split.held_out)
+        target = table.target[split.held_out]
+        part = HeldOut(split.group, split.held_out, target, guess)
+        return _fold(table, part, metrics.standard_metrics(guess, target))
+
+    within = [judged(split) for split in plan.splits]
+    everything = judged(folds.Split("final", plan.development, plan.development))
+    return Evaluation(
+        folds=tuple(within),
+        expected_groups=tuple(split.group for split in plan.splits),
+        summary=_summary(within),
+        in_sample=everything.metrics,
+        test=judged(plan.test) if plan.test else None,
+    )
+
+
+def _summary(judged: Sequence[Fold]) -> dict[str, Aggregate]:
     names = dict.fromkeys(name for fold in judged for name in fold.metrics.values)
-    summary = {name: aggregate(name, judged) for name in names}
-    return Evaluation(tuple(judged), tuple(expected), summary, in_sample)
+    return {name: aggregate(name, judged) for name in names}

@@ -1,4 +1,4 @@
-"""What a plugin may do: five hooks, and who is called for each.
+"""What a plugin may do: six hooks, and who is called for each.
 
 A plugin is a module (or any object) that an entry point in the group ``tinyai_registry`` names. It must be
 importable in the light installation: what is heavy (torch, pandas) it imports inside its hooks.
@@ -13,6 +13,7 @@ import pluggy
 
 from tinyai_registry.evaluation import Evaluation
 from tinyai_registry.recipe import Criterion, Recipe
+from tinyai_registry.release import Description
 
 if TYPE_CHECKING:
     import onnx
@@ -113,8 +114,9 @@ def tinyai_gate(recipe: Recipe, evaluation: Evaluation, previous: Mapping[str, A
 def tinyai_export(recipe: Recipe, models: Sequence[TrainedModel]) -> Mapping[str, onnx.ModelProto]:
     """The final models as ONNX graphs, by artifact name. Called for the owner, else the built-in.
 
-    One artifact is named like the recipe; a twin has a suffix (``<id>.int8``). Each becomes ``<name>.onnx``,
-    and each is run by onnxruntime against ``models[0].predict``.
+    There is one model, or one for each member of the recipe's ensemble. The artifact that is named like the recipe, and
+    any twin of it with a suffix (``<id>.plain``), gives the mean of the members' scores; an artifact named
+    ``<id>_seed<seed>`` gives that member's. Each becomes ``<name>.onnx`` and is run by onnxruntime against ``predict``.
 
     >>> import onnx
     >>> from tinyai_registry import hookimpl
@@ -126,5 +128,23 @@ def tinyai_export(recipe: Recipe, models: Sequence[TrainedModel]) -> Mapping[str
     ...     return {"brightness_v1": model}
     >>> sorted(tinyai_export(None, []))
     ['brightness_v1']
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_describe(recipe: Recipe, evaluation: Evaluation) -> Description:
+    """What the plugin adds to sidecar and card. Called for the owner, else the built-in (which adds nothing).
+
+    >>> from tinyai_registry import Description, hookimpl
+    >>> @hookimpl
+    ... def tinyai_describe(recipe, evaluation):
+    ...     return Description(
+    ...         extra={"viewing_distance": 3.0},
+    ...         schema={"type": "object", "properties": {"viewing_distance": {"type": "number"}}},
+    ...         sections={"Viewing conditions": "Three picture heights."},
+    ...     )
+    >>> tinyai_describe(None, None).extra
+    {'viewing_distance': 3.0}
     """
     raise NotImplementedError

@@ -8,7 +8,8 @@ the model, and whatever goes wrong in it carries that plugin's name.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import pluggy
 
 from tinyai_registry import builtin, hookspecs
+from tinyai_registry.answers import check_answer
 from tinyai_registry.errors import PluginError, TinyaiError
 from tinyai_registry.recipe import Recipe
 
@@ -39,6 +41,21 @@ class Plugin:
 
     def __str__(self) -> str:
         return f"plugin {self.name} ({self.distribution} {self.version})"
+
+    @contextmanager
+    def blamed_for(self, what: str) -> Iterator[None]:
+        """Within, whatever goes wrong is this plugin's doing: raises PluginError with its name and ``what``.
+
+        A TinyaiError that is no PluginError passes: it names its cause already.
+        """
+        try:
+            yield
+        except PluginError as error:
+            raise PluginError(f"{self}: {what} {error}") from error
+        except TinyaiError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{self}: {what} raised {_described(error)}") from error
 
 
 class Plugins:
@@ -91,15 +108,12 @@ class Plugins:
     def _call_one(self, hook: str, name: str, arguments: Mapping[str, Any]) -> Any:
         plugin = next(p for p in self.all if p.name == name)
         others = [p for n, p in self._manager.list_name_plugin() if n != name]
-        try:
+        with plugin.blamed_for(hook):
             answers = self._manager.subset_hook_caller(hook, others)(**arguments)
-        except TinyaiError:
-            raise
-        except Exception as error:
-            raise PluginError(f"{plugin}: {hook} raised {_described(error)}") from error
-        if not answers:
-            raise PluginError(f"{plugin}: {hook} returned None")
-        return answers[0]
+            if not answers:
+                raise PluginError("returned None")
+            check_answer(hook, answers[0], arguments)
+            return answers[0]
 
 
 def discover(block: Iterable[str] | None = None, *, block_all: bool = False) -> Plugins:
@@ -151,24 +165,25 @@ def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) ->
             raise PluginError(f"{name} lacks the @hookimpl marker, so it would never be called")
     try:
         manager.register(module, plugin.name)
-        recipes: list[Recipe] = []
+        recipes: tuple[Recipe, ...] = ()
         if "tinyai_recipes" in hooks:
             others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
-            for declared in manager.subset_hook_caller("tinyai_recipes", others)():
-                recipes += declared
-        _check_recipes(recipes)
+            recipes = _declared(manager.subset_hook_caller("tinyai_recipes", others)())
     except BaseException:
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
         raise
-    return replace(plugin, hooks=hooks, recipes=tuple(recipes))
+    return replace(plugin, hooks=hooks, recipes=recipes)
 
 
-def _check_recipes(declared: Sequence[object]) -> None:
-    for recipe in declared:
-        if not isinstance(recipe, Recipe):
-            raise PluginError(f"tinyai_recipes returned {type(recipe).__name__}, not Recipe")
+def _declared(answers: Sequence[object]) -> tuple[Recipe, ...]:
+    if not answers:
+        raise PluginError("tinyai_recipes returned None; return a list of recipes, if need be an empty one")
+    check_answer("tinyai_recipes", answers[0], {})
+    recipes: tuple[Recipe, ...] = tuple(answers[0])  # type: ignore[arg-type]  # checked in the line above
+    return recipes
 
 
 def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -250,7 +250,8 @@ class Recipe:
     trainer; a plugin that brings ``tinyai_train`` may leave them out.
 
     ``derived`` columns may be named as features. ``missing`` says what becomes of an empty feature cell: the
-    table is refused, or each fit fills it with the median of its own training rows. A model at the stage ``proposed`` is registered but not yet trusted.
+    table is refused, or each fit fills it with the median of its own training rows. A
+    model at the stage ``proposed`` is registered but not yet trusted.
 
     Raises RecipeError where the declaration contradicts itself.
     """
@@ -328,6 +329,13 @@ class Recipe:
     def seeds(self) -> tuple[int, ...]:
         """One seed for each member of the ensemble; else the one seed."""
         return tuple(range(self.seed, self.seed + (self.ensemble.size if self.ensemble else 1)))
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """What the members of the ensemble are called where they ship separately; else none."""
+        if self.ensemble is None or not self.ensemble.separate:
+            return ()
+        return tuple(f"{self.id}_seed{seed}" for seed in self.seeds)
 
 
 def decisive(recipe: Recipe) -> dict[str, Any]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+
+def sha256_of(data: bytes) -> str:
+    """In hex, as every document of ours writes a digest."""
+    return hashlib.sha256(data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,20 @@ class Artifact:
     @cached_property
     def sha256(self) -> str:
         """Of ``data``, in hex."""
-        return hashlib.sha256(self.data).hexdigest()
+        return sha256_of(self.data)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a plugin adds to a release of its own.
+
+    ``extra`` goes into the sidecar, and ``schema``, a JSON Schema that describes it, is published beside the model,
+    so that CI checks it without the plugin. ``sections`` are further sections of the card, Markdown by heading.
+    """
+
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,14 @@ class Commands(click.Group):
         """The command, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"tinyai_registry.cli.{cmd_name}_command").command
+        try:
+            command: click.Command = import_module(f"tinyai_registry.cli.{cmd_name}_command").command
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("tinyai_registry"):
+                raise
+            raise click.UsageError(
+                f"`tinyai {cmd_name}` needs {error.name}: pip install 'tinyai-registry[lab]'"
+            ) from error
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -15,8 +15,9 @@ from tinyai_registry.evaluate import bench, evaluate
 @click.command()
 @click.argument("model")
 @table_option
+@click.option("--protocol", help="Evaluate under one of the recipe's published protocols instead of its folds.")
 @in_session
-def command(session: Session, model: str, table: Path | None) -> int:
+def command(session: Session, model: str, table: Path | None, protocol: str | None) -> int:
     """Cross-validate a model on a table and judge it; write nothing.
 
     Exit codes: 0 the gate would pass, 2 bad input, 3 it would refuse.
@@ -24,7 +25,7 @@ def command(session: Session, model: str, table: Path | None) -> int:
     config = session.config
     where = bench(session.plugins(), model, config.policy)
     shown = Shown(session.as_json)
-    outcome = evaluate(where, config.table(where.recipe.dataset, table), shown)
+    outcome = evaluate(where, config.table(where.recipe.dataset, table), shown, protocol)
     document = report(outcome, shown.seconds)
     session.answer(document) if session.as_json else shown.outcome(document)
     return exit_code(outcome)

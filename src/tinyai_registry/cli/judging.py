@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.evidence import HEADLINES, headlines
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
@@ -23,8 +22,9 @@ REFUSED = 3
 
 
 def exit_code(outcome: Outcome) -> int:
-    """0, or 3 where the gate refuses."""
-    return 0 if outcome.judgement is None or outcome.judgement.passed else REFUSED
+    """0, or 3 where a criterion was not met. Under a protocol there is no gate."""
+    verdicts = outcome.judgement.verdicts if outcome.judgement else ()
+    return 0 if all(verdict.passed for verdict in verdicts) else REFUSED
 
 
 def writable(path: Path | None) -> None:
@@ -33,10 +33,10 @@ def writable(path: Path | None) -> None:
         raise TinyaiError(f"cannot write {path}: its folder does not exist, or it is one itself")
 
 
-def write_json(path: Path, document: Report) -> None:
-    """The document as a file. Raises TinyaiError if it cannot be written."""
+def write(path: Path, text: str) -> None:
+    """``text`` as a file. Raises TinyaiError if it cannot be written."""
     try:
-        path.write_text(strict_json.dumps(document), encoding="ascii")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise TinyaiError(f"cannot write {path}: {error.strerror}") from error
 
@@ -61,6 +61,8 @@ class Shown(Progress):
         """Old against new, the gate, the caveats, and what became of the release."""
         if document["previous"] is not None and document["evaluation"] is not None:
             self.console.print(_comparison(document))
+        if document["status"] == "evaluated":
+            self.console.print(_summary(document))
         for verdict in document["gate"] or ():
             mark = "[green]passed [/green]" if verdict["passed"] else "[red]refused[/red]"
             why = f" ({verdict['reason']})" if "reason" in verdict else ""
@@ -78,11 +80,20 @@ def _comparison(document: Report) -> Table:
     return table
 
 
+def _summary(document: Report) -> Table:
+    statistics = ("mean", "std", "min", "max", "median")
+    table = Table("", *statistics, title=document["model"])
+    for metric, over_folds in document["evaluation"]["summary"].items():
+        table.add_row(escape(metric.upper()), *(_figure(over_folds[s]) for s in statistics))
+    return table
+
+
 def _sentence(document: Report) -> str:
     model, artifact = document["model"], document["artifact"] or {}
     if document["status"] == "evaluated":
-        verdict = "would pass" if all(v["passed"] for v in document["gate"]) else "would refuse"
-        return f"{model} evaluated: its gate {verdict}. Nothing was written."
+        verdicts = {True: "; its gate would pass", False: "; its gate would refuse"}
+        gate = verdicts[all(v["passed"] for v in document["gate"])] if document["gate"] else ""
+        return f"{model} evaluated{gate}. Nothing was written."
     return {
         "published": f"{model} published: {artifact.get('path')}, sha256 {artifact.get('sha256')}",
         "dry-run": f"{model} would be published; this was a dry run and nothing has changed.",

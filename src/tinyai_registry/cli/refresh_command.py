@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.judging import Shown, exit_code, writable, write_json
+from tinyai_registry.cli.judging import Shown, exit_code, writable, write
 from tinyai_registry.cli.session import Session, in_session, registry_option, table_option
 from tinyai_registry.documents import note as decision_note
+from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
 from tinyai_registry.evaluate import bench
 from tinyai_registry.refresh import Request, refresh
@@ -56,9 +57,9 @@ def command(
     outcome = refresh(where, request, shown)
     document = report(outcome, shown.seconds)
     if metrics_out is not None:
-        write_json(metrics_out, document)
+        write(metrics_out, strict_json.dumps(document))
     if note is not None and outcome.sidecar is not None:
-        note.write_text(decision_note.rendered(outcome.sidecar), encoding="utf-8")
+        write(note, decision_note.rendered(outcome.sidecar))
     session.answer(document) if session.as_json else shown.outcome(document)
     return exit_code(outcome)
 

@@ -32,6 +32,13 @@ class Session:
         """The command's one JSON document."""
         self.answers.write(strict_json.dumps(document))
 
+    def failed(self, error: TinyaiError) -> None:
+        """One line on standard error and, if JSON was asked for, an object on standard output."""
+        if self.as_json:
+            about = {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+            self.answer({"error": about})
+        click.echo(f"tinyai: {error}", err=True)
+
     @property
     def config(self) -> Config:
         """The settings of the project that the working directory is in."""
@@ -64,20 +71,15 @@ def in_session(run: Callable[..., int]) -> Callable[..., None]:
     def callback(as_json: bool, **parameters: Any) -> None:
         ctx = click.get_current_context()
         top = ctx.find_root().params
-        try:
-            with reserved_stdout() as answers:
-                code = run(Session(answers, as_json, top["no_plugins"]), **parameters)
-        except TinyaiError as error:
-            if top["debug"]:
-                traceback.print_exc()
-            if as_json:
-                click.echo(strict_json.dumps({"error": _described(error)}), nl=False)
-            click.echo(f"tinyai: {error}", err=True)
-            code = error.exit_code
+        with reserved_stdout() as answers:
+            session = Session(answers, as_json, top["no_plugins"])
+            try:
+                code = run(session, **parameters)
+            except TinyaiError as error:
+                if top["debug"]:
+                    traceback.print_exc()
+                session.failed(error)
+                code = error.exit_code
         ctx.exit(code)
 
     return callback
-
-
-def _described(error: TinyaiError) -> dict[str, Any]:
-    return {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}

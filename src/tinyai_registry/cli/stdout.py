@@ -11,18 +11,17 @@ from typing import TextIO
 
 @contextmanager
 def reserved_stdout() -> Iterator[TextIO]:
-    """Yields the real standard output; within, everyone else's prints go to standard error, from C too."""
+    """Yields the real standard output; from here on, everyone else's prints go to standard error, from C too.
+
+    A process's descriptor is not turned back: what a library has buffered is written when the process ends.
+    """
     real = sys.stdout
-    real.flush()
     if real is not sys.__stdout__:  # replaced already, by a test's capture: no descriptor to turn
         with redirect_stdout(sys.stderr):
             yield real
         return
-    kept = os.dup(1)
+    sys.stdout.flush()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    try:
-        with redirect_stdout(sys.stderr), os.fdopen(os.dup(kept), "w", encoding="utf-8") as answers:
-            yield answers
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+    with answers, redirect_stdout(sys.stderr):
+        yield answers

@@ -16,12 +16,15 @@ def rendered(sidecar: Sidecar) -> str:
 def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     words = sidecar["card"]
     yield "", words["summary"]
-    yield "", f"`{sidecar['id']}` · kind `{sidecar['kind']}` · ONNX opset {sidecar['opset']}"
+    yield "", f"`{sidecar['id']}` · kind `{sidecar['kind']}` · ONNX opset {sidecar['opset']} · {sidecar['stage']}"
     yield "Intended use", words["intended_use"]
     yield "Limits", words["limits"]
     yield "How to call it", _calling(sidecar)
     yield "Training data", _data(sidecar)
+    yield from words["sections"].items()
     yield "Evaluation", markdown.fold_table(sidecar)
+    for protocol in sidecar["protocols"]:
+        yield f"Protocol: {protocol['protocol']}", markdown.protocol_table(protocol)
     yield "Gate", markdown.gate_list(sidecar)
     yield "Previous against refresh", markdown.comparison_table(sidecar)
     yield "Drift", markdown.drift_table(sidecar)
@@ -43,6 +46,8 @@ def _calling(sidecar: Sidecar) -> str:
         else "The graph does not standardise: feed `(feature - feature_mean) / feature_std`, "
         "with the vectors of the sidecar, in this order."
     )
+    if "feature_fill" in sidecar:
+        scaling = f"First put the values of `feature_fill` in place of empty cells. {scaling}"
     low, high = sidecar["recipe"]["target_range"]
     output = (
         f"- output `{sidecar['output_name']}` float32 `[N]`: "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tinyai_registry.evaluation import Caveat, Evaluation, Fold, Metrics, Verdict
+from tinyai_registry.evaluation import Caveat, Evaluation, Fold, Metrics, ProtocolResult, Verdict
 from tinyai_registry.outcome import Judgement, Previous
 from tinyai_registry.release import Artifact, Drift, TableFingerprint
 
@@ -61,13 +61,30 @@ def table_document(table: TableFingerprint) -> Json:
 
 
 def evaluation_document(evaluation: Evaluation) -> Json:
-    """``folds``, ``expected_groups`` and ``summary``; an aggregate without a reason has no ``undefined``."""
-    return {
+    """``folds``, ``expected_groups`` and ``summary``; ``test`` and ``reference`` where there are such."""
+    document: Json = {
         "folds": [_fold_document(fold) for fold in evaluation.folds],
         "expected_groups": list(evaluation.expected_groups),
         "summary": {
             metric: _without_none(asdict(aggregate), "undefined") for metric, aggregate in evaluation.summary.items()
         },
+    }
+    if evaluation.test is not None:
+        document["test"] = _fold_document(evaluation.test)
+    if evaluation.reference is not None:
+        document["reference"] = evaluation_document(evaluation.reference)
+    return document
+
+
+def protocol_document(result: ProtocolResult) -> Json:
+    """``protocol``, ``splits``, ``mapping``, ``summary`` and what was ``published``."""
+    protocol, evaluation = result.protocol, evaluation_document(result.evaluation)
+    return {
+        "protocol": protocol.name,
+        "splits": len(evaluation["folds"]),
+        "mapping": protocol.mapping,
+        "summary": evaluation["summary"],
+        "published": [asdict(figure) for figure in protocol.published],
     }
 
 

@@ -27,23 +27,34 @@ def metric_names(sidecar: Sidecar) -> list[str]:
 
 
 def fold_table(sidecar: Sidecar) -> str:
-    """One line for each fold, then mean, standard deviation, minimum and maximum."""
+    """One line for each fold, then the aggregates; the test split and the reference model where there are such."""
     metrics = metric_names(sidecar)
-    rows = [
-        [
-            fold["group"],
-            str(fold["rows"]),
-            str(fold["clips"]),
-            *(figure(fold[metric]) for metric in metrics),
-            f"{fold['tied_targets']:.1%}",
-        ]
-        for fold in sidecar["evaluation"]["folds"]
-    ]
-    summary = sidecar["evaluation"]["summary"]
-    for statistic in ("mean", "std", "min", "max"):
-        figures = [figure(summary[metric][statistic]) for metric in metrics]
-        rows.append([f"*{statistic}*", "", "", *figures, ""])
+    evaluation = sidecar["evaluation"]
+    rows = [_fold_row(fold["group"], fold, metrics) for fold in evaluation["folds"]]
+    rows += _aggregate_rows("", evaluation, metrics)
+    if "test" in evaluation:
+        rows.append(_fold_row("**test split**", evaluation["test"], metrics))
+    if "reference" in evaluation:
+        rows += _aggregate_rows("reference, ", evaluation["reference"], metrics, ("mean",))
+        if "test" in evaluation["reference"]:
+            rows.append(_fold_row("*reference, test split*", evaluation["reference"]["test"], metrics))
     return table(["held out", "rows", "clips", *map(str.upper, metrics), "tied targets"], rows)
+
+
+def protocol_table(protocol: Mapping[str, Any]) -> str:
+    """The medians over the splits, beside what was published."""
+    published = {figure["metric"]: figure for figure in protocol["published"]}
+    rows = [
+        [metric.upper(), figure(over_splits["median"]), _known(published.get(metric, {}).get("value"))]
+        for metric, over_splits in protocol["summary"].items()
+    ]
+    mapping = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
+    sources = "; ".join(dict.fromkeys(each["source"] for each in protocol["published"]))
+    return (
+        f"Medians over {protocol['splits']} splits{mapping}.\n\n"
+        + table(["", "this model", "published"], rows)
+        + (f"\n\nPublished: {sources}." if sources else "")
+    )
 
 
 def comparison_table(sidecar: Sidecar) -> str:
@@ -113,3 +124,19 @@ def _verdict(verdict: Mapping[str, Any]) -> str:
     mark = "passed" if verdict["passed"] else "**refused**"
     why = f" ({verdict['reason']})" if "reason" in verdict else ""
     return f"- {mark}: {verdict['criterion']}; value {figure(verdict['value'])}{why}"
+
+
+def _fold_row(name: str, fold: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+    figures = [figure(fold.get(metric)) for metric in metrics]
+    return [name, str(fold["rows"]), str(fold["clips"]), *figures, f"{fold['tied_targets']:.1%}"]
+
+
+def _aggregate_rows(
+    prefix: str,
+    evaluation: Mapping[str, Any],
+    metrics: Sequence[str],
+    statistics: Sequence[str] = ("mean", "std", "min", "max"),
+) -> Iterator[list[str]]:
+    for statistic in statistics:
+        figures = [figure(evaluation["summary"].get(metric, {}).get(statistic)) for metric in metrics]
+        yield [f"*{prefix}{statistic}*", "", "", *figures, ""]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # They speak of an int8 twin of the old weights, which a refresh withdraws.
@@ -18,17 +18,17 @@ def merged(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[st
     return {**kept, **licence, **{key: sidecar[key] for key in FROM_SIDECAR}}
 
 
-def with_row(document: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """The registry ``document`` with ``row`` in place of the one of the same id, or else inserted by id.
+def with_rows(document: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The registry ``document`` with each of ``rows`` in place of the one of the same id, or else inserted by id.
 
     Rows keep their order, and a neighbour keeps even the order of its keys.
     """
-    row = dict(sorted(row.items()))
     models = list(document["models"])
-    ids = [other.get("id") if isinstance(other, dict) else None for other in models]
-    if row["id"] in ids:
-        models[ids.index(row["id"])] = row
-    else:
-        later = (n for n, other in enumerate(ids) if isinstance(other, str) and other > row["id"])
-        models.insert(next(later, len(models)), row)
+    for row in rows:
+        ids = [other.get("id") if isinstance(other, dict) else None for other in models]
+        if row["id"] in ids:
+            models[ids.index(row["id"])] = dict(sorted(row.items()))
+        else:
+            later = (n for n, other in enumerate(ids) if isinstance(other, str) and other > row["id"])
+            models.insert(next(later, len(models)), dict(sorted(row.items())))
     return {**document, "models": models}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import jsonschema
 from jsonschema.protocols import Validator
-from referencing import Registry, Resource
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from tinyai_registry.documents import strict_json
 
@@ -33,17 +35,41 @@ def load(name: SchemaName) -> dict[str, Any]:
 
 def violations(name: SchemaName, document: Any) -> Iterator[str]:
     """One line for each way in which ``document`` breaks the schema, in document order: where, then what."""
-    errors = _validator(name).iter_errors(document)
+    yield from _described(_validator(name).iter_errors(document))
+
+
+def _described(errors: Iterable[jsonschema.ValidationError]) -> Iterator[str]:
     for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
         pointer = "".join(f"/{part}" for part in error.absolute_path) or "/"
         yield f"{pointer}: {error.message[:300]}"
 
 
+def extra_schema_name(model: str) -> str:
+    """The file beside a model that describes the ``extra`` of its sidecar."""
+    return f"{model}.extra.schema.json"
+
+
+def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[str]:
+    """One line for each way in which a sidecar's ``extra`` breaks the schema that its plugin published for it.
+
+    A schema that is none is one of them. References to other documents are not followed.
+    """
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+        yield from _described(_Strict(schema, registry=Registry()).iter_errors(extra))
+    except jsonschema.SchemaError as error:
+        yield f"the schema itself: {error.message[:300]}"
+    except Unresolvable as error:
+        yield f"the schema refers to {error}"
+
+
 @cache
 def _validator(name: SchemaName) -> Validator:
     schemas = {n: load(n) for n in NAMES}
+    # Without "$schema": behind a $ref it would bring back jsonschema's own validator class, and its `$`.
     registry: Registry[Any] = Registry().with_resources(
-        (schema["$id"], Resource.from_contents(schema)) for schema in schemas.values()
+        (schema["$id"], DRAFT202012.create_resource({k: v for k, v in schema.items() if k != "$schema"}))
+        for schema in schemas.values()
     )
     validator: Validator = _Strict(schemas[name], registry=registry)
     return validator

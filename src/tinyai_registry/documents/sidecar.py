@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tinyai_registry.documents import c_reader, evidence, strict_json
 from tinyai_registry.errors import DocumentError
-from tinyai_registry.evaluation import Evaluation
+from tinyai_registry.evaluation import Evaluation, ProtocolResult
 from tinyai_registry.outcome import Judgement, Previous
 from tinyai_registry.provenance import Provenance
 from tinyai_registry.recipe import LeaveOneGroupOut, Recipe, decisive, fingerprint
-from tinyai_registry.release import Artifact, Drift
+from tinyai_registry.release import Artifact, Description, Drift
 
 if TYPE_CHECKING:
     from tinyai_registry.lab.standardisation import Standardisation
@@ -24,8 +24,7 @@ SCHEMA_VERSION = 1
 class Record:
     """All that is known of a release when its sidecar is written.
 
-    ``plugin`` is (distribution, version). ``scaler`` is what the caller applies to the features, ``None`` where
-    the graph does.
+    ``plugin`` is (distribution, version). ``scaler`` is what the models do to features before their networks.
     """
 
     recipe: Recipe
@@ -33,6 +32,8 @@ class Record:
     judgement: Judgement
     artifacts: tuple[Artifact, ...]
     scaler: Standardisation | None
+    protocols: tuple[ProtocolResult, ...]
+    description: Description
     drift: Drift | None
     previous: Previous | None
     provenance: Provenance
@@ -65,7 +66,11 @@ def compose(record: Record) -> dict[str, Any]:
         "recipe": embedded,
         "recipe_fingerprint": fingerprint(embedded),
         "plugin": dict(zip(("distribution", "version"), record.plugin, strict=True)),
-        "card": asdict(recipe.card),
+        "card": {**asdict(recipe.card), "sections": dict(record.description.sections)},
+        "stage": recipe.stage,
+        "extra": dict(record.description.extra),
+        "members": _members(recipe, record.artifacts),
+        "protocols": [evidence.protocol_document(result) for result in record.protocols],
         "license": recipe.license,
         "dataset_license": recipe.dataset_license,
         "decision": recipe.decision,
@@ -74,10 +79,29 @@ def compose(record: Record) -> dict[str, Any]:
         "provenance": _provenance(record.provenance),
         **judged,
     }
-    if record.scaler is not None:
+    if record.scaler is not None and not recipe.scaler_in_graph:
         sidecar["feature_mean"] = record.scaler.mean.tolist()
         sidecar["feature_std"] = record.scaler.std.tolist()
+    if record.scaler is not None and recipe.missing == "median":
+        sidecar["feature_fill"] = record.scaler.fill.tolist()
     return sidecar
+
+
+def members(sidecar: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The sidecars of the members that ship separately: the ensemble's, but for what the member's own file is."""
+    artifacts = {artifact["path"]: artifact for artifact in sidecar["artifacts"]}
+    return [
+        {
+            **sidecar,
+            **{key: member[key] for key in ("id", "onnx", "sha256")},
+            "name": member["id"],
+            "artifacts": [artifacts[member["onnx"]]],
+            "members": [],
+            "member_of": sidecar["id"],
+            "notes": f"Seed {member['seed']} of the ensemble {sidecar['id']}, which was judged as a whole; see there.",
+        }
+        for member in sidecar["members"]
+    ]
 
 
 def rendered(sidecar: Mapping[str, Any]) -> str:
@@ -86,6 +110,14 @@ def rendered(sidecar: Mapping[str, Any]) -> str:
     for problem in c_reader.misread(text):
         raise DocumentError(f"sidecar of {sidecar['id']}: {problem}; choose another word")
     return text
+
+
+def _members(recipe: Recipe, artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
+    digests = {artifact.path: artifact.sha256 for artifact in artifacts}
+    return [
+        {"id": name, "onnx": f"{name}.onnx", "sha256": digests[f"{name}.onnx"], "seed": seed}
+        for name, seed in zip(recipe.member_names, recipe.seeds, strict=False)
+    ]
 
 
 def _training(recipe: Recipe, judged: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,13 @@ def evaluation_caveats(
         for metric, reason in fold.metrics.undefined.items():
             if metric not in judged:
                 yield Caveat("undefined-metric", f"{fold.group}: {metric.upper()} is undefined: {reason}")
+    if table.missing_cells:
+        counts = ", ".join(f"{column} {count}" for column, count in sorted(table.missing_cells.items()))
+        yield Caveat(
+            "missing-cells",
+            f"{sum(table.missing_cells.values())} empty feature cells were filled with the median of each fit's "
+            f"training rows: {counts}",
+        )
     if table.clips == len(table.groups):
         yield Caveat(
             "one-clip-per-group",

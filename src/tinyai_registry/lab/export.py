@@ -33,23 +33,49 @@ ACTIVATION_NODES: Mapping[str, str] = {
 
 _CONSTANTS = {"inverse_sqrt2": 0.5**0.5, "one": 1.0, "half": 0.5}
 
+Weights = dict[str, NDArray[np.generic]]
 
-def export_mlp(recipe: Recipe, models: Sequence[TrainedModel]) -> onnx.ModelProto:
-    """The one model of ``models`` as a graph with the recipe's opset, input and output names.
 
-    Raises PluginError if there is not exactly one model, or it is not the built-in MLP.
+def export_mlps(recipe: Recipe, models: Sequence[TrainedModel]) -> dict[str, onnx.ModelProto]:
+    """``models`` as one graph named like the recipe, and each member by itself if the recipe says so.
+
+    Raises PluginError if one of them is not the built-in MLP.
     """
-    if len(models) != 1 or not isinstance(models[0], TrainedMLP):
+    networks = [model for model in models if isinstance(model, TrainedMLP)]
+    if not networks or len(networks) != len(models):
         raise PluginError(
-            f"{recipe.id}: the built-in exporter takes one built-in MLP; a plugin that trains "
+            f"{recipe.id}: the built-in exporter takes built-in MLPs; a plugin that trains "
             "something else brings its own tinyai_export"
         )
-    model = models[0]
-    body, weights = _body(recipe, model)
+    graphs = {recipe.id: _graph(recipe, networks)}
+    if recipe.ensemble is not None and recipe.ensemble.separate:
+        named = zip(recipe.member_names, networks, strict=True)
+        graphs |= {name: _graph(recipe, [network]) for name, network in named}
+    return graphs
+
+
+def _graph(recipe: Recipe, networks: Sequence[TrainedMLP]) -> onnx.ModelProto:
+    weights: Weights = {name: np.array(value, np.float32) for name, value in _CONSTANTS.items()}
+    features, nodes = _features(recipe, networks[0], weights)
+    scores = []
+    for number, network in enumerate(networks):
+        prefix = f"member{number}_" if len(networks) > 1 else ""
+        score, layers = _layers(prefix, features, network, weights)
+        nodes += layers
+        scores.append(score)
+    if len(scores) > 1:
+        nodes.append(f"mean_score = Mean({', '.join(scores)})")
+    weights["last_axis"] = np.array([1], np.int64)
+    nodes.append(f"{recipe.output} = Squeeze({'mean_score' if len(scores) > 1 else scores[0]}, last_axis)")
+    return _parsed(recipe, nodes, weights)
+
+
+def _parsed(recipe: Recipe, nodes: Sequence[str], weights: Weights) -> onnx.ModelProto:
     inputs = ", ".join(f"float[N, {len(i.columns)}] {i.tensor}" for i in recipe.inputs)
+    body = "\n".join(nodes)
+    ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", recipe.opset)])
     proto = onnx.parser.parse_model(
-        f'<ir_version: {_ir_version(recipe.opset)}, opset_import: ["" : {recipe.opset}], '
-        f'producer_name: "tinyai-registry">\n'
+        f'<ir_version: {ir_version}, opset_import: ["" : {recipe.opset}], producer_name: "tinyai-registry">\n'
         f"{recipe.id} ({inputs}) => (float[N] {recipe.output}) {{ {body} }}"
     )
     used = {name for node in proto.graph.node for name in node.input}
@@ -59,32 +85,41 @@ def export_mlp(recipe: Recipe, models: Sequence[TrainedModel]) -> onnx.ModelProt
     return proto
 
 
-def _ir_version(opset: int) -> int:
-    return onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
-
-
-def _body(recipe: Recipe, model: TrainedMLP) -> tuple[str, dict[str, NDArray[np.generic]]]:
-    """The nodes in ONNX's textual syntax, and the tensors that they name."""
-    weights: dict[str, NDArray[np.generic]] = {name: np.array(value, np.float32) for name, value in _CONSTANTS.items()}
+def _features(recipe: Recipe, network: TrainedMLP, weights: Weights) -> tuple[str, list[str]]:
+    """The name of the joined, and if need be standardised, features, and the nodes that make them."""
     nodes, current = [], recipe.inputs[0].tensor
     if len(recipe.inputs) > 1:
         nodes.append(f"joined = Concat<axis = 1>({', '.join(i.tensor for i in recipe.inputs)})")
         current = "joined"
     if recipe.scaler_in_graph:
-        weights["feature_mean"] = model.standardisation.mean.astype(np.float32)
-        weights["feature_std"] = model.standardisation.std.astype(np.float32)
-        nodes.append(f"centred = Sub({current}, feature_mean)")
-        nodes.append("standardised = Div(centred, feature_std)")
+        weights["scaler_mean"] = network.standardisation.mean.astype(np.float32)
+        weights["scaler_std"] = network.standardisation.std.astype(np.float32)
+        nodes += [f"centred = Sub({current}, scaler_mean)", "standardised = Div(centred, scaler_std)"]
         current = "standardised"
-    layers = list(zip(model.parameters[::2], model.parameters[1::2], strict=True))
+    return current, nodes
+
+
+def _layers(prefix: str, features: str, network: TrainedMLP, weights: Weights) -> tuple[str, list[str]]:
+    """The name of a network's score ``[N, 1]``, and the nodes that make it in ONNX's textual syntax."""
+    nodes, current = [], features
+    layers = list(zip(network.parameters[::2], network.parameters[1::2], strict=True))
     for number, (weight, bias) in enumerate(layers, start=1):
-        layer = f"layer{number}"
+        layer = f"{prefix}layer{number}"
         weights[f"{layer}_weight"], weights[f"{layer}_bias"] = weight, bias[0]
         nodes.append(f"{layer} = Gemm({current}, {layer}_weight, {layer}_bias)")
         current = layer
         if number < len(layers):
-            nodes.append(ACTIVATION_NODES[model.activation].format(x=layer))
+            nodes.append(ACTIVATION_NODES[network.activation].format(x=layer))
             current = f"{layer}_out"
-    weights["last_axis"] = np.array([1], np.int64)
-    nodes.append(f"{recipe.output} = Squeeze({current}, last_axis)")
-    return "\n".join(nodes), weights
+    if network.bounds is not None:
+        low, high = network.bounds
+        weights["lower_bound"] = np.array(low, np.float32)
+        weights["bound_range"] = np.array(high - low, np.float32)
+        score = f"{prefix}bounded"
+        nodes += [
+            f"{score}_share = Sigmoid({current})",
+            f"{score}_scaled = Mul({score}_share, bound_range)",
+            f"{score} = Add({score}_scaled, lower_bound)",
+        ]
+        current = score
+    return current, nodes

@@ -85,9 +85,7 @@ def _(scheme: GroupKFold, table: Table, rows: Rows) -> list[Split]:
     _enough(len(groups), scheme.folds, "groups")
     shuffled = np.random.default_rng(scheme.seed).permutation(groups)
     parts = np.array_split(shuffled, scheme.folds)
-    return [
-        _held_out(f"fold-{k}", rows, np.isin(table.groups[rows], part)) for k, part in enumerate(parts, start=1)
-    ]
+    return [_held_out(f"fold-{k}", rows, np.isin(table.groups[rows], part)) for k, part in enumerate(parts, start=1)]
 
 
 @_splits.register

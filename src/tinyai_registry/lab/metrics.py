@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from tinyai_registry.errors import PluginError
-from tinyai_registry.evaluation import STANDARD_METRICS, Metrics
+from tinyai_registry.evaluation import Metrics
 
 Scores = NDArray[np.float64]
 
@@ -47,34 +47,38 @@ def _why_undefined(prediction: Scores, target: Scores) -> str | None:
     return None
 
 
-def logistic_mapped(prediction: Scores, target: Scores) -> Scores:
-    """``prediction`` through the four-parameter logistic that fits ``target`` best in the least-squares sense.
+def mapped_metrics(prediction: Scores, target: Scores) -> Metrics:
+    """:func:`standard_metrics`, with PLCC and RMSE after the four-parameter logistic that fits ``target`` best.
 
-    ``b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|))``, the monotonic mapping that is usual before PLCC and RMSE in quality
-    assessment (VQEG, "Final report on the validation of objective models of video quality assessment", 2003). Where
-    the fit does not converge, ``prediction`` itself.
+    ``b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|))`` is usual before PLCC and RMSE in quality assessment (VQEG,
+    "Final report on the validation of objective models of video quality assessment", 2003). It is monotonic: SROCC and
+    KROCC stay.
+    Where the fit does not converge, PLCC and RMSE are ``None``.
     """
+    standard = standard_metrics(prediction, target)
+    try:
+        mapped = standard_metrics(_logistic_fit(prediction, target), target)
+    except RuntimeError:
+        reason = dict.fromkeys(("plcc", "rmse"), "the logistic mapping does not converge")
+        return Metrics({**standard.values, "plcc": None, "rmse": None}, {**standard.undefined, **reason})
+    after = {name: mapped.values[name] for name in ("plcc", "rmse")}
+    return Metrics({**standard.values, **after}, {**standard.undefined, **mapped.undefined})
 
+
+def _logistic_fit(prediction: Scores, target: Scores) -> Scores:
     def logistic(x: Scores, top: float, bottom: float, centre: float, width: float) -> Scores:
         # Between these bounds exp neither overflows nor matters.
         return bottom + (top - bottom) / (1 + np.exp(np.clip(-(x - centre) / abs(width), -500.0, 500.0)))
 
     start = (target.max(), target.min(), prediction.mean(), max(float(prediction.std()), 1e-3))
-    try:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optimize.OptimizeWarning)  # about the covariance, which nobody asked for
         fitted, _ = optimize.curve_fit(logistic, prediction, target, p0=start, maxfev=10_000)
-    except (RuntimeError, optimize.OptimizeWarning):
-        return prediction
     return logistic(prediction, *fitted)
 
 
 def extended(standard: Metrics, extra: Mapping[str, float]) -> Metrics:
-    """``standard`` and a plugin's own metrics; what is not finite becomes ``None`` with a reason.
-
-    Raises PluginError if a plugin computes a standard metric of its own.
-    """
-    taken = sorted(set(extra) & set(STANDARD_METRICS))
-    if taken:
-        raise PluginError(f"tinyai_evaluate returned {', '.join(taken)}, which the core computes itself")
+    """``standard`` and a plugin's own metrics; what is not finite becomes ``None`` with a reason."""
     values, undefined = dict(standard.values), dict(standard.undefined)
     for name, value in extra.items():
         finite = bool(np.isfinite(value))

@@ -99,9 +99,7 @@ def _cohorts(table: Table, fits: Sequence[Fit], standardisations: Sequence[Stand
         Cohort(
             members=members,
             seed=seed,
-            rows=torch.from_numpy(
-                np.stack([standardisations[i].apply(table.features[fits[i].rows]) for i in members])
-            ),
+            rows=torch.from_numpy(np.stack([standardisations[i].apply(table.features[fits[i].rows]) for i in members])),
             target=torch.from_numpy(np.stack([table.target[fits[i].rows].astype(np.float32) for i in members])),
         )
         for (seed, _), together in alike.items()

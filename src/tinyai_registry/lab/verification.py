@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinyai_registry.checks import graph
 from tinyai_registry.checks.runtime import Runtime
 from tinyai_registry.errors import VerificationError
+from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.model import TrainedModel
 from tinyai_registry.recipe import Recipe
@@ -23,21 +24,23 @@ ROWS = 257  # odd, so that no batch size of training divides it
 RAW = Mapping[str, NDArray[np.float32]]
 
 
-def verified(name: str, proto: onnx.ModelProto, model: TrainedModel, table: Table, runtime: Runtime) -> Artifact:
-    """``proto``, simplified where that is safe, as the artifact ``<name>.onnx``.
+def verified(
+    name: str, proto: onnx.ModelProto, models: Sequence[TrainedModel], table: Table, runtime: Runtime
+) -> Artifact:
+    """``proto``, simplified where that is safe, as the artifact ``<name>.onnx``: what the mean of ``models`` says.
 
     Raises VerificationError, naming the worst row where numbers differ, unless every check passes: onnx.checker
     and shape inference, the runtime's operators and sizes, opset and tensor names as the recipe has them, and
-    parity with ``model.predict`` on rows of the table and on rows drawn in standardised space.
+    parity with the models' predictions on rows of the table and on rows drawn in standardised space.
     """
     samples = _samples(table)
     data = proto.SerializeToString(deterministic=True)
     opset = _checked_opset(name, data, table.recipe, runtime)
-    worst = _parity(name, data, model, table.recipe, samples)
-    simpler = _simplified(proto, data, table.recipe, model, samples)
+    worst = _parity(name, data, models, table.recipe, samples)
+    simpler = _simplified(proto, data, table.recipe, models, samples)
     if simpler is not None:
         opset = _checked_opset(name, simpler, table.recipe, runtime)
-        worst = _parity(name, simpler, model, table.recipe, samples)
+        worst = _parity(name, simpler, models, table.recipe, samples)
         data = simpler
     return Artifact(f"{name}.onnx", data, opset, worst)
 
@@ -73,28 +76,31 @@ def _samples(table: Table) -> list[RAW]:
 
 
 def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[np.float64]:
-    """Scores ``[N]`` of the ONNX file ``data`` in onnxruntime, the way a caller is told to call it."""
+    """Scores ``[N]`` of the ONNX file ``data`` in onnxruntime, the way a caller is told to call it.
+
+    ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    feed = dict(raw)
-    if not recipe.scaler_in_graph:
-        if model.standardisation is None:
-            raise VerificationError(
-                f"{recipe.id}: the recipe leaves the scaler out of the graph, but the model has no standardisation"
-            )
-        joined = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
-        feed = split_inputs(recipe.inputs, model.standardisation.apply(joined))
-    [scores] = session.run([recipe.output], feed)
+    scaler = model.standardisation
+    if scaler is None and not recipe.scaler_in_graph:
+        raise VerificationError(
+            f"{recipe.id}: the recipe leaves the scaler out of the graph, but the model has no standardisation"
+        )
+    features = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
+    if scaler is not None:
+        features = scaler.filled(features) if recipe.scaler_in_graph else scaler.apply(features)
+    [scores] = session.run([recipe.output], split_inputs(recipe.inputs, features.astype(np.float32)))
     return np.asarray(scores, np.float64)
 
 
-def _parity(name: str, data: bytes, model: TrainedModel, recipe: Recipe, samples: list[RAW]) -> float:
+def _parity(name: str, data: bytes, models: Sequence[TrainedModel], recipe: Recipe, samples: list[RAW]) -> float:
     low, high = recipe.target_range
     tolerance = PARITY * (high - low)
     worst = 0.0
     for raw in samples:
-        expected, got = model.predict(raw), run(data, recipe, model, raw)
+        expected, got = mean_prediction(models, raw), run(data, recipe, models[0], raw)
         if expected.shape != got.shape:
             raise VerificationError(f"artifact {name}: output {got.shape}, the model gives {expected.shape}")
         difference = np.abs(expected - got)
@@ -110,7 +116,7 @@ def _parity(name: str, data: bytes, model: TrainedModel, recipe: Recipe, samples
 
 
 def _simplified(
-    proto: onnx.ModelProto, data: bytes, recipe: Recipe, model: TrainedModel, samples: list[RAW]
+    proto: onnx.ModelProto, data: bytes, recipe: Recipe, models: Sequence[TrainedModel], samples: list[RAW]
 ) -> bytes | None:
     """Onnxsim's version, or None where it is larger or not equal to the last bit on every sample."""
     import onnxsim  # imports torch, which a refresh that is up to date should not wait for
@@ -120,6 +126,6 @@ def _simplified(
     if len(candidate) > len(data):
         return None
     for raw in samples:
-        if not np.array_equal(run(data, recipe, model, raw), run(candidate, recipe, model, raw)):
+        if not np.array_equal(run(data, recipe, models[0], raw), run(candidate, recipe, models[0], raw)):
             return None
     return candidate

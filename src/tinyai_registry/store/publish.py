@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tinyai_registry.documents import row, strict_json
@@ -24,6 +25,8 @@ def init(root: Path) -> Path:
     """An empty registry in the folder ``root``; returns its ``registry.json``. Raises RegistryError if there is one."""
     index = root / INDEX
     try:
+        if root.exists() and not root.is_dir():
+            raise RegistryError(f"{root} is a file, and a registry is a folder")
         root.mkdir(parents=True, exist_ok=True)
         with index.open("x", encoding="ascii") as file:
             file.write(strict_json.dumps(EMPTY))
@@ -47,12 +50,14 @@ def publish(registry: Registry, before: Registered | None, release: Release) -> 
             raise RegistryBusyError(
                 f"{release.model} was changed in {registry.root} by someone else meanwhile; run the refresh again"
             )
-        index = strict_json.dumps(row.with_row(current.document, release.row), sort_keys=False)
+        index = strict_json.dumps(row.with_rows(current.document, release.rows), sort_keys=False)
         files = {**release.files, INDEX: index.encode()}
+        targets = {name: current.path(name) for name in (*files, *release.withdrawn)}
         with _staging(registry.root) as staging:
             for name, data in files.items():
                 _write_verified(staging / "new" / name, data)
-            _swap(current, staging, files, release.withdrawn)
+            _swap(targets, staging, release.withdrawn)
+            _sync_folder(registry.root)
     except OSError as error:
         raise PublishError(
             f"cannot publish {release.model} into {registry.root}: {error.strerror}; the registry is unchanged"
@@ -65,8 +70,12 @@ def _staging(root: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=".tinyai-", dir=root))
     try:
         yield folder
-    finally:
+    except RegistryBusyError:
+        raise  # the folder has the only copies of what could not be put back
+    except BaseException:
         shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)  # published; what is left over hurts nobody
 
 
 def _write_verified(path: Path, data: bytes) -> None:
@@ -79,35 +88,40 @@ def _write_verified(path: Path, data: bytes) -> None:
         raise PublishError(f"{path.name}: what was written is not what is read back; the registry is unchanged")
 
 
-def _swap(registry: Registry, staging: Path, files: Mapping[str, bytes], withdrawn: tuple[str, ...]) -> None:
+def _swap(targets: Mapping[str, Path], staging: Path, withdrawn: Collection[str]) -> None:
+    """Put every staged file in its place, in order; all as before if anything fails."""
     undo: list[Callable[[], object]] = []
     try:
-        for name in (*files, *withdrawn):
-            target, kept = registry.path(name), staging / "old" / name
+        for name, target in targets.items():
+            kept = staging / "old" / name
             kept.parent.mkdir(parents=True, exist_ok=True)
-            if name not in files:
-                target.replace(kept)
-                undo.append(_restorer(kept, target))
-                continue
             if target.exists():
                 shutil.copy2(target, kept)
-                undo.append(_restorer(kept, target))
+                undo.append(partial(kept.replace, target))
             else:
-                undo.append(_remover(target))
-            (staging / "new" / name).replace(target)
-        _sync_folder(registry.root)
-    except BaseException:
-        for step in reversed(undo):
-            step()
+                undo.append(partial(target.unlink, missing_ok=True))
+            if name in withdrawn:
+                target.unlink()
+            else:
+                (staging / "new" / name).replace(target)
+    except BaseException as error:
+        _restore(undo, staging, error)
         raise
 
 
-def _restorer(kept: Path, target: Path) -> Callable[[], object]:
-    return lambda: kept.replace(target)
-
-
-def _remover(target: Path) -> Callable[[], object]:
-    return lambda: target.unlink(missing_ok=True)
+def _restore(undo: Sequence[Callable[[], object]], staging: Path, cause: BaseException) -> None:
+    """Take every step back, last first. Raises RegistryBusyError, and keeps the old files, where one cannot be."""
+    failed = None
+    for step in reversed(undo):
+        try:
+            step()
+        except OSError as error:
+            failed = error
+    if failed is not None:
+        raise RegistryBusyError(
+            f"the disk failed while publishing, and again while undoing it ({failed.strerror}); "
+            f"the old files are in {staging / 'old'}: copy them back over those beside it"
+        ) from cause
 
 
 def _sync_folder(folder: Path) -> None:

@@ -41,29 +41,37 @@ class Registry:
         """The rows in file order; anything in ``models`` that is no object is the validator's business."""
         return [row for row in self.document["models"] if isinstance(row, dict)]
 
-    def find(self, model: str) -> Registered | None:
-        """The model with this id, or None. Raises RegistryError if its row does not say where its ONNX is."""
+    def row(self, model: str) -> Mapping[str, Any] | None:
+        """The row with this id, or None. Raises RegistryError if several have it."""
         rows = [row for row in self.rows if row.get("id") == model]
-        if not rows:
-            return None
         if len(rows) > 1:
             raise RegistryError(f"{self.root / INDEX}: {len(rows)} rows have the id {model!r}; keep one")
-        name = rows[0].get("onnx")
+        return rows[0] if rows else None
+
+    def find(self, model: str) -> Registered | None:
+        """The model with this id, or None. Raises RegistryError if its row does not say where its ONNX is."""
+        row = self.row(model)
+        if row is None:
+            return None
+        name = row.get("onnx")
         if not isinstance(name, str) or not name.endswith(".onnx"):
             raise RegistryError(f"{self.root / INDEX}: the row of {model!r} names no .onnx file")
         path = self.path(name.removesuffix(".onnx") + ".json")
-        sidecar = strict_json.read(path) if path.exists() else None
+        sidecar = strict_json.read(path) if path.is_file() else None
         if sidecar is not None and not isinstance(sidecar, dict):
             raise DocumentError(f"{path}: a sidecar is a JSON object")
-        return Registered(rows[0], sidecar)
+        return Registered(row, sidecar)
 
     def path(self, name: str) -> Path:
         """The file ``name`` of this registry. Raises RegistryError for a name that leads outside."""
         pure = PurePosixPath(name)
         path = self.root / pure
-        inside = path.resolve().is_relative_to(self.root.resolve())
+        try:
+            inside = path.resolve().is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
+            inside = False
         if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or not inside:
-            raise RegistryError(f"{self.root / INDEX}: {name!r} leads out of the registry folder")
+            raise RegistryError(f"{self.root / INDEX}: {name[:300]!r} is no file inside the registry folder")
         return path
 
     def digest(self, name: str) -> str | None:

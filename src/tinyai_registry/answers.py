@@ -1,0 +1,83 @@
+"""What a hook may answer. A plugin is code that we did not write: its answers are checked before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+from tinyai_registry.errors import PluginError
+from tinyai_registry.evaluation import STANDARD_METRICS
+from tinyai_registry.recipe import Criterion, Recipe
+from tinyai_registry.release import Description
+
+# A fold's own keys in sidecar and report, which no metric may take.
+RESERVED = frozenset({*STANDARD_METRICS, "group", "rows", "clips", "tied_targets", "undefined"})
+
+
+def check_answer(hook: str, answer: object, arguments: Mapping[str, Any]) -> None:
+    """Raises PluginError, without the plugin's name, if ``answer`` is not what ``hook`` asks for."""
+    _CHECKS[hook](answer, arguments)
+
+
+def _list_of(what: str, answer: object, length: int | None = None) -> Sequence[Any]:
+    if not isinstance(answer, Sequence) or isinstance(answer, str | bytes):
+        raise PluginError(f"returned {type(answer).__name__}, not a list of {what}")
+    if length is not None and len(answer) != length:
+        raise PluginError(f"returned {len(answer)} {what}, not {length}")
+    return answer
+
+
+def _recipes(answer: object, _: Mapping[str, Any]) -> None:
+    for item in _list_of("recipes", answer):
+        if not isinstance(item, Recipe):
+            raise PluginError(f"returned a list with {type(item).__name__} in it, not Recipe")
+
+
+def _models(answer: object, arguments: Mapping[str, Any]) -> None:
+    for item in _list_of("trained models, one for each fit", answer, len(arguments["fits"])):
+        if not callable(getattr(item, "predict", None)) or not hasattr(item, "standardisation"):
+            raise PluginError(f"returned {type(item).__name__}, which lacks predict or standardisation")
+
+
+def _metrics(answer: object, arguments: Mapping[str, Any]) -> None:
+    for item in _list_of("mappings, one for each fold", answer, len(arguments["held_out"])):
+        if not isinstance(item, Mapping):
+            raise PluginError(f"returned a list with {type(item).__name__} in it, not a mapping")
+        for name, value in item.items():
+            if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+                raise PluginError(f"returned the metric {name!r}; that name is taken, or is none")
+            if not isinstance(value, Real):
+                raise PluginError(f"returned {type(value).__name__} for the metric {name!r}, not a number")
+
+
+def _criteria(answer: object, _: Mapping[str, Any]) -> None:
+    for item in _list_of("criteria", answer):
+        if not isinstance(item, Criterion):
+            raise PluginError(f"returned a list with {type(item).__name__} in it, not Criterion")
+
+
+def _graphs(answer: object, _: Mapping[str, Any]) -> None:
+    if not isinstance(answer, Mapping):
+        raise PluginError(f"returned {type(answer).__name__}, not a mapping of names to ONNX models")
+    for name, graph in answer.items():
+        # Not isinstance: onnx is loaded only where graphs are made.
+        if not isinstance(name, str) or type(graph).__name__ != "ModelProto":
+            raise PluginError(f"returned {type(graph).__name__} under {name!r}, not an ONNX ModelProto")
+
+
+def _description(answer: object, _: Mapping[str, Any]) -> None:
+    if not isinstance(answer, Description):
+        raise PluginError(f"returned {type(answer).__name__}, not Description")
+    if answer.extra and not answer.schema:
+        raise PluginError("returned extra fields without a schema, so that nobody could check them")
+
+
+_CHECKS: Mapping[str, Callable[[object, Mapping[str, Any]], None]] = {
+    "tinyai_recipes": _recipes,
+    "tinyai_train": _models,
+    "tinyai_evaluate": _metrics,
+    "tinyai_gate": _criteria,
+    "tinyai_export": _graphs,
+    "tinyai_describe": _description,
+}
