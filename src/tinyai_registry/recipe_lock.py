@@ -60,6 +60,9 @@ def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
         for key in sorted({*old, *new}):
             inner = f"{where}.{key}" if where else key
             yield from _differences(inner, old.get(key, MISSING), new.get(key, MISSING))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, now) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(f"{where}[{index}]", before, now)
     elif old != new:
         yield f"{where}: {_shown(old)} registered, {_shown(new)} now"
 

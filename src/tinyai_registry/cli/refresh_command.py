@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,12 +14,16 @@ from tinyai_registry.cli.session import Session, in_session, registry_option, ta
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
+from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluate import bench
 from tinyai_registry.refresh import Request, refresh
+from tinyai_registry.refresh_all import Result, refresh_all
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
+@click.option("--all", "everything", is_flag=True, help="Refresh every model whose table is there.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="With --all: so many models at a time.")
 @table_option
 @registry_option
 @click.option("--metrics-out", type=click.Path(path_type=Path), help="Also write the JSON document here.")
@@ -27,7 +34,9 @@ from tinyai_registry.refresh import Request, refresh
 @in_session
 def command(
     session: Session,
-    model: str,
+    model: str | None,
+    everything: bool,
+    jobs: int,
     table: Path | None,
     registry: Path | None,
     metrics_out: Path | None,
@@ -38,23 +47,25 @@ def command(
 ) -> int:
     """Retrain a model from a fresh table and publish it, if its gate passes.
 
-    Exit codes: 0 done, 2 bad input, 3 the gate refused, 4 the recipe changed, 5 the registry is busy.
+    Exit codes: 0 done, 2 bad input, 3 the gate refused, 4 the recipe changed, 5 the registry is busy. With --all: the
+    highest of the models'; a model without a table is skipped.
     """
-    config = session.config
-    where = bench(session.plugins(), model, config.policy)
+    if everything == (model is not None):
+        raise TinyaiError("name one MODEL, or give --all")
+    if model is None:
+        if table or metrics_out or note:
+            raise TinyaiError("--table, --metrics-out and --note go with one MODEL; name each table in tinyai.toml")
+        return _refresh_all(session, registry, jobs, _flags(reason=reason, dry_run=dry_run, force=force))
     for file in (metrics_out, note):
         writable(file)
-    path = config.table(where.recipe.dataset, table)
-    request = Request(
-        registry=config.registry_folder(registry),
-        table=path,
-        command=_command_line(model, path, dry_run=dry_run, force=force),
-        reason=reason,
-        force=force,
-        dry_run=dry_run,
-    )
+    where = bench(session.plugins(), model, session.config.policy)
+    path = session.config.table(where.recipe.dataset, table)
+    flags = _flags(dry_run=dry_run, force=force)
+    # What is published of the command line: a path shows someone's folders, its last part says enough.
+    command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
+    folder = session.config.registry_folder(registry)
     shown = Shown(session.as_json)
-    outcome = refresh(where, request, shown)
+    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run), shown)
     document = report(outcome, shown.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
@@ -64,7 +75,22 @@ def command(
     return exit_code(outcome)
 
 
-def _command_line(model: str, table: Path, *, dry_run: bool, force: bool) -> str:
-    """What to publish of the command line: a path shows someone's folders, its last part says enough."""
+def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str]) -> int:
+    recipes = session.plugins().recipes
+    folder = session.config.registry_folder(registry)
+    results = refresh_all(recipes, session.config, folder, options, jobs, _echo)
+    if session.as_json:
+        session.answer({"models": [asdict(result) for result in results]})
+    else:
+        counts = Counter(result.status for result in results)
+        click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) or "no models", err=True)
+    return max((result.exit_code for result in results), default=0)
+
+
+def _echo(result: Result) -> None:
+    click.echo(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}", err=True)
+
+
+def _flags(*, dry_run: bool, force: bool, reason: str | None = None) -> list[str]:
     flags = [flag for flag, given in (("--dry-run", dry_run), ("--force", force)) if given]
-    return " ".join(("tinyai refresh", model, "--table", table.name, *flags))
+    return [*flags, *(("--reason", reason) if reason else ())]

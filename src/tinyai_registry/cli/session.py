@@ -42,7 +42,10 @@ class Session:
     @property
     def config(self) -> Config:
         """The settings of the project that the working directory is in."""
-        return find_config(Path.cwd())
+        try:
+            return find_config(Path.cwd())
+        except FileNotFoundError as error:
+            raise TinyaiError("the working directory does not exist any more; change to one that does") from error
 
     def plugins(self) -> Plugins:
         """The installed plugins, unless ``--no-plugins`` was given."""

@@ -15,10 +15,15 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tinyai_registry.documents import row, strict_json
 from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError
-from tinyai_registry.release import Release
+from tinyai_registry.release import Release, sha256_of
 from tinyai_registry.store.registry import EMPTY, INDEX, Registered, Registry, open_registry
+
+# Seconds to wait for another writer of the same registry.
+PATIENCE = 60
 
 
 def init(root: Path) -> Path:
@@ -44,24 +49,38 @@ def publish(registry: Registry, before: Registered | None, release: Release) -> 
     be written. Either way every byte of the registry is as it was.
     """
     try:
-        current = open_registry(registry.root)  # a neighbour may have been refreshed since
-        found = current.find(release.model)
-        if (found and found.row) != (before and before.row):
-            raise RegistryBusyError(
-                f"{release.model} was changed in {registry.root} by someone else meanwhile; run the refresh again"
-            )
-        index = strict_json.dumps(row.with_rows(current.document, release.rows), sort_keys=False)
-        files = {**release.files, INDEX: index.encode()}
-        targets = {name: current.path(name) for name in (*files, *release.withdrawn)}
-        with _staging(registry.root) as staging:
-            for name, data in files.items():
-                _write_verified(staging / "new" / name, data)
-            _swap(targets, staging, release.withdrawn)
-            _sync_folder(registry.root)
+        with _turn(registry.root):
+            _publish(registry, before, release)
+    except Timeout:
+        raise RegistryBusyError(
+            f"{registry.root} has been busy for {PATIENCE} seconds; run the refresh again"
+        ) from None
     except OSError as error:
         raise PublishError(
             f"cannot publish {release.model} into {registry.root}: {error.strerror}; the registry is unchanged"
         ) from error
+
+
+def _turn(root: Path) -> FileLock:
+    """Whose turn it is to write into the registry ``root``, among the processes of this machine."""
+    name = sha256_of(str(root.resolve()).encode())
+    return FileLock(Path(tempfile.gettempdir()) / f"tinyai-{name[:16]}.lock", timeout=PATIENCE)
+
+
+def _publish(registry: Registry, before: Registered | None, release: Release) -> None:
+    current = open_registry(registry.root)  # a neighbour may have been refreshed since
+    if current.row(release.model) != (before and before.row):
+        raise RegistryBusyError(
+            f"{release.model} was changed in {registry.root} by someone else meanwhile; run the refresh again"
+        )
+    index = strict_json.dumps(row.with_rows(current.document, release.rows), sort_keys=False)
+    files = {**release.files, INDEX: index.encode()}
+    targets = {name: current.path(name) for name in (*files, *release.withdrawn)}
+    with _staging(registry.root) as staging:
+        for name, data in files.items():
+            _write_verified(staging / "new" / name, data)
+        _swap(targets, staging, release.withdrawn)
+        _sync_folder(registry.root)
 
 
 @contextmanager

@@ -1,0 +1,5 @@
+"""``python -m tinyai_registry``: the command line, whatever PATH says."""
+
+from tinyai_registry.cli.app import main
+
+main(prog_name="tinyai")
