@@ -44,11 +44,16 @@ class Provenance:
     seeds: tuple[int, ...]
 
 
+def printable(text: str) -> str:
+    """``text`` with question marks for what a file name or an argument has that is not UTF-8."""
+    return text.encode(errors="replace").decode()
+
+
 def collect(command: str, reason: str | None, folder: Path, plugin: str, seeds: tuple[int, ...]) -> Provenance:
     """The provenance of a release that is being made now, for the registry in ``folder``."""
     return Provenance(
-        command=command,
-        reason=reason.replace(str(Path.home()), "~") if reason else None,
+        command=printable(command),
+        reason=printable(reason).replace(str(Path.home()), "~") if reason else None,
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         python=platform.python_version(),
         packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.standardisation import standardise
+from tinyai_registry.provenance import printable
 from tinyai_registry.recipe import Input, Recipe
 from tinyai_registry.release import TableFingerprint
 
@@ -198,7 +199,7 @@ def _fingerprint(
     clips = frame[list(dict.fromkeys((recipe.group, recipe.clip)))].drop_duplicates()
     standardisation = standardise(frame[list(recipe.feature_order)].to_numpy(np.float64))
     return TableFingerprint(
-        file=path.name,
+        file=printable(path.name),
         sha256=hashlib.sha256(data).hexdigest(),
         rows=len(frame),
         columns=columns,

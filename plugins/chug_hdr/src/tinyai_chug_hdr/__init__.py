@@ -33,7 +33,7 @@ RUNGS = tuple(rung for rung, _ in LOG2_BITRATE)
 LADDER = one_hot("bitladder", RUNGS)
 
 # The margins are asked of the five folds. One test split of 171 contents is too noisy for the same margin in RMSE (a
-# bootstrap over contents spreads the ratio by about a hundredth), so there the model must be no worse.
+# bootstrap over its contents has a standard error of 0.03), so there the model must be no worse.
 CHUG_HDR_MOS_V1 = Recipe(
     id="chug_hdr_mos_v1",
     kind="nr",
@@ -71,13 +71,14 @@ CHUG_HDR_MOS_V1 = Recipe(
     card=CardText(
         title="HDR clips on a bitrate ladder: opinion score from encode parameters, version 1",
         summary=(
-            "An ensemble of three multilayer perceptrons, 12-32-32-1 with GELU, that predicts the mean opinion score of an "
-            "HDR clip from its rung on the bitrate ladder, its size, orientation and frame rate. It never looks at a picture."
+            "An ensemble of three multilayer perceptrons, 12-32-32-1 with GELU, that predicts the mean opinion score "
+            "of an HDR clip from its rung on the bitrate ladder, its size, orientation and frame rate. It never looks at "
+            "a picture."
         ),
         intended_use="A prior for HDR ladders: what to expect of a rung before anything was measured.",
         limits=(
-            "It knows seven rungs and no others, and nothing of the content. CHUG's licence does not allow commercial use "
-            "of the ratings; whoever ships this model has to clear that first."
+            "It knows seven rungs and no others, and nothing of the content. CHUG's licence does not allow commercial "
+            "use of the ratings; whoever ships this model has to clear that first."
         ),
     ),
 )
