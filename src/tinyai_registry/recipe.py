@@ -55,12 +55,14 @@ def one_hot(of: str, values: Sequence[str]) -> tuple[Lookup, ...]:
 class MLP:
     """A multilayer perceptron with one output; what the built-in trainer and exporter understand.
 
-    ``bounded`` squashes the output into the target range, inside the graph.
+    ``squash`` limits standardised features softly to (-squash, squash): ``squash * tanh(feature / squash)``, against
+    outliers. ``bounded`` brings the output into the target range by a sigmoid. Both happen inside the graph.
     """
 
     hidden: tuple[int, ...]
     activation: Literal["gelu", "relu"] = "gelu"
     dropout: float = 0.0
+    squash: float | None = None
     bounded: bool = False
 
     def __post_init__(self) -> None:
@@ -68,6 +70,8 @@ class MLP:
             raise RecipeError(f"MLP.hidden must be one or more positive widths, not {self.hidden}")
         if not 0.0 <= self.dropout < 1.0:
             raise RecipeError(f"MLP.dropout must lie in [0, 1), not {self.dropout}")
+        if self.squash is not None and self.squash <= 0:
+            raise RecipeError(f"MLP.squash must be positive, not {self.squash}")
 
 
 @dataclass(frozen=True)

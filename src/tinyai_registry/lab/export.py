@@ -96,6 +96,14 @@ def _features(recipe: Recipe, network: TrainedMLP, weights: Weights) -> tuple[st
         weights["scaler_std"] = network.standardisation.std.astype(np.float32)
         nodes += [f"centred = Sub({current}, scaler_mean)", "standardised = Div(centred, scaler_std)"]
         current = "standardised"
+    if network.squash is not None:
+        weights["squash"] = np.array(network.squash, np.float32)
+        nodes += [
+            f"relative = Div({current}, squash)",
+            "limited = Tanh(relative)",
+            "squashed = Mul(limited, squash)",
+        ]
+        current = "squashed"
     return current, nodes
 
 

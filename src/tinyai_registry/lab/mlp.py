@@ -46,6 +46,11 @@ def forward(
     return low + (high - low) * torch.sigmoid(linear)
 
 
+def squashed(rows: Tensor, squash: float | None) -> Tensor:
+    """Standardised features, softly limited to (-squash, squash); as they are if that is None."""
+    return rows if squash is None else squash * torch.tanh(rows / squash)
+
+
 @dataclass(frozen=True)
 class TrainedMLP:
     """One trained network; what the built-in trainer returns for a fit.
@@ -58,12 +63,13 @@ class TrainedMLP:
     activation: str
     standardisation: Standardisation
     parameters: tuple[NDArray[np.float32], ...]
+    squash: float | None = None
     bounds: tuple[float, float] | None = None
 
     def predict(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
         """Scores ``[N]`` in target units for raw (not standardised) inputs ``[N, F]``, one for each tensor."""
         raw = np.concatenate([inputs[tensor] for tensor in self.tensors], axis=1)
-        rows = torch.from_numpy(self.standardisation.apply(raw))[None]
+        rows = squashed(torch.from_numpy(self.standardisation.apply(raw)), self.squash)[None]
         stack = [torch.from_numpy(p)[None] for p in self.parameters]
         with torch.inference_mode():
             scores = forward(rows, stack, self.activation, self.bounds)[0]

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.lab.mlp import TrainedMLP, forward
+from tinyai_registry.lab.mlp import TrainedMLP, forward, squashed
 from tinyai_registry.lab.standardisation import Standardisation, standardise
 from tinyai_registry.lab.table import Table
 from tinyai_registry.model import Fit
@@ -77,7 +77,7 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
     mlp, settings = recipe.architecture, recipe.training
     bounds = recipe.target_range if mlp.bounded else None
     standardisations = [standardise(table.features[fit.rows]) for fit in fits]
-    cohorts = _cohorts(table, fits, standardisations)
+    cohorts = _cohorts(table, fits, standardisations, mlp.squash)
     trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
     with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
         shares = _shares(cohorts, settings)
@@ -85,25 +85,28 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
             trained.update(stack)
     tensors = tuple(i.tensor for i in recipe.inputs)
     return [
-        TrainedMLP(tensors, mlp.activation, standardisation, trained[i], bounds)
+        TrainedMLP(tensors, mlp.activation, standardisation, trained[i], mlp.squash, bounds)
         for i, standardisation in enumerate(standardisations)
     ]
 
 
-def _cohorts(table: Table, fits: Sequence[Fit], standardisations: Sequence[Standardisation]) -> list[Cohort]:
+def _cohorts(
+    table: Table, fits: Sequence[Fit], standardisations: Sequence[Standardisation], squash: float | None
+) -> list[Cohort]:
     largest = math.ceil(len(fits) / WORKERS)  # or else one worker might have it all
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index, fit in enumerate(fits):
         alike[fit.seed, len(fit.rows)].append(index)
+
+    def cohort(seed: int, members: Sequence[int]) -> Cohort:
+        rows = np.stack([standardisations[i].apply(table.features[fits[i].rows]) for i in members])
+        target = np.stack([table.target[fits[i].rows] for i in members]).astype(np.float32)
+        return Cohort(tuple(members), seed, squashed(torch.from_numpy(rows), squash), torch.from_numpy(target))
+
     return [
-        Cohort(
-            members=members,
-            seed=seed,
-            rows=torch.from_numpy(np.stack([standardisations[i].apply(table.features[fits[i].rows]) for i in members])),
-            target=torch.from_numpy(np.stack([table.target[fits[i].rows].astype(np.float32) for i in members])),
-        )
+        cohort(seed, together[k : k + largest])
         for (seed, _), together in alike.items()
-        for members in (tuple(together[k : k + largest]) for k in range(0, len(together), largest))
+        for k in range(0, len(together), largest)
     ]
 
 
