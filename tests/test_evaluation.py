@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinyai_registry.evaluation import Aggregate, Fold, Metrics, aggregate
 
 
@@ -20,7 +21,7 @@ def folds(*values):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan")])
 def test_metrics_refuse_what_is_not_finite(value):
-    with pytest.raises(ValueError, match="metric srocc is .*; an undefined metric is None with a reason"):
+    with pytest.raises(ValueError, match=r"metric srocc is .*; an undefined metric is None with a reason"):
         Metrics({"plcc": 0.5, "srocc": value})
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe import (
     MLP,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from tinyai_registry.lab.folds import fits, splits
 from tinyai_registry.lab.table import read_table
 from tinyai_registry.lab.training import train_mlps
-from tinyai_registry.lab.folds import fits, splits
 from tinyai_registry.recipe import MLP, AdamW, CardText, Criterion, Input, LeaveOneGroupOut, Recipe
 
 EXAMPLE_TABLE = Path(__file__).parents[2] / "examples" / "tables" / "vmaf_features_b.parquet"
@@ -21,9 +22,7 @@ def recipe() -> Recipe:
     return Recipe(
         id="small_v1",
         kind="fr",
-        inputs=(
-            Input("features", ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")),
-        ),
+        inputs=(Input("features", ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")),),
         target="vmaf",
         target_range=(0.0, 100.0),
         key=("source", "dis_basename", "frame_index"),

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.lab import export, mlp, training
 from tinyai_registry.lab.training import train_mlps
 from tinyai_registry.model import Fit
 from tinyai_registry.recipe import MLP, AdamW, Input
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 ACTIVATION_MODULES = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
 def plain_loop(recipe, table, fit):
-    """The recipe as anyone would write it; returns what predicts standardised rows."""
+    """The recipe as anyone would write it; returns what predicts raw rows."""
+    torch.set_num_threads(1)
     features, target = table.features[fit.rows], table.target[fit.rows]
     mean, std = features.mean(axis=0), features.std(axis=0)
     rows = torch.tensor((features - mean) / std, dtype=torch.float32)
@@ -32,9 +35,7 @@ def plain_loop(recipe, table, fit):
         width = hidden
     network = nn.Sequential(*layers, nn.Linear(width, 1))
     settings = recipe.training
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     loader = DataLoader(data, batch_size=settings.batch_size, shuffle=True)
     for _ in range(settings.epochs):
         for batch, wanted in loader:
@@ -63,7 +64,7 @@ def everything(table):
 
 
 def bits(model):
-    return [p.tobytes() for p in model.parameters]
+    return hashlib.sha256(b"".join(p.tobytes() for p in model.parameters)).hexdigest()
 
 
 RECIPES = {
@@ -74,7 +75,7 @@ RECIPES = {
     "with three hidden layers": {"architecture": MLP((9, 16, 5), "relu", 0.2)},
     "with one short batch an epoch": {"training": AdamW(1e-2, 0.0, 1000, 20)},
     "with a layer of one unit": {"architecture": MLP((20, 1, 4), "gelu", 0.1)},
-    "with batches of one row": {"training": AdamW(1e-3, 1e-2, 1, 1)},
+    "with batches of two rows": {"training": AdamW(1e-3, 1e-2, 2, 1)},
     "with another seed": {"seed": 7},
     "at the size that ships": {"architecture": MLP((64, 64), "gelu", 0.1)},
 }
@@ -146,7 +147,7 @@ def test_fits_of_different_seeds_share_a_stack(recipe, table, all_fits):
     together = [bits(model) for model in train_mlps(recipe, table, asked)]
     assert together == [bits(train_mlps(recipe, table, [fit])[0]) for fit in asked]
     assert together[0] == together[2]
-    assert len({tuple(b) for b in together}) == 3
+    assert len(set(together)) == 3
 
 
 def test_the_order_of_a_fits_rows_is_part_of_it_and_its_label_is_not(recipe, table, all_fits):
@@ -199,9 +200,7 @@ def test_each_fit_is_standardised_by_its_own_rows(table, all_fits, trained):
 def test_a_fit_sees_no_row_that_it_holds_out(recipe, read, frame, all_fits):
     frame = frame[frame.frame_index % 24 == 0]
     held_out = frame.source == all_fits[0].label
-    spoiled = frame.assign(
-        vmaf=frame.vmaf.where(~held_out, 0.0), adm2=frame.adm2.where(~held_out, 9.0)
-    )
+    spoiled = frame.assign(vmaf=frame.vmaf.where(~held_out, 0.0), adm2=frame.adm2.where(~held_out, 9.0))
     [clean], [other] = (train_mlps(recipe, read(rows), all_fits[:1]) for rows in (frame, spoiled))
     assert bits(other) == bits(clean)
 

@@ -1,0 +1,314 @@
+"""What every command has in common: help, exit codes, errors in one line, one JSON document."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from tinyai_registry.cli.app import COMMANDS, main
+from tinyai_registry.store.registry import Registry
+
+READ_A_REGISTRY = ("refresh", "validate", "list", "show", "init")
+
+
+def command(name: str) -> click.Command:
+    found = main.get_command(click.Context(main), name)
+    assert found is not None
+    return found
+
+
+# --- help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_of_commands_says_what_each_says_of_itself(name):
+    assert command(name).get_short_help_str(limit=1000) == COMMANDS[name]
+
+
+def test_help_names_every_command_in_the_order_of_a_working_day(tinyai):
+    ran = tinyai("--help")
+    assert re.findall(r"^  (\w+)  ", ran.out, re.MULTILINE) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_json(name):
+    assert "--json" in {option for parameter in command(name).params for option in parameter.opts}
+
+
+@pytest.mark.parametrize("name", READ_A_REGISTRY)
+def test_every_command_that_reads_a_registry_takes_it_as_an_option(name):
+    assert "--registry" in {option for parameter in command(name).params for option in parameter.opts}
+
+
+def test_there_is_no_option_that_lowers_a_threshold():
+    options = {option for name in COMMANDS for parameter in command(name).params for option in parameter.opts}
+    assert options == {
+        *("--table", "--registry", "--metrics-out", "--reason", "--note", "--dry-run", "--force", "--json"),
+        *("model", "folder"),
+    }
+
+
+# --- a user's mistake is one sentence
+
+TABLE = ("--table", "{table}")
+REGISTRY = ("--registry", "{registry}")
+REFRESH = ("refresh", "duo_v1", *TABLE, *REGISTRY)
+MISTAKES = {
+    "no registry named": (("list",), "which registry?"),
+    "no registry there": (("list", "--registry", "{tmp}/nowhere"), "nowhere has no registry.json"),
+    "a file for a registry": (("list", "--registry", "{table}"), "has no registry.json"),
+    "not a registry": (("list", "--registry", "{tmp}/array"), "a list called models"),
+    "not JSON": (("show", "duo_v1", "--registry", "{tmp}/broken"), "registry.json:1:1"),
+    "the index is a folder": (("list", "--registry", "{tmp}/folder"), "registry.json"),
+    "unknown model shown": (("show", "nope_v1", *REGISTRY), "has no model 'nope_v1'"),
+    "unknown model refreshed": (("refresh", "nope_v1", *TABLE, *REGISTRY), "declares the model 'nope_v1'"),
+    "unknown model evaluated": (("evaluate", "nope_v1", *TABLE), "declares the model 'nope_v1'"),
+    "no table named": (
+        ("refresh", "duo_v1", *REGISTRY),
+        "Give --table FILE, or name it in tinyai.toml: [tables] stand-in",
+    ),
+    "no table named to evaluate": (("evaluate", "duo_v1"), "which table?"),
+    "no such table": (("evaluate", "duo_v1", "--table", "{tmp}/no.parquet"), "no.parquet"),
+    "a folder for a table": (("evaluate", "duo_v1", "--table", "{tmp}"), "cannot read the table"),
+    "no parquet": (("evaluate", "duo_v1", "--table", "{registry}/registry.json"), "is no readable parquet file"),
+    "no registry to refresh in": (
+        ("refresh", "duo_v1", *TABLE, "--registry", "{tmp}/nowhere"),
+        "nowhere has no registry.json",
+    ),
+    "metrics into no folder": ((*REFRESH, "--metrics-out", "{tmp}/no/m.json"), "no/m.json"),
+    "metrics into a folder's place": ((*REFRESH, "--metrics-out", "{tmp}"), "cannot write"),
+    "note into no folder": ((*REFRESH, "--note", "{tmp}/no/n.md"), "no/n.md"),
+    "init over a registry": (("init", "{registry}"), "exists already; nothing was changed"),
+    "init over a file": (("init", "{table}"), "folder"),
+    "init nowhere": (("init",), "tinyai init DIR"),
+}
+
+
+@pytest.fixture
+def places(duo, registry, frame, write_table, tmp_path, monkeypatch):
+    for name, content in {"array": "[]", "broken": "models"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "registry.json").write_text(content)
+    (tmp_path / "folder" / "registry.json").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return {"tmp": tmp_path, "registry": registry, "table": write_table(frame)}
+
+
+@pytest.mark.parametrize(("words", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_exits_2_with_one_line_and_changes_nothing(tinyai, places, digests, words, told):
+    before = digests(places["registry"])
+    ran = tinyai(*(word.format(**places) for word in words))
+    assert (ran.code, ran.out) == (2, "")
+    *steps, line = ran.err.splitlines()
+    assert all(step.endswith(" …") for step in steps)
+    assert line.startswith("tinyai: ")
+    assert told in line
+    assert digests(places["registry"]) == before
+
+
+@pytest.mark.parametrize(("words", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_json_document_where_that_was_asked_for(tinyai, places, words, told):
+    ran = tinyai(*(word.format(**places) for word in words), "--json")
+    assert ran.code == 2
+    assert list(ran.json) == ["error"]
+    assert set(ran.json["error"]) == {"type", "message", "exit_code"}
+    assert ran.json["error"]["exit_code"] == 2
+    assert told in ran.json["error"]["message"]
+
+
+def test_a_mistake_shows_its_traceback_only_with_debug(tinyai):
+    words = ("list", "--registry", "nowhere")
+    assert "Traceback" not in tinyai(*words).err
+    ran = tinyai("--debug", *words)
+    assert ran.code == 2
+    assert "Traceback" in ran.err
+    assert ran.err.splitlines()[-1].startswith("tinyai: nowhere has no registry.json")
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("list", "--nonsense"), ("refresh",), ("show",)], ids=" ".join)
+def test_wrong_usage_exits_2(tinyai, words):
+    ran = tinyai(*words)
+    assert (ran.code, ran.out) == (2, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
+@pytest.mark.parametrize("option", ["--note", "--metrics-out"])
+def test_a_file_that_cannot_be_written_after_all_is_one_line_too(tinyai, places, option):
+    ran = tinyai(*(word.format(**places) for word in REFRESH), option, "/dev/full", "--json")
+    assert ran.code == 2
+    assert "cannot write /dev/full" in ran.json["error"]["message"]
+
+
+# --- tinyai.toml
+
+
+def test_a_configured_project_needs_no_options_wherever_in_it_one_stands(tinyai, places, tmp_path, monkeypatch):
+    (tmp_path / "tinyai.toml").write_text('[registry]\npath = "registry"\n[tables]\nstand-in = "table.parquet"\n')
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert tinyai("refresh", "duo_v1", "--json").json["status"] == "published"
+    assert [model["id"] for model in tinyai("list", "--json").json["models"]] == ["duo_v1"]
+    assert tinyai("evaluate", "duo_v1").code == 0
+    assert tinyai("show", "duo_v1").out.startswith("# Duo\n")
+    assert tinyai("validate").code == 0
+
+
+def test_the_nearest_configuration_counts_and_an_option_overrules_it(tinyai, places, tmp_path, monkeypatch):
+    (tmp_path / "tinyai.toml").write_text('[registry]\npath = "registry"\n')
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "tinyai.toml").write_text('[registry]\npath = "other"\n')
+    monkeypatch.chdir(inner)
+    assert f"{inner / 'other'} has no registry.json" in tinyai("list").err
+    assert tinyai("list", "--registry", "../registry").code == 0
+
+
+BAD_CONFIGURATIONS = {
+    "no TOML": "registry = ",
+    "not UTF-8": b"\xff",
+    "unknown section": "[registri]\npath = 'x'",
+    "unknown setting": "[registry]\nfolder = 'x'",
+    "no section": "registry = 'x'",
+    "a path that is a number": "[registry]\npath = 5",
+    "a table that is a list": "[tables]\nx = ['a']",
+    "a policy that is a string": "[policy]\nplugins = 'house'",
+    "a policy of numbers": "[policy]\nplugins = [1]",
+}
+
+
+@pytest.mark.parametrize("content", BAD_CONFIGURATIONS.values(), ids=BAD_CONFIGURATIONS)
+def test_a_bad_configuration_is_one_line_that_names_the_file(tinyai, tmp_path, monkeypatch, content):
+    data = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "tinyai.toml").write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    ran = tinyai("list")
+    assert ran.code == 2
+    [line] = ran.err.splitlines()
+    assert "tinyai.toml" in line
+
+
+# --- answers
+
+
+def test_a_new_registry_is_empty_and_valid(tinyai, tmp_path):
+    folder = tmp_path / "deep" / "registry"
+    assert tinyai("init", folder, "--json").json == {"registry": str(folder)}
+    assert json.loads((folder / "registry.json").read_text()) == {"models": [], "schema_version": 1}
+    assert tinyai("validate", folder, "--json").json == {"findings": [], "summary": {"findings": 0}}
+    assert tinyai("list", "--registry", folder, "--json").json == {"models": []}
+
+
+def test_list_gives_the_rows_of_the_registry(tinyai, refresh, places, registry):
+    refresh(places["table"])
+    rows = json.loads((registry / "registry.json").read_text())["models"]
+    assert tinyai("list", "--registry", registry, "--json").json == {"models": rows}
+    assert tinyai("list", "--registry", registry).out.splitlines() == [
+        "id      kind  opset  license  onnx",
+        "duo_v1  nr    17     MIT      duo_v1.onnx",
+    ]
+
+
+def test_show_gives_the_card_or_row_and_sidecar(tinyai, refresh, places, registry):
+    refresh(places["table"])
+    assert tinyai("show", "duo_v1", "--registry", registry).out == (registry / "duo_v1.md").read_text()
+    shown = tinyai("show", "duo_v1", "--registry", registry, "--json").json
+    assert set(shown) == {"row", "sidecar"}
+    assert shown["sidecar"] == json.loads((registry / "duo_v1.json").read_text())
+    (registry / "duo_v1.md").unlink()
+    assert json.loads(tinyai("show", "duo_v1", "--registry", registry).out) == shown
+
+
+def test_plugins_gives_every_plugin_with_its_hooks_and_models(tinyai, duo):
+    plugins = tinyai("plugins", "--json").json["plugins"]
+    keys = {"name", "distribution", "version", "status", "reason", "models", "hooks"}
+    assert all(set(plugin) == keys for plugin in plugins)
+    [found] = [plugin for plugin in plugins if plugin["name"] == "duo"]
+    assert found["models"] == ["duo_v1"]
+    assert found["reason"] is None
+
+
+def test_validate_gives_each_finding_with_its_file_and_model(tinyai, refresh, places, registry):
+    refresh(places["table"])
+    (registry / "duo_v1.onnx").write_bytes(b"swapped")
+    ran = tinyai("validate", registry, "--json")
+    assert ran.code == 1
+    findings = ran.json["findings"]
+    assert all(set(finding) == {"file", "model", "message"} for finding in findings)
+    assert {"registry.json", "duo_v1.json"} == {finding["file"] for finding in findings}
+    assert ran.json["summary"] == {"findings": len(findings)}
+    people = tinyai("validate", "--registry", registry)
+    assert people.code == 1
+    assert len(people.out.splitlines()) == len(findings) + 1
+
+
+ODD_ROWS = {
+    "a NUL in the name": {"onnx": "a\0b.onnx"},
+    "an endless name": {"onnx": "a" * 300 + ".onnx"},
+    "a name that leads out": {"onnx": "../../../../../etc/x.onnx"},
+    "a list for a name": {"onnx": ["x.onnx"]},
+    "a list for an id": {"id": ["x"]},
+    "a digest with a newline": {"sha256": "0" * 64 + "\n"},
+}
+
+
+@pytest.mark.parametrize("oddity", ODD_ROWS.values(), ids=ODD_ROWS)
+def test_validate_and_list_survive_any_row(tinyai, registry, oddity):
+    row = {"id": "odd_v1", "kind": "fr", "onnx": "odd.onnx", "sha256": "0" * 64, **oddity}
+    (registry / "registry.json").write_text(json.dumps({"models": [row], "schema_version": 1}))
+    assert tinyai("validate", registry, "--json").code == 1
+    assert tinyai("list", "--registry", registry).code == 0
+    assert tinyai("show", "odd_v1", "--registry", registry).code in {0, 2}
+
+
+def test_validate_looks_at_the_rest_where_one_document_is_broken(tinyai, refresh, places, registry):
+    refresh(places["table"])
+    document = json.loads((registry / "registry.json").read_text())
+    broken = {"id": "broken_v1", "kind": "fr", "onnx": "broken.onnx", "sha256": "0" * 64}
+    (registry / "broken.json").write_text('{"kind": NaN}')
+    (registry / "registry.json").write_text(json.dumps({**document, "models": [broken, *document["models"]]}))
+    (registry / "duo_v1.plain.onnx").unlink()
+    models = {finding["model"] for finding in tinyai("validate", registry, "--json").json["findings"]}
+    assert models == {"broken_v1", "duo_v1"}
+
+
+# --- exit codes
+
+
+def test_evaluate_writes_nothing_and_needs_no_registry(tinyai, places, digests, tmp_path):
+    before = digests(tmp_path)
+    ran = tinyai("evaluate", "duo_v1", "--table", places["table"], "--json")
+    assert (ran.code, ran.json["status"]) == (0, "evaluated")
+    assert ran.json["artifact"] is None
+    assert digests(tmp_path) == before
+
+
+def test_evaluate_exits_3_where_the_gate_would_refuse(tinyai, duo_as, frame, write_table):
+    duo_as({"0.8)": "1.0)"})
+    ran = tinyai("evaluate", "duo_v1", "--table", write_table(frame))
+    assert ran.code == 3
+    assert "would refuse" in ran.err
+
+
+def test_a_registry_that_changes_meanwhile_exits_5_and_keeps_that_change(
+    tinyai, refresh, places, registry, monkeypatch
+):
+    refresh(places["table"])
+    index = registry / "registry.json"
+    changed = index.read_text().replace('"license": "MIT"', '"license": "ISC"')
+    real = Registry.find
+
+    def find(self, model):
+        found = real(self, model)
+        index.write_text(changed)  # someone else, after we looked
+        return found
+
+    monkeypatch.setattr(Registry, "find", find)
+    ran = refresh(places["table"], "--force")
+    assert ran.code == 5
+    assert "run the refresh again" in ran.json["error"]["message"]
+    assert index.read_text() == changed

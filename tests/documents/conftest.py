@@ -1,0 +1,108 @@
+"""A release described without a lab: these tests run in the light installation too."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyai_registry import (
+    Aggregate,
+    CardText,
+    Caveat,
+    Criterion,
+    Evaluation,
+    Fold,
+    Input,
+    KFold,
+    Metrics,
+    Recipe,
+    Verdict,
+)
+from tinyai_registry.documents.sidecar import Record, compose
+from tinyai_registry.outcome import Judgement, Previous
+from tinyai_registry.provenance import Git, Provenance
+from tinyai_registry.release import Artifact, Drift, InputDrift, TableFingerprint
+
+RECIPE = Recipe(
+    id="tone_v1",
+    kind="nr",
+    inputs=(Input("x", ("low", "high")),),
+    target="mos",
+    target_range=(1.0, 5.0),
+    key=("clip",),
+    group="scene",
+    clip="clip",
+    dataset="made-up",
+    folds=KFold(2),
+    criteria=(Criterion("plcc", "mean", ">=", 0.5),),
+    license="MIT",
+    dataset_license="CC0-1.0",
+    decision="ADR-0009",
+    card=CardText("Tone", "Tells tones apart.", "Demonstrations.", "Two tones only."),
+    scaler_in_graph=True,
+)
+TABLE = TableFingerprint(
+    file="tones.parquet",
+    sha256="a" * 64,
+    rows=20,
+    columns=5,
+    groups=("hill", "lake"),
+    clips=4,
+    teacher_model=None,
+    extractor="ears 1.0",
+    feature_means=(0.5, 0.25),
+    feature_stds=(0.1, 0.2),
+    target_mean=3.0,
+    target_std=1.0,
+    target_min=1.5,
+    target_max=4.5,
+)
+DEFINED = Metrics({"plcc": 0.9, "srocc": 0.8, "krocc": 0.7, "rmse": 0.25})
+ONE_ROW = Metrics({"plcc": 0.7, "srocc": None, "krocc": 0.5, "rmse": 0.75}, {"srocc": "the prediction is constant (3)"})
+
+
+@pytest.fixture
+def judgement() -> Judgement:
+    folds = (Fold("fold-1", 10, 2, 0.2, DEFINED), Fold("fold-2", 10, 2, 0.6, ONE_ROW))
+    summary = {
+        "plcc": Aggregate(0.8, 0.1414, 0.7, 0.9),
+        "srocc": Aggregate(None, None, None, None, "undefined in fold-2"),
+        "krocc": Aggregate(0.6, 0.1414, 0.5, 0.7),
+        "rmse": Aggregate(0.5, 0.3536, 0.25, 0.75),
+    }
+    evaluation = Evaluation(folds, ("fold-1", "fold-2"), summary, DEFINED)
+    complete = Verdict("every group held out once (2 folds)", 2.0, True)
+    verdicts = (
+        complete,
+        Verdict("mean PLCC over folds >= 0.5", 0.8, True),
+    )
+    return Judgement(TABLE, evaluation, verdicts, (Caveat("tied-targets", "fold-2: 60.0% of the targets"),))
+
+
+@pytest.fixture
+def artifact() -> Artifact:
+    return Artifact("tone_v1.onnx", b"graph", 17, 1e-6)
+
+
+@pytest.fixture
+def drift() -> Drift:
+    return Drift((InputDrift("low", 0.5, 1.0), InputDrift("high", 0.0, 2.0)), (1.0, 4.0), (1.5, 4.5))
+
+
+@pytest.fixture
+def previous() -> Previous:
+    return Previous("b" * 64, {"mean_plcc": 0.75})
+
+
+@pytest.fixture
+def sidecar(judgement, artifact, drift, previous) -> dict:
+    """A sidecar with something in every field."""
+    made = Provenance(
+        command="tinyai refresh tone_v1 --table tones.parquet",
+        reason="The ears were fixed.",
+        time="2026-01-02T03:04:05Z",
+        python="3.11.7",
+        packages={"onnx": "1.20"},
+        git=Git("c" * 40, dirty=True),
+        seeds=(0,),
+    )
+    return compose(Record(RECIPE, ("tinyai-tone", "1.0"), judgement, (artifact,), None, drift, previous, made))

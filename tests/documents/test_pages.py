@@ -1,0 +1,85 @@
+"""The card and the note, rendered from a sidecar and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+
+import pytest
+
+from tinyai_registry.documents import card, note
+
+
+@pytest.mark.parametrize("page", [card, note])
+def test_the_same_sidecar_renders_to_the_same_text_and_is_left_alone(sidecar, page):
+    before = copy.deepcopy(sidecar)
+    text = page.rendered(sidecar)
+    assert sidecar == before
+    assert page.rendered(json.loads(json.dumps(sidecar))) == text
+    assert text.endswith("\n")
+    assert "None" not in text.replace("None.", "")
+
+
+def test_the_card_has_every_section(sidecar):
+    text = card.rendered(sidecar)
+    assert text.startswith("# Tone\n\nTells tones apart.\n")
+    assert re.findall("^## (.*)$", text, re.MULTILINE) == [
+        *("Intended use", "Limits", "How to call it", "Training data", "Evaluation", "Gate"),
+        *("Previous against refresh", "Drift", "Caveats", "Files", "Licence", "Provenance"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- input `x` float32 `[N, 2]`: `low`, `high`",
+        "- output `score` float32 `[N]`: `mos`, nominally 1 to 5",
+        "| fold-1 | 10 | 2 | 0.9000 | 0.8000 | 0.7000 | 0.2500 | 20.0% |",
+        "| fold-2 | 10 | 2 | 0.7000 | undefined | 0.5000 | 0.7500 | 60.0% |",
+        "| *mean* |  |  | 0.8000 | undefined | 0.6000 | 0.5000 |  |",
+        "| mean PLCC | 0.7500 | 0.8000 | +0.0500 |",
+        "| mean RMSE | not recorded | 0.5000 |  |",
+        "| low | +0.500 | 1.000 |",
+        "Target range: 1.00 to 4.00 before, 1.50 to 4.50 now.",
+        "- passed: mean PLCC over folds >= 0.5; value 0.8000",
+        "- fold-2: 60.0% of the targets (`tied-targets`)",
+        "Model: MIT. Training data: CC0-1.0.",
+        "- because: The ears were fixed.",
+        "- decision: ADR-0009",
+        f"- commit: `{'c' * 40}` (dirty)",
+    ],
+)
+def test_the_card_says(sidecar, line):
+    assert line in card.rendered(sidecar).splitlines()
+
+
+def test_the_card_says_who_scales(sidecar):
+    assert "feed raw features" in card.rendered(sidecar)
+    outside = {**sidecar, "onnx_has_scaler": False}
+    assert "feed `(feature - feature_mean) / feature_std`" in card.rendered(outside)
+
+
+def test_a_first_release_has_nothing_to_be_compared_with(sidecar):
+    first = {**sidecar, "previous": None, "drift": None, "caveats": []}
+    text = card.rendered(first)
+    assert "This is the first release of the model in this registry." in text
+    assert "## Caveats\n\nNone.\n" in text
+
+
+def test_the_note_has_what_a_decision_record_needs(sidecar):
+    text = note.rendered(sidecar)
+    assert text.startswith(
+        "# Refresh tone_v1 from tones.parquet\n\nDate: 2026-01-02\n\n## Context\n\nThe ears were fixed."
+    )
+    assert re.findall("^## (.*)$", text, re.MULTILINE) == [
+        *("Context", "Decision", "Previous against refresh", "Folds", "Drift", "Caveats", "Commands"),
+    ]
+    assert "its recipe unchanged (ADR-0009, fingerprint" in text
+    assert "tinyai refresh tone_v1 --table tones.parquet" in text
+
+
+def test_a_note_without_a_reason_asks_its_editor_for_one(sidecar):
+    sidecar["provenance"]["reason"] = None
+    assert "TODO: why was the model stale?" in note.rendered(sidecar)
+    assert "- because: no reason was given" in card.rendered(sidecar)

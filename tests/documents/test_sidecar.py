@@ -1,0 +1,83 @@
+"""The sidecar: what it says, and what the C runtime makes of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tinyai_registry.documents import c_reader
+from tinyai_registry.documents.sidecar import rendered
+from tinyai_registry.errors import DocumentError
+from tinyai_registry.recipe import fingerprint
+
+
+def test_it_says_how_to_call_the_model_in_both_dialects(sidecar):
+    assert sidecar["id"] == sidecar["name"] == "tone_v1"
+    assert sidecar["opset"] == sidecar["onnx_opset"] == 17
+    assert sidecar["input_names"] == [sidecar["input_name"]] == ["x"]
+    assert sidecar["output_names"] == [sidecar["output_name"]] == ["score"]
+    assert sidecar["feature_order"] == ["low", "high"]
+
+
+def test_training_has_the_keys_of_earlier_sidecars_and_leaves_out_what_is_undefined(sidecar):
+    assert sidecar["training"] == {
+        "dataset": "made-up",
+        "n_sources": 2,
+        "n_pairs": 4,
+        "cv_mean_plcc": 0.8,
+        "cv_std_plcc": 0.1414,
+        "cv_mean_rmse": 0.5,
+        "in_sample_plcc": 0.9,
+    }
+
+
+def test_an_undefined_metric_is_null_beside_its_reason(sidecar):
+    fold = sidecar["evaluation"]["folds"][1]
+    assert fold["srocc"] is None
+    assert fold["undefined"] == {"srocc": "the prediction is constant (3)"}
+    assert "undefined" not in sidecar["evaluation"]["folds"][0]
+    assert sidecar["evaluation"]["summary"]["srocc"]["undefined"] == "undefined in fold-2"
+
+
+def test_anyone_can_recompute_the_recipes_fingerprint(sidecar):
+    assert fingerprint(json.loads(rendered(sidecar))["recipe"]) == sidecar["recipe_fingerprint"]
+
+
+def test_the_c_reader_finds_what_is_meant(sidecar, c_read):
+    text = rendered(sidecar)
+    assert c_reader.misread(text) == []
+    for key in ("kind", "name", "input_name", "output_name", "onnx_opset", "output_names", "feature_order"):
+        assert c_read(text, key) == sidecar[key], key
+    assert c_read(text, "onnx_has_scaler") is True
+
+
+TRAPS = {
+    "a nested kind": lambda s: s["card"].update(kind="fr"),
+    "a nested name": lambda s: s["evaluation"].update(name="x"),
+    "a string that is a key": lambda s: s["caveats"].append({"code": "x", "message": "kind"}),
+    "a group called name": lambda s: s["evaluation"]["folds"][0].update(group="name"),
+    "a key that is only nested": lambda s: s["provenance"]["packages"].update(quant_mode="1.0"),
+    "a feature called like a key": lambda s: s["artifacts"][0].update(path="onnx_opset"),
+}
+
+
+@pytest.mark.parametrize("spoil", TRAPS.values(), ids=TRAPS)
+def test_a_word_that_the_c_reader_would_take_for_a_key_is_refused_with_its_line(sidecar, spoil):
+    spoil(sidecar)
+    with pytest.raises(DocumentError, match=r"sidecar of tone_v1: the C reader takes line \d+ for the key"):
+        rendered(sidecar)
+
+
+def test_a_sidecar_that_the_c_reader_would_not_take_whole_is_refused(sidecar):
+    sidecar["notes"] = "x" * c_reader.MAX_BYTES
+    with pytest.raises(DocumentError, match="at most 1048576 bytes"):
+        rendered(sidecar)
+
+
+@pytest.mark.parametrize("harmless", ['say "kind" here', "kind of", "the name", '\\"name\\"'])
+def test_words_that_only_contain_a_key_are_harmless(sidecar, harmless, c_read):
+    sidecar["caveats"][0]["message"] = harmless
+    text = rendered(sidecar)
+    assert c_read(text, "kind") == "nr"
+    assert c_read(text, "name") == "tone_v1"

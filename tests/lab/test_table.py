@@ -1,0 +1,246 @@
+"""The table contract: what is read, and every way in which a table is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tinyai_registry.errors import TableError
+from tinyai_registry.lab.table import digest, read_table
+from tinyai_registry.recipe import Input
+
+
+def spoilt(column, value, rows=(7, 11)):
+    """A frame with ``value`` in two cells of ``column``."""
+
+    def spoil(frame):
+        cells = frame[column].astype(object if value is None else frame[column].dtype).copy()
+        cells.iloc[list(rows)] = value
+        return frame.assign(**{column: cells})
+
+    return spoil
+
+
+def numeric(column, value):
+    return lambda frame: frame.assign(**{column: [value] * len(frame)})
+
+
+def mixed(column, first, second):
+    return lambda frame: frame.assign(**{column: [first] * 100 + [second] * (len(frame) - 100)})
+
+
+REFUSED = {
+    "a missing feature": (lambda f: f.drop(columns="adm2"), ["lacks the column adm2", "small_v1 needs", "vif_scale0"]),
+    "two missing columns": (lambda f: f.drop(columns=["adm2", "vmaf"]), ["lacks", "adm2", "vmaf"]),
+    "a missing target": (lambda f: f.drop(columns="vmaf"), ["lacks the column vmaf"]),
+    "a missing key": (lambda f: f.drop(columns="frame_index"), ["lacks the column frame_index"]),
+    "a missing group": (lambda f: f.drop(columns="source"), ["lacks the column source"]),
+    "a feature of text": (lambda f: f.assign(adm2=f.adm2.astype(str)), ["adm2", "not numeric", "convert it"]),
+    "a target of text": (numeric("vmaf", "high"), ["vmaf", "not numeric", "convert it"]),
+    "a feature of booleans": (numeric("adm2", True), ["adm2", "bool", "not numeric", "convert it"]),
+    "a feature of decimals": (numeric("adm2", Decimal("0.5")), ["adm2", "not numeric", "convert it"]),
+    "a feature of dates": (numeric("adm2", pd.Timestamp("2026-05-20")), ["adm2", "not numeric"]),
+    "a feature of lists": (numeric("adm2", [0.5]), ["adm2", "not numeric", "convert it"]),
+    "a NaN feature": (spoilt("adm2", np.nan), ["adm2", "NaN", "2 rows", "row 7", "repair or drop"]),
+    "an infinite feature": (spoilt("motion2", np.inf), ["motion2", "infinite", "2 rows", "row 7", "repair"]),
+    "a negative infinite feature": (spoilt("motion2", -np.inf), ["motion2", "infinite", "2 rows", "row 7"]),
+    "a null feature": (spoilt("vif_scale1", None), ["vif_scale1", "null", "2 rows", "row 7", "repair or drop"]),
+    "a feature that is null everywhere": (numeric("adm2", None), ["adm2"]),
+    "a NaN target": (spoilt("vmaf", np.nan), ["vmaf", "NaN", "2 rows", "row 7", "repair or drop"]),
+    "a null target": (spoilt("vmaf", None), ["vmaf", "null", "2 rows", "row 7", "repair or drop"]),
+    "an infinite target": (spoilt("vmaf", np.inf, [0]), ["vmaf", "infinite", "1 row", "row 0", "repair or drop"]),
+    "a null key": (spoilt("frame_index", None), ["frame_index", "null in 2 rows", "row 7", "must say"]),
+    "a null group": (spoilt("source", None), ["source", "null in 2 rows", "row 7", "must say"]),
+    "a null clip": (spoilt("dis_basename", None), ["dis_basename", "null in 2 rows", "row 7", "must say"]),
+    "a duplicate key": (
+        lambda f: pd.concat([f, f.iloc[[3, 5]]]),
+        ["2 rows repeat the key (source, dis_basename, frame_index)", "row 1368", "drop the repeats"],
+    ),
+    "one group": (lambda f: f[f.source == "RedMaples"], ["source", "one group", "RedMaples", "two or more"]),
+    "no rows": (lambda f: f[:0], ["has no rows"]),
+    "two teachers": (
+        mixed("teacher_model", "vmaf_v0.6.1", "vmaf_4k_v0.6.1"),
+        ["teacher_model has 2 values", "vmaf_v0.6.1, vmaf_4k_v0.6.1", "split it"],
+    ),
+    "two extractors": (mixed("extractor", "3.1.0", "3.2.0"), ["extractor has 2 values", "3.1.0, 3.2.0", "split"]),
+    "an extractor that is named in some rows only": (mixed("extractor", "3.1.0", None), ["extractor has 2 values"]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_table_with_this_is_refused_in_one_line(read, frame, spoil, words):
+    with pytest.raises(TableError) as refused:
+        read(spoil(frame))
+    message = str(refused.value)
+    assert "table.parquet" in message
+    assert [word for word in words if word not in message] == []
+    assert "\n" not in message
+
+
+def test_a_column_that_is_there_twice_is_refused(recipe, frame, tmp_path):
+    arrow = pa.Table.from_pandas(frame)
+    pq.write_table(arrow.append_column("adm2", arrow["adm2"]), tmp_path / "twice.parquet")
+    with pytest.raises(TableError, match=r"twice\.parquet has two columns called adm2; drop one$"):
+        read_table(tmp_path / "twice.parquet", recipe)
+
+
+NO_PARQUET = {
+    "nothing": lambda _: b"",
+    "text": lambda _: b"source,dis_basename,frame_index\n",
+    "half of a parquet file": lambda data: data[: len(data) // 2],
+    "a parquet file whose end is damaged": lambda data: data[:-40] + bytes(32) + data[-8:],
+    "a parquet file whose pages are damaged": lambda data: data[:4] + b"\xff" * 4000 + data[4004:],
+}
+
+
+@pytest.mark.parametrize("spoil", NO_PARQUET.values(), ids=NO_PARQUET)
+def test_a_file_that_holds_this_is_refused_in_one_line(recipe, frame, write_table, spoil):
+    path = write_table(frame)
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(TableError, match=r"table\.parquet is no readable parquet file") as refused:
+        read_table(path, recipe)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", ["nowhere.parquet", "no/such/folder/table.parquet"])
+def test_a_path_that_is_not_there_is_refused_and_nothing_else_is_read(recipe, tmp_path, missing):
+    for ask in (lambda path: read_table(path, recipe), digest):
+        with pytest.raises(TableError, match=r"cannot read the table .*\.parquet: No such file") as refused:
+            ask(tmp_path / missing)
+        assert "\n" not in str(refused.value)
+
+
+def test_a_folder_is_refused(recipe, tmp_path):
+    with pytest.raises(TableError, match=r"cannot read the table .*: Is a directory"):
+        read_table(tmp_path, recipe)
+
+
+def page_of(path, column):
+    """Where the pages of ``column`` lie in the file."""
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    chunk = next(c for k in range(group.num_columns) if (c := group.column(k)).path_in_schema == column)
+    offsets = [o for o in (chunk.dictionary_page_offset, chunk.data_page_offset) if o]
+    return min(offsets), chunk.total_compressed_size
+
+
+@pytest.mark.parametrize(("column", "readable"), [("extra", True), ("adm2", False)])
+def test_only_the_columns_that_are_needed_are_read(recipe, frame, write_table, column, readable):
+    path = write_table(frame.assign(extra=frame.adm2))
+    start, size = page_of(path, column)
+    data = bytearray(path.read_bytes())
+    data[start : start + size] = b"\xff" * size
+    path.write_bytes(data)
+    if readable:
+        assert tuple(read_table(path, recipe).frame.columns) == recipe.columns
+    else:
+        with pytest.raises(TableError, match="no readable parquet file"):
+            read_table(path, recipe)
+
+
+def test_a_table_of_thirty_columns_is_taken_as_it_is(read, frame, recipe):
+    more = {
+        "codec": "x264",
+        "bitrate_kbps": np.inf,
+        "psnr_y": np.nan,
+        "cambi": None,
+        "vmaf.neg": 3.0,
+        "frame": [[1, 2]] * len(frame),
+        **{f"extra_{k}": k for k in range(14)},
+    }
+    wide = frame.assign(**more)
+    assert wide.shape[1] == 30
+    table = read(wide[sorted(wide.columns)])
+    assert table.fingerprint.columns == 30
+    assert table.fingerprint.rows == len(frame)
+    pd.testing.assert_frame_equal(table.frame, frame[list(recipe.columns)])
+
+
+def test_makers_are_recorded_where_they_are_named(read, frame):
+    table = read(frame.assign(teacher_model="vmaf_v0.6.1", extractor="libvmaf 3.2.0"))
+    assert (table.fingerprint.teacher_model, table.fingerprint.extractor) == ("vmaf_v0.6.1", "libvmaf 3.2.0")
+    assert "teacher_model" not in table.frame
+    table = read(frame.assign(extractor=None))
+    assert (table.fingerprint.teacher_model, table.fingerprint.extractor) == (None, None)
+
+
+def test_the_fingerprint_says_what_the_file_says(recipe, frame, write_table):
+    path = write_table(frame, "of_today.parquet")
+    found = read_table(path, recipe).fingerprint
+    features = frame[list(recipe.feature_order)].to_numpy()
+    assert found.file == "of_today.parquet"
+    assert found.sha256 == digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (found.rows, found.columns, found.clips) == (1368, 10, 88)
+    assert found.groups == tuple(sorted(frame.source.unique()))
+    np.testing.assert_allclose(found.feature_means, features.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.feature_stds, features.std(axis=0), rtol=1e-12)
+    wanted = frame.vmaf.mean(), frame.vmaf.std(ddof=0), frame.vmaf.min(), frame.vmaf.max()
+    got = found.target_mean, found.target_std, found.target_min, found.target_max
+    np.testing.assert_allclose(got, wanted, rtol=1e-12)
+
+
+def test_clips_of_one_name_in_two_groups_are_two(read, frame):
+    frame = frame.assign(dis_basename=frame.dis_basename.str.split("_", n=1).str[1])
+    assert frame.dis_basename.nunique() < 88
+    table = read(frame)
+    assert table.fingerprint.clips == 88
+    assert table.clips(np.arange(len(frame))) == 88
+    assert table.clips(np.flatnonzero(frame.source == "RedMaples")) == 8
+    assert table.clips(np.array([0])) == 1
+
+
+def test_features_and_target_are_float64_in_recipe_order(read, frame):
+    table = read(frame.assign(adm2=frame.adm2.astype(np.float32), motion2=frame.motion2.astype(int)))
+    assert (table.features.dtype, table.features.shape) == (np.float64, (1368, 6))
+    assert table.target.dtype == np.float64
+    np.testing.assert_array_equal(table.features[:, 1], frame.vif_scale0)
+    np.testing.assert_array_equal(table.features[:, 5], frame.motion2.astype(int))
+    np.testing.assert_array_equal(table.target, frame.vmaf)
+    assert table.groups.tolist() == frame.source.tolist()
+
+
+def test_inputs_are_float32_and_cut_by_tensor(read, frame):
+    two = (Input("spatial", ("vif_scale3", "adm2")), Input("temporal", ("motion2",)))
+    inputs = read(frame, inputs=two).inputs(np.array([5, 2, 2]))
+    assert {name: (x.shape, x.dtype.name) for name, x in inputs.items()} == {
+        "spatial": ((3, 2), "float32"),
+        "temporal": ((3, 1), "float32"),
+    }
+    assert all(x.flags.c_contiguous for x in inputs.values())
+    wanted = frame.loc[[5, 2, 2], ["vif_scale3", "adm2"]].to_numpy(np.float32)
+    np.testing.assert_array_equal(inputs["spatial"], wanted)
+
+
+def test_groups_may_be_numbers(read, frame):
+    table = read(frame.assign(source=frame.source.factorize()[0] + 1))
+    assert table.fingerprint.groups == tuple(sorted(str(k) for k in range(1, 12)))
+    assert set(table.groups) == set(table.fingerprint.groups)
+
+
+@pytest.mark.parametrize(
+    "reshape",
+    [
+        lambda frame: frame.sample(frac=1, random_state=0),
+        lambda frame: frame.set_index("source"),
+        lambda frame: frame.set_index(["source", "dis_basename", "frame_index"]),
+        lambda frame: frame.astype({"source": "category", "dis_basename": "category"}),
+    ],
+    ids=["shuffled rows", "the group as index", "the keys as index", "categories"],
+)
+def test_what_pandas_made_of_index_and_categories_does_not_matter(read, frame, recipe, reshape):
+    table = read(reshape(frame))
+    assert table.frame.index.tolist() == list(range(1368))
+    assert tuple(table.frame.columns) == recipe.columns
+    assert table.fingerprint.groups == tuple(sorted(frame.source.unique()))
+    assert table.clips(np.flatnonzero(table.groups == "RedMaples")) == 8
+
+
+def test_the_shared_tables_are_taken(shared, recipe):
+    for name, rows, clips in (("a", 10_848, 88), ("b", 10_848, 88), ("ties", 696, 8)):
+        found = read_table(shared / "data" / f"vmaf_features_{name}.parquet", recipe).fingerprint
+        assert (found.rows, found.clips) == (rows, clips)

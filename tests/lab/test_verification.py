@@ -1,0 +1,337 @@
+"""Nothing is published that does not do what the trained model does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxsim
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tinyai_registry.checks.runtime import load_runtime
+from tinyai_registry.errors import VerificationError
+from tinyai_registry.lab import verification
+from tinyai_registry.lab.export import export_mlp
+from tinyai_registry.lab.training import train_mlps
+from tinyai_registry.recipe import Input
+
+RUNTIME = load_runtime()
+
+
+@pytest.fixture
+def model(trained):
+    return trained[-1]
+
+
+@pytest.fixture
+def proto(recipe, model):
+    return export_mlp(recipe, [model])
+
+
+@pytest.fixture
+def verify(model, table):
+    """Verifies ``proto`` as the artifact of the final model."""
+
+    def of(proto, model=model, table=table):
+        return verification.verified("small_v1", proto, model, table, RUNTIME)
+
+    return of
+
+
+def weights(proto, name):
+    return next(tensor for tensor in proto.graph.initializer if tensor.name == name)
+
+
+def rewrite(proto, name, change):
+    tensor = weights(proto, name)
+    tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor)), name))
+
+
+def times_minus_three(proto):
+    for tensor in proto.graph.initializer:
+        if tensor.name.endswith(("_weight", "_bias")):
+            rewrite(proto, tensor.name, lambda values: values * np.float32(-3))
+
+
+def swap_columns(proto):
+    rewrite(proto, "layer1_weight", lambda values: values[[1, 0, 2, 3, 4, 5]])
+
+
+def reverse_units(proto):
+    rewrite(proto, "layer2_bias", lambda values: values[::-1].copy())
+
+
+def nudge(proto):
+    rewrite(proto, "layer3_bias", lambda values: values + np.float32(0.02))
+
+
+def nan_output(proto):
+    rewrite(proto, "layer3_bias", lambda values: values * np.float32("nan"))
+
+
+def infinite_output(proto):
+    rewrite(proto, "layer3_bias", lambda values: values + np.float32("inf"))
+
+
+def another_opset(proto):
+    proto.opset_import[0].version = 18
+
+
+def renamed_input(proto):
+    proto.graph.input[0].name = "input"
+    proto.graph.node[0].input[0] = "input"
+
+
+def renamed_output(proto):
+    proto.graph.output[0].name = "mos"
+    proto.graph.node[-1].output[0] = "mos"
+
+
+def one_more_output(proto):
+    proto.graph.output.append(helper.make_tensor_value_info("layer1", TensorProto.FLOAT, ["N", 12]))
+
+
+def column_output(proto):
+    """``[N, 1]`` in place of ``[N]``."""
+    proto.graph.node.pop()
+    proto.graph.node[-1].output[0] = "score"
+    del proto.graph.output[:]
+    proto.graph.output.append(helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N", 1]))
+
+
+def one_score_for_all(proto):
+    """One mean score, however many rows are fed."""
+    proto.graph.node[-1].output[0] = "scores"
+    proto.graph.node.append(helper.make_node("ReduceMean", ["scores"], ["score"], keepdims=1))
+    proto.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+
+
+def fixed_batch(proto):
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 257
+
+
+def five_columns(proto):
+    rewrite(proto, "layer1_weight", lambda values: values[:5].copy())
+    proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 5
+
+
+def double_input(proto):
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    proto.graph.node.insert(0, helper.make_node("Cast", ["features"], ["narrow"], to=TensorProto.FLOAT))
+    proto.graph.node[1].input[0] = "narrow"
+
+
+def operator_off_the_list(proto):
+    proto.graph.node[-1].output[0] = "plain"
+    proto.graph.node.append(helper.make_node("Floor", ["plain"], ["score"]))
+
+
+def broken_graph(proto):
+    proto.graph.node[1].input[0] = "nothing_that_exists"
+
+
+def no_longer_standardised(proto):
+    """A scaler in the graph, fed with rows that the caller has standardised already."""
+    proto.graph.node.insert(0, helper.make_node("Div", ["features", "two"], ["halved"]))
+    proto.graph.node[1].input[0] = "halved"
+    proto.graph.initializer.append(numpy_helper.from_array(np.float32(2), "two"))
+
+
+REFUSED = {
+    "weights times -3": (times_minus_three, r"onnxruntime gives .* where the model gives .* \(row \d+ of 257\)"),
+    "swapped columns": (swap_columns, "onnxruntime gives"),
+    "biases in reverse": (reverse_units, "onnxruntime gives"),
+    "a bias that is off by two parity tolerances": (nudge, "they may differ by 0.01"),
+    "a second scaler": (no_longer_standardised, "onnxruntime gives"),
+    "an output of NaN": (nan_output, "onnxruntime gives nan"),
+    "an infinite output": (infinite_output, "onnxruntime gives inf"),
+    "another opset": (another_opset, "opset 18, but the recipe says 17"),
+    "a renamed input": (renamed_input, r"inputs \['input'\], but the recipe says \['features'\]"),
+    "a renamed output": (renamed_output, r"outputs .*mos.*, not score \[N\]"),
+    "one more output": (one_more_output, r"outputs .*layer1.*, not score \[N\]"),
+    "an output of columns": (column_output, r"outputs .*, not score \[N\]"),
+    "one score for all rows": (one_score_for_all, r"output \(1,\), the model gives \(257,\)"),
+    "a fixed batch": (fixed_batch, "input features .*257"),
+    "a missing column": (five_columns, r"input features is \['N', 5\], not \[N, 6\]"),
+    "an input of another type": (double_input, "input features|tensor\\(double\\)|double"),
+    "an operator that the runtime lacks": (operator_off_the_list, "operator Floor is not one that libvmaf takes"),
+    "a graph that does not hold together": (broken_graph, "onnx.checker"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_graph_with_this_is_refused(proto, verify, spoil, message):
+    verify(proto)
+    spoil(proto)
+    with pytest.raises(VerificationError, match=message) as refused:
+        verify(proto)
+    assert str(refused.value).startswith("artifact small_v1: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_difference_within_the_tolerance_is_recorded(proto, verify):
+    exact = verify(proto).parity_max_abs
+    rewrite(proto, "layer3_bias", lambda values: values + np.float32(0.005))
+    assert exact < 0.001
+    assert verify(proto).parity_max_abs == pytest.approx(0.005, abs=0.001)
+
+
+def test_the_tolerance_is_a_share_of_the_target_range(proto, verify, table):
+    rewrite(proto, "layer3_bias", lambda values: values + np.float32(0.005))
+    narrow = replace(table, recipe=replace(table.recipe, target_range=(0.0, 10.0)))
+    with pytest.raises(VerificationError, match=r"they may differ by 0\.001"):
+        verify(proto, table=narrow)
+
+
+def test_the_artifact_says_what_was_read_back_from_its_bytes(proto, verify):
+    artifact = verify(proto)
+    assert (artifact.path, artifact.opset) == ("small_v1.onnx", 17)
+    assert onnx.load_model_from_string(artifact.data).opset_import[0].version == 17
+
+
+def test_the_same_graph_becomes_the_same_bytes(proto, verify):
+    assert verify(proto).data == verify(proto).data
+
+
+def test_two_inputs_and_a_scaler_in_the_graph_are_fed_raw(recipe, frame, read, all_fits, verify):
+    columns = recipe.feature_order
+    changes = {
+        "inputs": (Input("spatial", columns[:4]), Input("temporal", columns[4:])),
+        "scaler_in_graph": True,
+    }
+    two, table = replace(recipe, **changes), read(frame[frame.frame_index % 24 == 0], **changes)
+    [model] = train_mlps(two, table, all_fits[-1:])
+    proto = export_mlp(two, [model])
+    assert verify(proto, model, table).parity_max_abs < 0.01
+    proto.graph.node[0].input[:] = ["temporal", "spatial"]
+    with pytest.raises(VerificationError, match="onnxruntime gives"):
+        verify(proto, model, table)
+
+
+def test_a_scaler_that_nobody_applies_is_refused(proto, verify, model):
+    class WithoutStandardisation:
+        standardisation = None
+        predict = model.predict
+
+    with pytest.raises(VerificationError, match=r"leaves the scaler out .* has no standardisation"):
+        verify(proto, WithoutStandardisation())
+
+
+@pytest.fixture
+def asked(proto, verify, model):
+    """Every batch of raw features that verification asked the trained model about."""
+    batches = []
+
+    class Spy:
+        standardisation = model.standardisation
+
+        def predict(self, inputs):
+            batches.append(inputs["features"])
+            return model.predict(inputs)
+
+    verify(proto, Spy())
+    return batches
+
+
+def known(table, rows):
+    """Whether every one of ``rows`` is a row of the table."""
+    rows_of_table = {row.tobytes() for row in table.inputs(np.arange(len(table.target)))["features"]}
+    return all(row.tobytes() in rows_of_table for row in rows)
+
+
+def test_parity_is_asked_at_batch_one_and_odd_on_table_rows_and_drawn_ones(asked, table):
+    assert {(len(rows), known(table, rows)) for rows in asked} == {
+        (1, True),
+        (1, False),
+        (257, True),
+        (257, False),
+    }
+    assert not any((rows == 0).all() for rows in asked)
+
+
+def test_drawn_rows_are_standard_normal_where_the_model_is_standardised(asked, table, model):
+    drawn = next(rows for rows in asked if len(rows) == 257 and not known(table, rows))
+    z = (drawn - model.standardisation.mean) / model.standardisation.std
+    assert np.abs(z.mean(axis=0)).max() < 0.3
+    assert np.abs(z.std(axis=0) - 1).max() < 0.2
+
+
+@pytest.fixture
+def simplify(monkeypatch):
+    """Makes onnxsim return what ``change`` leaves of a copy of the graph."""
+
+    def to(change):
+        def simplified(proto, **_):
+            copy = onnx.ModelProto()
+            copy.CopyFrom(proto)
+            return change(copy) or copy, True
+
+        monkeypatch.setattr(onnxsim, "simplify", simplified)
+
+    return to
+
+
+def shorter(proto):
+    """The same numbers in fewer bytes."""
+    proto.graph.name = "g"
+    proto.producer_name = ""
+
+
+def shorter_but(spoil):
+    def change(proto):
+        shorter(proto)
+        spoil(proto)
+
+    return change
+
+
+def a_thousandth_more(proto):
+    rewrite(proto, "layer3_bias", lambda values: values + np.float32(0.001))
+
+
+def squeezed_by_einsum(proto):
+    """The same numbers by an operator that onnxruntime has and the target runtime has not."""
+    proto.graph.initializer.remove(weights(proto, "last_axis"))
+    proto.graph.node.pop()
+    proto.graph.node.append(helper.make_node("Einsum", ["layer3"], ["score"], equation="ij->i"))
+
+
+def with_a_long_note(proto):
+    proto.metadata_props.add(key="note", value="x" * 100)
+
+
+def test_a_simplified_graph_that_is_equal_and_smaller_is_kept(proto, verify, simplify):
+    simplify(shorter)
+    artifact = verify(proto)
+    assert len(artifact.data) < len(proto.SerializeToString(deterministic=True))
+    assert onnx.load_model_from_string(artifact.data).graph.name == "g"
+
+
+WORSE = {
+    "whose numbers are wrong": shorter_but(times_minus_three),
+    "whose numbers are almost right": shorter_but(a_thousandth_more),
+    "that gives NaN": shorter_but(nan_output),
+    "that is larger": with_a_long_note,
+    "that does not load": shorter_but(broken_graph),
+    "that is empty": lambda _: onnx.ModelProto(),
+    "that has another input": shorter_but(renamed_input),
+    "that has another output": shorter_but(renamed_output),
+    "that needs what the runtime lacks": shorter_but(squeezed_by_einsum),
+    "of another opset": shorter_but(another_opset),
+}
+
+
+@pytest.mark.parametrize("change", WORSE.values(), ids=WORSE)
+def test_a_simplified_graph_is_dropped(proto, verify, simplify, change):
+    simplify(change)
+    assert verify(proto).data == proto.SerializeToString(deterministic=True)
+
+
+def test_a_simplifier_that_fails_is_done_without(proto, verify, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("a shape that onnxsim cannot infer")
+
+    monkeypatch.setattr(onnxsim, "simplify", fail)
+    assert verify(proto).data == proto.SerializeToString(deterministic=True)

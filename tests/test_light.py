@@ -1,0 +1,106 @@
+"""The light commands work where nothing heavy is installed, and load nothing heavy where it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim")
+MIDDLING = ("onnx", "numpy", "jsonschema")
+
+RUN = """
+import importlib.abc, json, sys
+
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in BLOCK:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+BLOCK, *sys.argv[1:] = json.loads(sys.argv[1]), *sys.argv[2:]
+sys.meta_path.insert(0, Blocked())
+from tinyai_registry.cli.app import main
+try:
+    main(prog_name="tinyai")
+finally:
+    print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+ROW = {"id": "old_v1", "kind": "fr", "onnx": "old.onnx", "sha256": "0" * 64}
+COMMANDS = {
+    "--help": ["--help"],
+    "list": ["list", "--registry", "registry"],
+    "list --json": ["list", "--registry", "registry", "--json"],
+    "show": ["show", "old_v1", "--registry", "registry"],
+    "init": ["init", "fresh"],
+    "plugins": ["plugins"],
+    "validate": ["validate", "registry"],
+    "validate --json": ["validate", "registry", "--json"],
+    "refresh --help": ["refresh", "--help"],
+    "evaluate --help": ["evaluate", "--help"],
+}
+LIGHTEST = ("--help", "list", "list --json")
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    (folder / "registry.json").write_text(json.dumps({"models": [ROW], "schema_version": 1}))
+    return tmp_path
+
+
+@pytest.fixture
+def run(project):
+    """Runs ``tinyai`` in another process where ``block`` cannot be imported; returns it and what it loaded."""
+
+    def start(words: list[str], block: tuple[str, ...] = ()):
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, json.dumps(block), *words],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said, _, loaded = done.stderr.rpartition("LOADED ")
+        return done.returncode, done.stdout, said, set(loaded.split())
+
+    return start
+
+
+def expected_code(name: str) -> int:
+    return 1 if name.startswith("validate") else 0  # the one model has no file
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if "--help" not in name or name == "--help"])
+def test_a_light_command_loads_nothing_heavy(run, name):
+    code, _, said, loaded = run(COMMANDS[name])
+    assert code == expected_code(name), said
+    assert loaded & set(HEAVY) == set()
+    if name in LIGHTEST:
+        assert loaded & set(MIDDLING) == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_light_command_works_where_the_heavy_ones_are_not_installed(run, name):
+    code, out, said, _ = run(COMMANDS[name], HEAVY + (MIDDLING if name in LIGHTEST else ()))
+    assert code == expected_code(name), said
+    assert out
+    assert "Traceback" not in said
+
+
+def test_the_first_plugin_is_found_and_active_where_the_heavy_ones_are_not_installed(run):
+    pytest.importorskip("tinyai_fr_regressor")
+    _, out, _, _ = run(["plugins", "--json"], HEAVY)
+    [plugin] = [plugin for plugin in json.loads(out)["plugins"] if plugin["name"] == "fr_regressor"]
+    assert (plugin["status"], plugin["models"]) == ("active", ["fr_regressor_v1"])
+
+
+@pytest.mark.parametrize("words", [["refresh", "old_v1"], ["evaluate", "old_v1", "--table", "t.parquet"]], ids=" ".join)
+def test_a_heavy_command_says_in_one_line_what_to_install(run, words):
+    code, _, said, _ = run(words, HEAVY)
+    assert code == 2, said
+    [line] = said.splitlines()
+    assert "tinyai-registry[lab]" in line
