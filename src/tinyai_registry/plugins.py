@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
+from types import ModuleType
 from typing import Any, Literal
 
 import pluggy
@@ -54,7 +55,7 @@ class Plugin:
             raise PluginError(f"{self}: {what} {error}") from error
         except TinyaiError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{self}: {what} raised {_described(error)}") from error
 
 
@@ -157,7 +158,8 @@ def _loaded(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata
 
 def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) -> Plugin:
     """``plugin`` with its hooks and recipes; raises whatever is wrong with ``module``."""
-    hooks = tuple(name for name in dir(module) if name.startswith("tinyai_"))
+    attributes = ((name, getattr(module, name)) for name in dir(module) if name.startswith("tinyai_"))
+    hooks = tuple(name for name, value in attributes if not isinstance(value, ModuleType))
     for name in hooks:
         if name not in HOOKS:
             raise PluginError(f"{name} is no hook of tinyai; the hooks are {', '.join(HOOKS)}")

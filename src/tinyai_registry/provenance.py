@@ -53,13 +53,18 @@ def collect(command: str, reason: str | None, folder: Path, plugin: str, seeds: 
     """The provenance of a release that is being made now, for the registry in ``folder``."""
     return Provenance(
         command=printable(command),
-        reason=printable(reason).replace(str(Path.home()), "~") if reason else None,
+        reason=_without_home(printable(reason)) if reason else None,
         time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         python=platform.python_version(),
         packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),
         git=_git(folder),
         seeds=seeds,
     )
+
+
+def _without_home(text: str) -> str:
+    home = Path.home()
+    return text if home == Path(home.anchor) else text.replace(str(home), "~")
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tinyai_registry.errors import RecipeError
 
@@ -193,6 +194,19 @@ class Criterion:
     threshold: float
     part: Literal["folds", "test"] = "folds"
     against: Literal["difference", "ratio"] | None = None
+
+    def __post_init__(self) -> None:
+        choices: dict[str, tuple[object, ...]] = {
+            "aggregate": get_args(Aggregation),
+            "relation": (">=", "<="),
+            "part": ("folds", "test"),
+            "against": ("difference", "ratio", None),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise RecipeError(f"Criterion.{name} is {getattr(self, name)!r}, not one of {allowed}")
+        if not math.isfinite(self.threshold):
+            raise RecipeError(f"Criterion.threshold must be a number, not {self.threshold}")
 
     def __str__(self) -> str:
         name = self.metric.upper()

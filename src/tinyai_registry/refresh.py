@@ -5,6 +5,7 @@ A feature table goes in, a release comes out, and nothing in between can leave t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def _exported(where: Bench, judged: Judged) -> tuple[Artifact, ...]:
     recipe = where.recipe
     protos = where.plugins.call("tinyai_export", where.owner, recipe=recipe, models=list(judged.final))
     members = dict(zip(recipe.member_names, judged.final, strict=False))
-    foreign = [n for n in protos if n != recipe.id and n not in members and not n.startswith(f"{recipe.id}.")]
+    twin = re.compile(rf"{recipe.id}\.[A-Za-z0-9_]+\Z")
+    foreign = [n for n in protos if n != recipe.id and n not in members and not twin.match(n)]
     if foreign or not {recipe.id, *members} <= set(protos):
         raise PluginError(
             f"{where.owner}: tinyai_export returned {sorted(protos)}; the artifacts of this recipe are called "

@@ -35,15 +35,25 @@ class Commands(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("tinyai_registry"):
                 raise
-            raise click.UsageError(
-                f"`tinyai {cmd_name}` needs {error.name}: pip install 'tinyai-registry[lab]'"
-            ) from error
+            return _unavailable(cmd_name, f"it needs {error.name}: pip install 'tinyai-registry[lab]'")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table above; importing every command would cost seconds."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _unavailable(name: str, why: str) -> click.Command:
+    """A command of the lab where the lab is not installed: it has a help page, and says what is missing."""
+
+    def refuse() -> None:
+        raise click.UsageError(f"`tinyai {name}` is not available here: {why}")
+
+    lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(
+        name, callback=refuse, help=f"{COMMANDS[name]}\n\nNot available here: {why}", context_settings=lenient
+    )
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

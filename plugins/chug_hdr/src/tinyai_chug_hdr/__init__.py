@@ -72,8 +72,8 @@ CHUG_HDR_MOS_V1 = Recipe(
         title="HDR clips on a bitrate ladder: opinion score from encode parameters, version 1",
         summary=(
             "An ensemble of three multilayer perceptrons, 12-32-32-1 with GELU, that predicts the mean opinion score "
-            "of an HDR clip from its rung on the bitrate ladder, its size, orientation and frame rate. It never looks at "
-            "a picture."
+            "of an HDR clip from its rung on the bitrate ladder, its size, orientation and frame rate. It looks at no "
+            "picture."
         ),
         intended_use="A prior for HDR ladders: what to expect of a rung before anything was measured.",
         limits=(

@@ -21,7 +21,7 @@ from tinyai_registry import (
 
 VIDEVAL = "VIDEVAL, an SVR on the same features (Tu et al., IEEE TIP 2021)"
 SUMMARY = (
-    "An ensemble of small multilayer perceptrons that predicts the mean opinion score (1 to 5) of a user's clip from the 60 "
+    "An ensemble of small multilayer perceptrons: the mean opinion score (1 to 5) of a user's clip from the 60 "
     "features of VIDEVAL, without a reference. "
 )
 
