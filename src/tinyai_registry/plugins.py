@@ -170,7 +170,8 @@ def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) ->
         recipes: tuple[Recipe, ...] = ()
         if "tinyai_recipes" in hooks:
             others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
-            recipes = _declared(manager.subset_hook_caller("tinyai_recipes", others)())
+            with plugin.blamed_for("tinyai_recipes"):
+                recipes = _declared(manager.subset_hook_caller("tinyai_recipes", others)())
     except BaseException:
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
@@ -180,7 +181,7 @@ def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) ->
 
 def _declared(answers: Sequence[object]) -> tuple[Recipe, ...]:
     if not answers:
-        raise PluginError("tinyai_recipes returned None; return a list of recipes, if need be an empty one")
+        raise PluginError("returned None; return a list of recipes, if need be an empty one")
     check_answer("tinyai_recipes", answers[0], {})
     recipes: tuple[Recipe, ...] = tuple(answers[0])  # type: ignore[arg-type]  # checked in the line above
     return recipes

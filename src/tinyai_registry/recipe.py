@@ -22,7 +22,15 @@ Kind = Literal["fr", "nr", "filter"]
 KINDS: tuple[Kind, ...] = ("fr", "nr", "filter")
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\Z")
+# Names that begin with an underscore are the exporter's own.
+_TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _DESCRIPTIVE = {"descriptive": True}
+
+
+def _floats(noun: object, *names: str) -> None:
+    # 1 and 1.0 are equal, so they must have one fingerprint too.
+    for name in names:
+        object.__setattr__(noun, name, float(getattr(noun, name)))
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,9 @@ class MLP:
     bounded: bool = False
 
     def __post_init__(self) -> None:
+        _floats(self, "dropout")
+        if self.activation not in ("gelu", "relu"):
+            raise RecipeError(f"MLP.activation is {self.activation!r}, not gelu or relu")
         if not self.hidden or min(self.hidden) < 1:
             raise RecipeError(f"MLP.hidden must be one or more positive widths, not {self.hidden}")
         if not 0.0 <= self.dropout < 1.0:
@@ -83,6 +94,13 @@ class AdamW:
     weight_decay: float
     batch_size: int
     epochs: int
+
+    def __post_init__(self) -> None:
+        _floats(self, "learning_rate", "weight_decay")
+        if self.batch_size < 1 or self.epochs < 1 or not self.learning_rate > 0 or not self.weight_decay >= 0:
+            raise RecipeError(
+                f"AdamW takes a positive batch_size, epochs and learning_rate, and no negative weight_decay: {self}"
+            )
 
 
 @dataclass(frozen=True)
@@ -196,6 +214,7 @@ class Criterion:
     against: Literal["difference", "ratio"] | None = None
 
     def __post_init__(self) -> None:
+        _floats(self, "threshold")
         choices: dict[str, tuple[object, ...]] = {
             "aggregate": get_args(Aggregation),
             "relation": (">=", "<="),
@@ -303,6 +322,7 @@ class Recipe:
     stage: Literal["proposed", "production"] = field(default="production", metadata=_DESCRIPTIVE)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
         if not _ID.match(self.id):
             raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")
         for problem in self._contradictions():
@@ -316,9 +336,10 @@ class Recipe:
             f"kind {self.kind!r} is none of {', '.join(KINDS)}": self.kind not in KINDS,
             "declares no input": not columns,
             "two tensors share a name": len(set(tensors)) != len(tensors),
+            f"tensor names {tensors} must match {_TENSOR.pattern}": not all(_TENSOR.match(t) for t in tensors),
             "a feature column is named twice": len(set(columns)) != len(columns),
             "the target is also a feature": self.target in columns,
-            f"target_range {self.target_range} is empty": not low < high,
+            f"target_range {self.target_range} is empty or endless": not 0 < high - low < math.inf,
             "declares no key column": not self.key,
             "declares no criterion, so every model would pass": not self.criteria,
             "a criterion compares with a reference that is not declared": self.reference is None

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from onnx.external_data_helper import uses_external_data
 
 from tinyai_registry.checks.runtime import Runtime
 
-# An absolute path, or a Python traceback's line: an exporter's notes about the machine that it ran on.
-_LOCAL = re.compile(r"(/home/|/root/|/Users/|/tmp/|[A-Za-z]:\\\\|site-packages|File \"|\.py[:\"])")
+# An absolute path, or a line of a traceback: an exporter's notes about the machine that it ran on.
+_LOCAL = re.compile(r"/home/|/root/|/Users/|/tmp/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
 
 Shape = tuple[int | str | None, ...]
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a graph says of itself: its opset in the default domain, and its inputs and outputs by name."""
+    """What a graph says of itself: its opset in the default domain, and its inputs and outputs by name.
+
+    ``types`` are the element types of both, as ``onnx.TensorProto`` numbers them.
+    """
 
     opset: int | None
     inputs: dict[str, Shape]
     outputs: dict[str, Shape]
+    types: dict[str, int]
 
 
 def signature(model: onnx.ModelProto) -> Signature:
@@ -35,6 +40,11 @@ def signature(model: onnx.ModelProto) -> Signature:
         opset=opsets[0] if opsets else None,
         inputs={i.name: _shape(i) for i in model.graph.input if i.name not in weights},
         outputs={o.name: _shape(o) for o in model.graph.output},
+        types={
+            value.name: value.type.tensor_type.elem_type
+            for value in (*model.graph.input, *model.graph.output)
+            if value.name not in weights
+        },
     )
 
 
@@ -48,7 +58,11 @@ def findings(data: bytes, runtime: Runtime) -> Iterator[str]:
     except (DecodeError, ValueError) as error:
         yield f"not an ONNX file: {error}"
         return
-    outside = [t.name for t in _tensors(model.graph) if uses_external_data(t)]
+    if any(isinstance(text, bytes) for message in _messages(model) for text in _texts(message)):
+        yield "not an ONNX file: it has a name that is not UTF-8"
+        return
+    tensors = (message for message in _messages(model) if isinstance(message, onnx.TensorProto))
+    outside = [tensor.name for tensor in tensors if uses_external_data(tensor)]
     if outside:
         yield f"weights outside the file, where no digest covers them: {', '.join(outside[:5])}"
         return
@@ -56,9 +70,27 @@ def findings(data: bytes, runtime: Runtime) -> Iterator[str]:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         yield f"onnx.checker: {str(error).strip().splitlines()[0]}"
+    if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) > 1:
+        yield "two opsets of the default domain are imported; which one holds is anyone's guess"
     yield from _input_shapes(model, runtime)
     yield from _operators(model, runtime)
     yield from _local_names(model)
+
+
+def _messages(message: Message) -> Iterator[Message]:
+    """``message`` and everything inside it: subgraphs, functions and sparse weights too."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inner in [value] if isinstance(value, Message) else value:
+                yield from _messages(inner)
+
+
+def _texts(message: Message) -> Iterator[str | bytes]:
+    """Every string in ``message`` itself; bytes where it is not UTF-8."""
+    for field, value in message.ListFields():
+        if field.type == FieldDescriptor.TYPE_STRING:
+            yield from [value] if isinstance(value, str | bytes) else value
 
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:
@@ -70,7 +102,8 @@ def _shape(value: onnx.ValueInfoProto) -> Shape:
 def _input_shapes(model: onnx.ModelProto, runtime: Runtime) -> Iterator[str]:
     for name, shape in signature(model).inputs.items():
         fixed = runtime.input_shapes.get(len(shape))
-        if fixed is None or any(want not in (-1, have) for want, have in zip(fixed, shape, strict=True)):
+        one_or_any = not isinstance(shape[0], int) or shape[0] == 1 if shape else False
+        if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
             yield f"input {name} has shape {list(shape)}, which {runtime.name} does not feed"
 
 
@@ -94,30 +127,21 @@ def _operators(model: onnx.ModelProto, runtime: Runtime) -> Iterator[str]:
         yield f"{loops} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}"
 
 
-def _nodes(body: object, depth: int) -> Iterator[tuple[onnx.NodeProto, int]]:
-    for node in body:  # type: ignore[attr-defined]  # protobuf's repeated field has no public type
+def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.NodeProto, int]]:
+    for node in body:
         yield node, depth
         for attribute in node.attribute:
             for graph in (attribute.g, *attribute.graphs):
                 yield from _nodes(graph.node, depth + 1)
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node, _ in _nodes(graph.node, 0):
-        for attribute in node.attribute:
-            yield from (attribute.t, *attribute.tensors)
-            for subgraph in (attribute.g, *attribute.graphs):
-                yield from subgraph.initializer
-
-
 def _local_names(model: onnx.ModelProto) -> Iterator[str]:
-    # Text lies in doc strings, metadata and names at every level; the printed proto has them all.
-    stripped = onnx.ModelProto()
-    stripped.CopyFrom(model)
-    for tensor in _tensors(stripped.graph):
-        for payload in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data"):
-            tensor.ClearField(payload)
-    found = _LOCAL.search(str(stripped))
-    if found:
-        yield f"the graph names something of the machine that made it: {found.group()!r}"
+    for message in _messages(model):
+        texts = [str(text) for text in _texts(message)]
+        if isinstance(message, onnx.AttributeProto):
+            texts += [each.decode(errors="replace") for each in (message.s, *message.strings)]
+        for text in texts:
+            found = _LOCAL.search(text)
+            if found:
+                yield f"the graph names something of the machine that made it: {found.group()!r}"
+                return

@@ -22,16 +22,16 @@ from tinyai_registry.recipe import Recipe
 # operator itself came with opset 20.
 ACTIVATION_NODES: Mapping[str, str] = {
     "gelu": """
-        {x}_scaled = Mul({x}, inverse_sqrt2)
+        {x}_scaled = Mul({x}, _inverse_sqrt2)
         {x}_erf = Erf({x}_scaled)
-        {x}_gate = Add({x}_erf, one)
+        {x}_gate = Add({x}_erf, _one)
         {x}_twice = Mul({x}, {x}_gate)
-        {x}_out = Mul({x}_twice, half)
+        {x}_out = Mul({x}_twice, _half)
     """,
     "relu": "{x}_out = Relu({x})",
 }
 
-_CONSTANTS = {"inverse_sqrt2": 0.5**0.5, "one": 1.0, "half": 0.5}
+_CONSTANTS = {"_inverse_sqrt2": 0.5**0.5, "_one": 1.0, "_half": 0.5}
 
 Weights = dict[str, NDArray[np.generic]]
 
@@ -59,14 +59,16 @@ def _graph(recipe: Recipe, networks: Sequence[TrainedMLP]) -> onnx.ModelProto:
     features, nodes = _features(recipe, networks[0], weights)
     scores = []
     for number, network in enumerate(networks):
-        prefix = f"member{number}_" if len(networks) > 1 else ""
+        prefix = f"_member{number}" if len(networks) > 1 else ""
         score, layers = _layers(prefix, features, network, weights)
         nodes += layers
         scores.append(score)
+    score = scores[0]
     if len(scores) > 1:
-        nodes.append(f"mean_score = Mean({', '.join(scores)})")
-    weights["last_axis"] = np.array([1], np.int64)
-    nodes.append(f"{recipe.output} = Squeeze({'mean_score' if len(scores) > 1 else scores[0]}, last_axis)")
+        score = "_mean_score"
+        nodes.append(f"{score} = Mean({', '.join(scores)})")
+    weights["_last_axis"] = np.array([1], np.int64)
+    nodes.append(f"{recipe.output} = Squeeze({score}, _last_axis)")
     return _parsed(recipe, nodes, weights)
 
 
@@ -89,21 +91,21 @@ def _features(recipe: Recipe, network: TrainedMLP, weights: Weights) -> tuple[st
     """The name of the joined, and if need be standardised, features, and the nodes that make them."""
     nodes, current = [], recipe.inputs[0].tensor
     if len(recipe.inputs) > 1:
-        nodes.append(f"joined = Concat<axis = 1>({', '.join(i.tensor for i in recipe.inputs)})")
-        current = "joined"
+        nodes.append(f"_joined = Concat<axis = 1>({', '.join(i.tensor for i in recipe.inputs)})")
+        current = "_joined"
     if recipe.scaler_in_graph:
-        weights["scaler_mean"] = network.standardisation.mean.astype(np.float32)
-        weights["scaler_std"] = network.standardisation.std.astype(np.float32)
-        nodes += [f"centred = Sub({current}, scaler_mean)", "standardised = Div(centred, scaler_std)"]
-        current = "standardised"
+        weights["_scaler_mean"] = network.standardisation.mean.astype(np.float32)
+        weights["_scaler_std"] = network.standardisation.std.astype(np.float32)
+        nodes += [f"_centred = Sub({current}, _scaler_mean)", "_standardised = Div(_centred, _scaler_std)"]
+        current = "_standardised"
     if network.squash is not None:
-        weights["squash"] = np.array(network.squash, np.float32)
+        weights["_squash"] = np.array(network.squash, np.float32)
         nodes += [
-            f"relative = Div({current}, squash)",
-            "limited = Tanh(relative)",
-            "squashed = Mul(limited, squash)",
+            f"_relative = Div({current}, _squash)",
+            "_limited = Tanh(_relative)",
+            "_squashed = Mul(_limited, _squash)",
         ]
-        current = "squashed"
+        current = "_squashed"
     return current, nodes
 
 
@@ -112,7 +114,7 @@ def _layers(prefix: str, features: str, network: TrainedMLP, weights: Weights) -
     nodes, current = [], features
     layers = list(zip(network.parameters[::2], network.parameters[1::2], strict=True))
     for number, (weight, bias) in enumerate(layers, start=1):
-        layer = f"{prefix}layer{number}"
+        layer = f"{prefix}_layer{number}"
         weights[f"{layer}_weight"], weights[f"{layer}_bias"] = weight, bias[0]
         nodes.append(f"{layer} = Gemm({current}, {layer}_weight, {layer}_bias)")
         current = layer
@@ -121,13 +123,13 @@ def _layers(prefix: str, features: str, network: TrainedMLP, weights: Weights) -
             current = f"{layer}_out"
     if network.bounds is not None:
         low, high = network.bounds
-        weights["lower_bound"] = np.array(low, np.float32)
-        weights["bound_range"] = np.array(high - low, np.float32)
-        score = f"{prefix}bounded"
+        weights["_lower_bound"] = np.array(low, np.float32)
+        weights["_bound_range"] = np.array(high - low, np.float32)
+        score = f"{prefix}_bounded"
         nodes += [
             f"{score}_share = Sigmoid({current})",
-            f"{score}_scaled = Mul({score}_share, bound_range)",
-            f"{score} = Add({score}_scaled, lower_bound)",
+            f"{score}_scaled = Mul({score}_share, _bound_range)",
+            f"{score} = Add({score}_scaled, _lower_bound)",
         ]
         current = score
     return current, nodes

@@ -26,8 +26,13 @@ def _completeness(evaluation: Evaluation) -> Verdict:
     passed = bool(expected) and sorted(seen) == sorted(expected)
     if passed:
         return Verdict(name, float(len(seen)), True)
-    missing = ", ".join(sorted(set(expected) - set(seen))) or "none missing"
-    return Verdict(name, float(len(seen)), False, f"{len(seen)} of {len(expected)} folds; {missing}")
+    wrong = {
+        "missing": sorted(set(expected) - set(seen)),
+        "not expected": sorted(set(seen) - set(expected)),
+        "more than once": sorted({group for group in seen if seen.count(group) > 1}),
+    }
+    why = "; ".join(f"{what}: {', '.join(groups)}" for what, groups in wrong.items() if groups)
+    return Verdict(name, float(len(seen)), False, why or "no folds are expected")
 
 
 def _judge(evaluation: Evaluation, criterion: Criterion) -> Verdict:

@@ -28,12 +28,16 @@ def standard_metrics(prediction: Scores, target: Scores) -> Metrics:
     values: dict[str, float | None] = {}
     undefined: dict[str, str] = {}
     reason = _why_undefined(prediction, target)
-    for name, correlation in _CORRELATIONS.items():
-        if reason is None:
-            values[name] = correlation(prediction, target)
-        else:
-            values[name], undefined[name] = None, reason
-    values["rmse"] = float(np.sqrt(np.mean((prediction - target) ** 2)))
+    with np.errstate(over="ignore"):
+        rmse = float(np.sqrt(np.mean((prediction - target) ** 2)))
+        for name, correlation in _CORRELATIONS.items():
+            values[name] = correlation(prediction, target) if reason is None else None
+            if reason is not None:
+                undefined[name] = reason
+    values["rmse"] = rmse
+    for name, value in values.items():
+        if value is not None and not np.isfinite(value):
+            values[name], undefined[name] = None, "the numbers are too large for float64"
     return Metrics(values, undefined)
 
 

@@ -34,16 +34,24 @@ def forward(
     act = ACTIVATIONS[activation]
     *hidden, (last_weight, last_bias) = zip(parameters[::2], parameters[1::2], strict=True)
     for layer, (weight, bias) in enumerate(hidden):
-        rows = act(torch.baddbmm(bias, rows, weight))
+        rows = act(_linear(rows, weight, bias))
         if masks:
             rows = rows * masks[layer]
-    # Not baddbmm: with one output column and K = 1 it takes another kernel than with K > 1, whose last bits
-    # differ, and a fit would no longer equal the same fit trained alone.
-    linear = (rows * last_weight.mT).sum(-1) + last_bias.squeeze(-1)
+    linear = _linear(rows, last_weight, last_bias).squeeze(-1)
     if bounds is None:
         return linear
     low, high = bounds
     return low + (high - low) * torch.sigmoid(linear)
+
+
+def _linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    # With one input or one output column baddbmm takes another kernel for K = 1 than for K > 1, whose last bits
+    # differ, and a fit would no longer equal the same fit trained alone.
+    if weight.shape[1] == 1:
+        return rows * weight + bias
+    if weight.shape[2] == 1:
+        return (rows * weight.mT).sum(-1, keepdim=True) + bias
+    return torch.baddbmm(bias, rows, weight)
 
 
 def squashed(rows: Tensor, squash: float | None) -> Tensor:

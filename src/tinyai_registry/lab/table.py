@@ -84,8 +84,8 @@ def read_table(path: Path, recipe: Recipe) -> Table:
         names = file.schema_arrow.names
         _check_present(path, names, recipe)
         makers = [name for name in MAKERS if name in names]
-        frame = file.read(columns=list(dict.fromkeys((*recipe.columns, *makers)))).to_pandas()
-    except pa.ArrowException as error:
+        frame = file.read(columns=list(dict.fromkeys((*recipe.columns, *makers)))).to_pandas(ignore_metadata=True)
+    except (pa.ArrowException, OSError) as error:  # from memory: a page that is damaged, not a disk
         raise TableError(f"{path} is no readable parquet file: {_first_line(error)}") from error
     if frame.empty:
         raise TableError(f"{path} has no rows; nothing can be trained from it")
@@ -197,7 +197,8 @@ def _fingerprint(
 ) -> TableFingerprint:
     target = frame[recipe.target].to_numpy(np.float64)
     clips = frame[list(dict.fromkeys((recipe.group, recipe.clip)))].drop_duplicates()
-    standardisation = standardise(frame[list(recipe.feature_order)].to_numpy(np.float64))
+    features = frame[list(recipe.feature_order)].to_numpy(np.float64)
+    filled = standardise(features).filled(features)
     return TableFingerprint(
         file=printable(path.name),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -207,8 +208,8 @@ def _fingerprint(
         clips=len(clips),
         teacher_model=made_by.get("teacher_model"),
         extractor=made_by.get("extractor"),
-        feature_means=tuple(standardisation.mean.tolist()),
-        feature_stds=tuple(standardisation.std.tolist()),
+        feature_means=tuple(filled.mean(axis=0).tolist()),
+        feature_stds=tuple(filled.std(axis=0).tolist()),
         missing_cells=_missing_cells(frame, recipe),
         target_mean=float(target.mean()),
         target_std=float(target.std()),

@@ -68,6 +68,7 @@ class Registry:
         path = self.root / pure
         try:
             inside = path.resolve().is_relative_to(self.root.resolve())
+            path.is_file()  # asks the file system whether it can have such a name at all
         except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
             inside = False
         if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or not inside:
