@@ -60,6 +60,9 @@ def one_hot(of: str, values: Sequence[str]) -> tuple[Lookup, ...]:
     )
 
 
+Activation = Literal["gelu", "relu", "tanh"]
+
+
 @dataclass(frozen=True)
 class MLP:
     """A multilayer perceptron with one output; what the built-in trainer and exporter understand.
@@ -69,15 +72,15 @@ class MLP:
     """
 
     hidden: tuple[int, ...]
-    activation: Literal["gelu", "relu"] = "gelu"
+    activation: Activation = "gelu"
     dropout: float = 0.0
     squash: float | None = None
     bounded: bool = False
 
     def __post_init__(self) -> None:
         _floats(self, "dropout")
-        if self.activation not in ("gelu", "relu"):
-            raise RecipeError(f"MLP.activation is {self.activation!r}, not gelu or relu")
+        if self.activation not in get_args(Activation):
+            raise RecipeError(f"MLP.activation is {self.activation!r}, not one of {get_args(Activation)}")
         if not self.hidden or min(self.hidden) < 1:
             raise RecipeError(f"MLP.hidden must be one or more positive widths, not {self.hidden}")
         if not 0.0 <= self.dropout < 1.0:

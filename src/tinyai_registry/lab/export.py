@@ -29,6 +29,7 @@ ACTIVATION_NODES: Mapping[str, str] = {
         {x}_out = Mul({x}_twice, _half)
     """,
     "relu": "{x}_out = Relu({x})",
+    "tanh": "{x}_out = Tanh({x})",
 }
 
 _CONSTANTS = {"_inverse_sqrt2": 0.5**0.5, "_one": 1.0, "_half": 0.5}

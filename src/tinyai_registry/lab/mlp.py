@@ -15,6 +15,7 @@ from tinyai_registry.lab.standardisation import Standardisation
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "gelu": torch.nn.functional.gelu,
     "relu": torch.nn.functional.relu,
+    "tanh": torch.tanh,
 }
 
 
