@@ -54,8 +54,8 @@ class Shown(Progress):
 
     def fold(self, fold: Fold) -> None:
         """One line a fold."""
-        figures = "  ".join(f"{m.upper()} {_figure(fold.metrics.values[m])}" for m in STANDARD_METRICS)
-        self.console.print(f"  {fold.group:<20} {fold.rows:>6} rows  {figures}", markup=False)
+        figures = " ".join(f"{m.upper()} {_figure(fold.metrics.values[m])}" for m in STANDARD_METRICS)
+        self.console.print(f"  {fold.group:<16} {fold.rows:>5} rows {figures}", markup=False, soft_wrap=True)
 
     def outcome(self, document: Report) -> None:
         """Old against new, the gate, the caveats, and what became of the release."""
