@@ -1,0 +1,39 @@
+"""The recipe: everything that a plugin declares about one model, and the fingerprint that locks it.
+
+A recipe is data. Its *decisive* fields settle the numbers and the verdict and are covered by the
+fingerprint; the fields marked descriptive (licences, the card's words) may be edited freely. Fields that
+still have their default are left out of the fingerprint, so that a new optional field changes no old one.
+"""
+
+from tinyai_registry.recipe._criteria import Criterion, MeanBy
+from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
+from tinyai_registry.recipe._fingerprint import decisive, fingerprint
+from tinyai_registry.recipe._inputs import Input, Lookup, one_hot
+from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
+from tinyai_registry.recipe._protocols import Protocol, Published
+from tinyai_registry.recipe._schemes import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout, Scheme
+
+__all__ = [
+    "KINDS",
+    "MLP",
+    "AdamW",
+    "CardText",
+    "Criterion",
+    "Ensemble",
+    "GroupKFold",
+    "HeldOut",
+    "Input",
+    "KFold",
+    "Kind",
+    "LeaveOneGroupOut",
+    "Lookup",
+    "MeanBy",
+    "Protocol",
+    "Published",
+    "Recipe",
+    "RepeatedHoldout",
+    "Scheme",
+    "decisive",
+    "fingerprint",
+    "one_hot",
+]

@@ -1,0 +1,21 @@
+"""What the nouns of a recipe have in common: they refuse to contradict themselves."""
+
+from __future__ import annotations
+
+from tinyai_registry.errors import RecipeError
+
+
+def as_floats(noun: object, *names: str) -> None:
+    # 1 and 1.0 are equal, so they must have one fingerprint too.
+    for name in names:
+        object.__setattr__(noun, name, float(getattr(noun, name)))
+
+
+def at_least_two(what: str, value: int) -> None:
+    if value <= 1:
+        raise RecipeError(f"{what} must be two or more, not {value}")
+
+
+def share(what: str, value: float) -> None:
+    if not 0.0 < value < 1.0:
+        raise RecipeError(f"{what} must lie between 0 and 1, not {value}")

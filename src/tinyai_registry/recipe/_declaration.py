@@ -1,0 +1,134 @@
+"""The recipe itself."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Literal
+
+from tinyai_registry.errors import RecipeError
+from tinyai_registry.recipe._criteria import Criterion, MeanBy
+from tinyai_registry.recipe._inputs import Input, Lookup
+from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
+from tinyai_registry.recipe._protocols import Protocol
+from tinyai_registry.recipe._schemes import HeldOut, Scheme
+
+Kind = Literal["fr", "nr", "filter"]
+KINDS: tuple[Kind, ...] = ("fr", "nr", "filter")
+
+_ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\Z")
+# Names that begin with an underscore are the exporter's own.
+_TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_DESCRIPTIVE = {"descriptive": True}
+
+
+@dataclass(frozen=True)
+class CardText:
+    """The words of the model card that only the model's owner can write. Markdown, one paragraph each."""
+
+    title: str
+    summary: str
+    intended_use: str
+    limits: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a plugin declares about one model.
+
+    ``inputs`` are in graph order, their columns in feature order. ``target_range`` is in target units and
+    scales the parity tolerance. ``key`` columns identify a row, ``group`` is what a fold holds out as a
+    whole, ``clip`` tells the distorted clips apart. ``architecture`` and ``training`` are for the built-in
+    trainer; a plugin that brings ``tinyai_train`` may leave them out.
+
+    ``derived`` columns may be named as features. ``missing`` says what becomes of an empty feature cell: the
+    table is refused, or each fit fills it with the median of its own training rows. A
+    model at the stage ``proposed`` is registered but not yet trusted.
+
+    Raises RecipeError where the declaration contradicts itself.
+    """
+
+    id: str
+    kind: Kind
+    inputs: tuple[Input, ...]
+    target: str
+    target_range: tuple[float, float]
+    key: tuple[str, ...]
+    group: str
+    clip: str
+    dataset: str
+    folds: Scheme
+    criteria: tuple[Criterion, ...]
+    license: str = field(metadata=_DESCRIPTIVE)
+    dataset_license: str = field(metadata=_DESCRIPTIVE)
+    decision: str = field(metadata=_DESCRIPTIVE)
+    card: CardText = field(metadata=_DESCRIPTIVE)
+    architecture: MLP | None = None
+    training: AdamW | None = None
+    seed: int = 0
+    output: str = "score"
+    opset: int = 17
+    scaler_in_graph: bool = False
+    derived: tuple[Lookup, ...] = ()
+    missing: Literal["refuse", "median"] = "refuse"
+    reference: MeanBy | None = None
+    ensemble: Ensemble | None = None
+    protocols: tuple[Protocol, ...] = field(default=(), metadata=_DESCRIPTIVE)
+    stage: Literal["proposed", "production"] = field(default="production", metadata=_DESCRIPTIVE)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
+        if not _ID.match(self.id):
+            raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")
+        for problem in self._contradictions():
+            raise RecipeError(f"recipe {self.id}: {problem}")
+
+    def _contradictions(self) -> list[str]:
+        low, high = self.target_range
+        tensors = [i.tensor for i in self.inputs] + [self.output]
+        columns = self.feature_order
+        checks = {
+            f"kind {self.kind!r} is none of {', '.join(KINDS)}": self.kind not in KINDS,
+            "declares no input": not columns,
+            "two tensors share a name": len(set(tensors)) != len(tensors),
+            f"tensor names {tensors} must match {_TENSOR.pattern}": not all(_TENSOR.match(t) for t in tensors),
+            "a feature column is named twice": len(set(columns)) != len(columns),
+            "the target is also a feature": self.target in columns,
+            f"target_range {self.target_range} is empty or endless": not 0 < high - low < math.inf,
+            "declares no key column": not self.key,
+            "declares no criterion, so every model would pass": not self.criteria,
+            "a criterion compares with a reference that is not declared": self.reference is None
+            and any(c.against for c in self.criteria),
+            "a criterion judges a test split that the scheme does not set aside": not isinstance(self.folds, HeldOut)
+            and any(c.part == "test" for c in self.criteria),
+        }
+        return [problem for problem, holds in checks.items() if holds]
+
+    @property
+    def feature_order(self) -> tuple[str, ...]:
+        """Every feature column, input after input."""
+        return tuple(chain.from_iterable(i.columns for i in self.inputs))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every table column that the recipe needs, without repeats; what is derived is not in the table."""
+        derived = {lookup.column for lookup in self.derived}
+        features = (name for name in self.feature_order if name not in derived)
+        reference = (self.reference.column,) if self.reference else ()
+        sources = (lookup.of for lookup in self.derived)
+        needed = (*self.key, self.group, self.clip, *features, *sources, *reference, self.target)
+        return tuple(dict.fromkeys(needed))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One seed for each member of the ensemble; else the one seed."""
+        return tuple(range(self.seed, self.seed + (self.ensemble.size if self.ensemble else 1)))
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """What the members of the ensemble are called where they ship separately; else none."""
+        if self.ensemble is None or not self.ensemble.separate:
+            return ()
+        return tuple(f"{self.id}_seed{seed}" for seed in self.seeds)

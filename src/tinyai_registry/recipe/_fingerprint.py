@@ -1,0 +1,44 @@
+"""The fingerprint that locks a recipe: what it covers, and how anyone can recompute it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from tinyai_registry.recipe._criteria import Criterion
+from tinyai_registry.recipe._declaration import Recipe
+from tinyai_registry.recipe._inputs import Input, Lookup
+
+
+def decisive(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as the sidecar keeps it: JSON types, decisive fields that differ from their default.
+
+    ``kind`` is left out: the C reader takes the first ``"kind"`` of the sidecar, which must be the one at
+    top level.
+    """
+    document: dict[str, Any] = _plain(recipe)
+    del document["kind"]
+    return document
+
+
+def fingerprint(decisive_fields: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of the canonical JSON of :func:`decisive`; anyone can recompute it from a sidecar."""
+    canonical = json.dumps(decisive_fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {
+            f.name: _plain(getattr(value, f.name))
+            for f in fields(value)
+            if not f.metadata.get("descriptive") and (f.default is MISSING or getattr(value, f.name) != f.default)
+        }
+        # Schemes and architectures are alternatives: without its class a KFold would read like any other dict.
+        return kept if isinstance(value, Recipe | Input | Criterion | Lookup) else {type(value).__name__: kept}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

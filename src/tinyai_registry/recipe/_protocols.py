@@ -1,0 +1,31 @@
+"""Evaluations beside the recipe's own, under protocols that others have published figures for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tinyai_registry.recipe._schemes import Scheme
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that someone else published for a protocol, and where."""
+
+    metric: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A further evaluation, beside the recipe's own folds, under a published protocol.
+
+    ``mapping`` is what predictions go through before PLCC and RMSE: the four-parameter logistic that is usual in
+    quality assessment, fitted on the held-out rows. The medians over the splits are compared with ``published``.
+    """
+
+    name: str
+    scheme: Scheme
+    mapping: Literal["logistic4"] | None = None
+    published: tuple[Published, ...] = ()
