@@ -1,33 +1,26 @@
-"""A model that has passed its gate, and the release that it makes in place of the one before.
-
-The release is a function of the two: where the registry has moved on meanwhile, it can be made again.
-"""
+"""A model that has passed its gate and whose artifacts have been verified."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from tinyai_registry.documents import card, row, sidecar, strict_json
-from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
-from tinyai_registry.documents.sidecar import Record
-from tinyai_registry.errors import DocumentError
-from tinyai_registry.evaluation import Caveat, ProtocolResult
-from tinyai_registry.lab.caveats import drift_caveats
-from tinyai_registry.lab.drift import drift
-from tinyai_registry.lab.standardisation import Standardisation
+from tinyai_registry.evaluation import ProtocolResult
 from tinyai_registry.outcome import Judgement
 from tinyai_registry.provenance import Provenance
 from tinyai_registry.recipe import Recipe
-from tinyai_registry.release import Artifact, Description, Drift, Release
-from tinyai_registry.start import Start
-from tinyai_registry.store.superseded import superseded
+from tinyai_registry.release import Artifact, Description
+
+if TYPE_CHECKING:
+    from tinyai_registry.lab.standardisation import Standardisation
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """All that is known of a model before it is compared with the release before. ``plugin``: distribution, version."""
+    """All that is known of a model before it is compared with the release before.
+
+    ``plugin`` is (distribution, version); ``scaler`` is what the models do to features before their networks.
+    """
 
     recipe: Recipe
     plugin: tuple[str, str]
@@ -37,78 +30,3 @@ class Candidate:
     protocols: tuple[ProtocolResult, ...]
     description: Description
     provenance: Provenance
-
-
-@dataclass(frozen=True)
-class Composed:
-    """The release, and what it says that the candidate alone does not."""
-
-    release: Release
-    sidecar: Mapping[str, Any]
-    judgement: Judgement
-    drift: Drift | None
-
-
-def compose(candidate: Candidate, start: Start) -> Composed:
-    """The release of ``candidate`` in place of what ``start`` holds.
-
-    Raises DocumentError if what recipe, table and plugin put into the documents makes them invalid.
-    """
-    model = candidate.recipe.id
-    withdrawn = superseded(start.registry, start.before, _names(candidate))
-    moved = drift(start.sidecar, candidate.recipe, candidate.judgement.table) if start.sidecar else None
-    judgement = candidate.judgement.with_caveats(
-        *(drift_caveats(moved) if moved else ()), *_release_caveats(candidate, start, withdrawn)
-    )
-    document = sidecar.compose(
-        Record(
-            recipe=candidate.recipe,
-            plugin=candidate.plugin,
-            judgement=judgement,
-            artifacts=candidate.artifacts,
-            scaler=candidate.scaler,
-            protocols=candidate.protocols,
-            description=candidate.description,
-            drift=moved,
-            previous=start.previous,
-            provenance=candidate.provenance,
-        )
-    )
-    for violation in violations("sidecar", document):
-        raise DocumentError(f"the sidecar of {model} would be invalid at {violation}")
-    for violation in extra_violations(candidate.description.schema, candidate.description.extra):
-        raise DocumentError(f"the extra fields of {model} do not fit their schema at {violation}")
-    rows = tuple(row.merged(start.registry.row(d["id"]), d) for d in (document, *sidecar.members(document)))
-    release = Release(model, _files(candidate, document), rows, withdrawn)
-    return Composed(release, document, judgement, moved)
-
-
-def _names(candidate: Candidate) -> frozenset[str]:
-    recipe = candidate.recipe
-    documents = (f"{name}.json" for name in (recipe.id, *recipe.member_names))
-    extra = (extra_schema_name(recipe.id),) if candidate.description.schema else ()
-    return frozenset((*(a.path for a in candidate.artifacts), *documents, f"{recipe.id}.md", *extra))
-
-
-def _files(candidate: Candidate, document: Mapping[str, Any]) -> dict[str, bytes]:
-    files = {artifact.path: artifact.data for artifact in candidate.artifacts}
-    if candidate.description.schema:
-        files[extra_schema_name(document["id"])] = strict_json.dumps(candidate.description.schema).encode()
-    for each in (document, *sidecar.members(document)):
-        files[f"{each['id']}.json"] = sidecar.rendered(each).encode()
-    files[f"{document['id']}.md"] = card.rendered(document).encode()
-    return files
-
-
-def _release_caveats(candidate: Candidate, start: Start, withdrawn: tuple[str, ...]) -> Iterator[Caveat]:
-    """What the registry's own state before this release obliges a reader to know."""
-    if withdrawn:
-        yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
-    before = start.before
-    if before is None or "sigstore_bundle" not in before.row:
-        return
-    if before.row.get("sha256") not in {artifact.sha256 for artifact in candidate.artifacts}:
-        yield Caveat(
-            "stale-signature",
-            f"{before.row['sigstore_bundle']} signs the previous bytes; sign the new ones before they ship",
-        )

@@ -91,7 +91,7 @@ class Plugins:
 
         Raises PluginError, naming the plugin, if it raises anything but a TinyaiError or returns None.
         """
-        return self._call_one(hook, owner.name if hook in owner.hooks else BUILTIN, arguments)
+        return self.ask(hook, owner.name if hook in owner.hooks else BUILTIN, arguments)
 
     def gather(self, hook: str, names: Iterable[str], **arguments: Any) -> list[Any]:
         """What each plugin in ``names`` that implements ``hook`` answers, one after another."""
@@ -103,10 +103,14 @@ class Plugins:
             if by_name[name].status != "active":
                 raise PluginError(f"{hook}: {by_name[name]} is {by_name[name].status}: {by_name[name].reason}")
             if hook in by_name[name].hooks:
-                answers += self._call_one(hook, name, arguments)
+                answers += self.ask(hook, name, arguments)
         return answers
 
-    def _call_one(self, hook: str, name: str, arguments: Mapping[str, Any]) -> Any:
+    def ask(self, hook: str, name: str, arguments: Mapping[str, Any]) -> Any:
+        """What the plugin called ``name`` answers to ``hook``, which it implements; every hook call comes through here.
+
+        Raises PluginError, naming the plugin, if it raises anything but a TinyaiError or answers what it must not.
+        """
         plugin = next(p for p in self.all if p.name == name)
         others = [p for n, p in self._manager.list_name_plugin() if n != name]
         with plugin.blamed_for(hook):

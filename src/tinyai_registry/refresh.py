@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry import provenance
-from tinyai_registry.candidate import Candidate, compose
+from tinyai_registry.candidate import Candidate
 from tinyai_registry.checks.runtime import load_runtime
+from tinyai_registry.composition import compose
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluate import Bench, Judged, judge, under_protocol
 from tinyai_registry.lab.drift import drift
@@ -20,7 +21,7 @@ from tinyai_registry.lab.verification import verified
 from tinyai_registry.outcome import Outcome
 from tinyai_registry.progress import Progress
 from tinyai_registry.release import Artifact
-from tinyai_registry.start import open_start, up_to_date
+from tinyai_registry.starting_point import starting_point, up_to_date
 from tinyai_registry.store.publish import publish
 
 
@@ -43,7 +44,7 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
     """
     recipe, owner = where.recipe, where.owner
     with progress.step("open registry"):
-        start = open_start(request.registry, recipe)
+        start = starting_point(request.registry, recipe)
         fresh = not request.force and up_to_date(start, recipe, owner, digest(request.table))
     if fresh:
         return Outcome(recipe.id, "up-to-date", sidecar=start.sidecar)
@@ -54,7 +55,7 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
         return Outcome(recipe.id, "refused", judged.judgement, previous=start.previous, drift=moved)
 
     with progress.step("export and verify"):
-        artifacts = _exported(where, judged)
+        artifacts = exported(where, judged)
     candidate = Candidate(
         recipe=recipe,
         plugin=(owner.distribution, owner.version),
@@ -84,8 +85,11 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
     )
 
 
-def _exported(where: Bench, judged: Judged) -> tuple[Artifact, ...]:
-    """Every artifact of the release, verified."""
+def exported(where: Bench, judged: Judged) -> tuple[Artifact, ...]:
+    """Every artifact of the release, verified.
+
+    Raises PluginError if they are not those that the recipe names, VerificationError if one fails a check.
+    """
     recipe = where.recipe
     protos = where.plugins.call("tinyai_export", where.owner, recipe=recipe, models=list(judged.final))
     members = dict(zip(recipe.member_names, judged.final, strict=False))

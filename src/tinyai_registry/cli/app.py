@@ -7,6 +7,9 @@ from importlib import import_module, metadata
 
 import click
 
+from tinyai_registry.cli.session import Session, in_session
+from tinyai_registry.errors import TinyaiError
+
 # The first line of each command's help, so that `tinyai --help` need not import it. A test compares.
 COMMANDS: Mapping[str, str] = {
     "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
@@ -46,14 +49,14 @@ class Commands(click.Group):
 
 def _unavailable(name: str, why: str) -> click.Command:
     """A command of the lab where the lab is not installed: it has a help page, and says what is missing."""
-
-    def refuse() -> None:
-        raise click.UsageError(f"`tinyai {name}` is not available here: {why}")
-
     lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
-    return click.Command(
-        name, callback=refuse, help=f"{COMMANDS[name]}\n\nNot available here: {why}", context_settings=lenient
-    )
+
+    @click.command(name, help=f"{COMMANDS[name]}\n\nNot available here: {why}", context_settings=lenient)
+    @in_session
+    def refuse(session: Session) -> int:
+        raise TinyaiError(f"`tinyai {name}` is not available here: {why}")
+
+    return refuse
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
+from tinyai_registry.candidate import Candidate
 from tinyai_registry.documents import c_reader, evidence, strict_json
 from tinyai_registry.errors import DocumentError
-from tinyai_registry.evaluation import Evaluation, ProtocolResult
+from tinyai_registry.evaluation import Evaluation
 from tinyai_registry.outcome import Judgement, Previous
 from tinyai_registry.provenance import Provenance
 from tinyai_registry.recipe import LeaveOneGroupOut, Recipe, decisive, fingerprint
-from tinyai_registry.release import Artifact, Description, Drift
-
-if TYPE_CHECKING:
-    from tinyai_registry.lab.standardisation import Standardisation
+from tinyai_registry.release import Artifact, Drift
 
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Record:
-    """All that is known of a release when its sidecar is written.
-
-    ``plugin`` is (distribution, version). ``scaler`` is what the models do to features before their networks.
-    """
-
-    recipe: Recipe
-    plugin: tuple[str, str]
-    judgement: Judgement
-    artifacts: tuple[Artifact, ...]
-    scaler: Standardisation | None
-    protocols: tuple[ProtocolResult, ...]
-    description: Description
-    drift: Drift | None
-    previous: Previous | None
-    provenance: Provenance
-
-
-def compose(record: Record) -> dict[str, Any]:
-    """The sidecar as a JSON object."""
-    recipe, judgement = record.recipe, record.judgement
-    main = next(a for a in record.artifacts if a.path == f"{recipe.id}.onnx")
+def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None) -> dict[str, Any]:
+    """The sidecar of ``candidate`` as a JSON object; ``drift`` and ``previous`` tell of the release before, if any."""
+    recipe, judgement = candidate.recipe, candidate.judgement
+    main = next(a for a in candidate.artifacts if a.path == f"{recipe.id}.onnx")
     embedded = decisive(recipe)
     judged = evidence.judgement_document(judgement)
     sidecar: dict[str, Any] = {
@@ -61,29 +40,29 @@ def compose(record: Record) -> dict[str, Any]:
         "feature_order": list(recipe.feature_order),
         "onnx_has_scaler": recipe.scaler_in_graph,
         "notes": _notes(recipe, judgement),
-        "artifacts": [evidence.artifact_document(artifact) for artifact in record.artifacts],
+        "artifacts": [evidence.artifact_document(artifact) for artifact in candidate.artifacts],
         "training": _training(recipe, judged),
         "recipe": embedded,
         "recipe_fingerprint": fingerprint(embedded),
-        "plugin": dict(zip(("distribution", "version"), record.plugin, strict=True)),
-        "card": {**asdict(recipe.card), "sections": dict(record.description.sections)},
+        "plugin": dict(zip(("distribution", "version"), candidate.plugin, strict=True)),
+        "card": {**asdict(recipe.card), "sections": dict(candidate.description.sections)},
         "stage": recipe.stage,
-        "extra": dict(record.description.extra),
-        "members": _members(recipe, record.artifacts),
-        "protocols": [evidence.protocol_document(result) for result in record.protocols],
+        "extra": dict(candidate.description.extra),
+        "members": _members(recipe, candidate.artifacts),
+        "protocols": [evidence.protocol_document(result) for result in candidate.protocols],
         "license": recipe.license,
         "dataset_license": recipe.dataset_license,
         "decision": recipe.decision,
-        "drift": evidence.drift_document(record.drift),
-        "previous": evidence.previous_document(record.previous),
-        "provenance": _provenance(record.provenance),
+        "drift": evidence.drift_document(drift),
+        "previous": evidence.previous_document(previous),
+        "provenance": _provenance(candidate.provenance),
         **judged,
     }
-    if record.scaler is not None and not recipe.scaler_in_graph:
-        sidecar["feature_mean"] = record.scaler.mean.tolist()
-        sidecar["feature_std"] = record.scaler.std.tolist()
-    if record.scaler is not None and recipe.missing == "median":
-        sidecar["feature_fill"] = record.scaler.fill.tolist()
+    if candidate.scaler is not None and not recipe.scaler_in_graph:
+        sidecar["feature_mean"] = candidate.scaler.mean.tolist()
+        sidecar["feature_std"] = candidate.scaler.std.tolist()
+    if candidate.scaler is not None and recipe.missing == "median":
+        sidecar["feature_fill"] = candidate.scaler.fill.tolist()
     return sidecar
 
 

@@ -63,7 +63,9 @@ def _splits(scheme: Scheme, table: Table, rows: Rows) -> list[Split]:
 
 @_splits.register
 def _(scheme: LeaveOneGroupOut, table: Table, rows: Rows) -> list[Split]:
-    return [_held_out(group, rows, table.groups[rows] == group) for group in np.unique(table.groups[rows])]
+    groups = np.unique(table.groups[rows])
+    _enough(len(groups), 2, "groups")  # a test split may have left fewer than the table has
+    return [_held_out(group, rows, table.groups[rows] == group) for group in groups]
 
 
 @_splits.register

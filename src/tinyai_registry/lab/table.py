@@ -91,6 +91,7 @@ def read_table(path: Path, recipe: Recipe) -> Table:
         raise TableError(f"{path} has no rows; nothing can be trained from it")
     frame = frame.reset_index(drop=True)
     made_by = {name: _constant(path, frame, name) for name in makers}
+    frame = frame.drop(columns=[name for name in makers if name not in recipe.columns])
     _check_keys(path, frame, recipe)
     _derive(path, frame, recipe)
     _check_numbers(path, frame, recipe)

@@ -80,7 +80,6 @@ def _publish(registry: Registry, before: Registered | None, release: Release) ->
         for name, data in files.items():
             _write_verified(staging / "new" / name, data)
         _swap(targets, staging, release.withdrawn)
-        _sync_folder(registry.root)
 
 
 @contextmanager
@@ -123,6 +122,7 @@ def _swap(targets: Mapping[str, Path], staging: Path, withdrawn: Collection[str]
                 target.unlink()
             else:
                 (staging / "new" / name).replace(target)
+        _sync_folder(staging.parent)
     except BaseException as error:
         _restore(undo, staging, error)
         raise

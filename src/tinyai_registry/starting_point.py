@@ -19,7 +19,7 @@ from tinyai_registry.store.registry import Registered, Registry, open_registry
 
 
 @dataclass(frozen=True)
-class Start:
+class StartingPoint:
     """The open registry, and the model's release in it, if there is one."""
 
     registry: Registry
@@ -32,7 +32,7 @@ class Start:
         return self.before.sidecar if self.before else None
 
 
-def open_start(folder: Path, recipe: Recipe) -> Start:
+def starting_point(folder: Path, recipe: Recipe) -> StartingPoint:
     """The registry in ``folder``, its release of ``recipe.id`` held against the recipe lock.
 
     Raises RegistryError or DocumentError if registry or sidecar cannot be read, RecipeChangedError if the registered
@@ -41,17 +41,17 @@ def open_start(folder: Path, recipe: Recipe) -> Start:
     registry = open_registry(folder)
     before = registry.find(recipe.id)
     if before is None:
-        return Start(registry, None, None)
+        return StartingPoint(registry, None, None)
     if before.sidecar is not None:
         for violation in violations("sidecar", before.sidecar):
             raise DocumentError(f"the registered sidecar {before.stem}.json is broken at {violation}; restore it")
     adopted = recipe_lock.check(recipe, before.sidecar)
     training = (before.sidecar or {}).get("training", {})
     previous = Previous(before.row.get("sha256"), evidence.headlines_of_training(training), adopted)
-    return Start(registry, before, previous)
+    return StartingPoint(registry, before, previous)
 
 
-def up_to_date(start: Start, recipe: Recipe, owner: Plugin, table_sha256: str) -> bool:
+def up_to_date(start: StartingPoint, recipe: Recipe, owner: Plugin, table_sha256: str) -> bool:
     """Same recipe, same table, same plugin, and every file and row of the release as it was published."""
     found = start.sidecar
     if found is None or found.get("recipe_fingerprint") != fingerprint(decisive(recipe)):

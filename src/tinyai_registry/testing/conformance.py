@@ -1,0 +1,249 @@
+"""What every plugin must hold to, as tests that its own suite runs with one line::
+
+    TestConformance = conformance("sharpness_v1", write_table)
+
+``write_table(folder)`` writes a table into the folder and returns its path. The table may be small or made up, but the
+recipe's gate must pass on it: the last two tests publish the model that was trained on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from tinyai_registry.errors import PluginError
+from tinyai_registry.evaluate import Bench, Judged, bench, judge
+from tinyai_registry.lab import folds
+from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.table import Table, read_table
+from tinyai_registry.lab.verification import PARITY
+from tinyai_registry.model import Fit, TrainedModel
+from tinyai_registry.plugins import BLOCK_VARIABLE, Plugins, discover
+from tinyai_registry.progress import Progress
+from tinyai_registry.recipe import KFold, RepeatedHoldout, decisive, fingerprint
+from tinyai_registry.refresh import Request, exported, refresh
+from tinyai_registry.store.publish import init
+from tinyai_registry.testing.recorder import recorded
+from tinyai_registry.validate import validate
+
+HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim"})
+
+# In another process, and with another order of sets: what the recipe's fingerprint is, and what was loaded for it.
+ELSEWHERE = """
+import json, sys
+from tinyai_registry.plugins import discover
+from tinyai_registry.recipe import decisive, fingerprint
+_, recipe = discover().owner(sys.argv[1])
+print(json.dumps([fingerprint(decisive(recipe)), sorted(name.partition(".")[0] for name in sys.modules)]))
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one evaluation handed to ``tinyai_train``, what came back, and what became of it."""
+
+    judged: Judged
+    fits: Sequence[Fit]
+    models: Sequence[TrainedModel]
+
+    def scores(self, model: TrainedModel) -> NDArray[np.float64]:
+        """What ``model`` says of every row of the table, float64 ``[N]``."""
+        return mean_prediction([model], self.judged.table.inputs(np.arange(len(self.judged.table.target))))
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A model that gives every row the same score."""
+
+    score: float
+    standardisation: None = None
+
+    def predict(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+        """The score, for each row."""
+        return np.full(len(next(iter(inputs.values()))), self.score)
+
+
+class Conformance:
+    """The suite. Each test says in its name what a plugin must hold to; :func:`conformance` makes one for a model."""
+
+    model: ClassVar[str]
+    write_table: ClassVar[Callable[[Path], Path]]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def where(cls) -> Bench:
+        """The plugin and recipe that own the model."""
+        return bench(discover(), cls.model)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def path(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """The table that the plugin gave."""
+        return cls.write_table(tmp_path_factory.mktemp("table"))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trained(cls, where: Bench, path: Path) -> Trained:
+        """One evaluation, listened to."""
+        with recorded() as calls:
+            judged = judge(where, path, None, Progress())
+        [training] = [call for call in calls if call.hook == "tinyai_train"]
+        return Trained(judged, training.arguments["fits"], training.answer)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def registry(cls, where: Bench, path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A registry in which the model was published."""
+        root = init(tmp_path_factory.mktemp("conformance") / "registry").parent
+        outcome = refresh(where, Request(root, path, f"tinyai refresh {cls.model}"), Progress())
+        assert outcome.status == "published", f"the gate must pass on the table that conformance is given: {outcome}"
+        return root
+
+    def test_the_recipe_has_one_fingerprint_in_any_process_and_loads_nothing_heavy(self, where: Bench) -> None:
+        others = [plugin.name for plugin in where.plugins.all if plugin.name not in ("builtin", where.owner.name)]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONHASHSEED": "12345",
+            BLOCK_VARIABLE: ",".join(others),
+        }
+        found = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, self.model], env=environment, capture_output=True, text=True, check=False
+        )
+        assert found.returncode == 0, found.stderr
+        there, loaded = json.loads(found.stdout.splitlines()[-1])
+        assert there == fingerprint(decisive(where.recipe))
+        assert not HEAVY & set(loaded), "import what is heavy inside the hooks: light commands load the plugin too"
+
+    def test_a_fit_comes_out_the_same_to_the_last_bit_again_in_another_order_and_alone(
+        self, where: Bench, trained: Trained
+    ) -> None:
+        table, fits, models = trained.judged.table, trained.fits, trained.models
+        turned = _train(where, table, fits[::-1])[::-1]
+        for fit, first, second in zip(fits, models, turned, strict=True):
+            assert np.array_equal(trained.scores(first), trained.scores(second)), (
+                f"{fit.label}: trained again, in another order, it scores otherwise; draw from fit.seed alone"
+            )
+        for k in sorted({0, len(fits) // 2, len(fits) - 1}):
+            [alone] = _train(where, table, fits[k : k + 1])
+            assert np.array_equal(trained.scores(models[k]), trained.scores(alone)), (
+                f"{fits[k].label}: trained alone, it scores otherwise than among its neighbours"
+            )
+
+    def test_no_fit_sees_what_its_fold_holds_out(
+        self, where: Bench, path: Path, trained: Trained, tmp_path: Path
+    ) -> None:
+        table, recipe = trained.judged.table, where.recipe
+        cut = folds.plan(table, recipe.folds)
+        splits = [*cut.splits, *([cut.test] if cut.test else [])]
+        for split in splits:
+            shared: set[Any] = set(split.train) & set(split.held_out)
+            if not isinstance(recipe.folds, KFold | RepeatedHoldout):  # those hold out rows, not groups
+                shared = set(table.groups[split.train]) & set(table.groups[split.held_out])
+            assert not shared, f"{split.group} is judged on what it was trained on: {sorted(shared)[:3]}"
+        for split, k in ((splits[0], 0), (splits[-1], -1 if cut.test else (len(splits) - 1) * len(recipe.seeds))):
+            other = _overwritten(path, table, split.held_out, tmp_path / "overwritten.parquet")
+            [blind] = _train(where, other, [trained.fits[k]])
+            assert np.array_equal(trained.scores(trained.models[k]), trained.scores(blind)), (
+                f"the model of {split.group} changes with the rows that it must not see; train on fit.rows alone"
+            )
+
+    def test_the_gate_refuses_a_model_that_gives_every_row_one_score(
+        self, where: Bench, path: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _train_only(monkeypatch, Stuck(float(trained.judged.table.target.mean())))
+        judged = judge(where, path, None, Progress())
+        assert not judged.judgement.passed, "the gate passes a constant; add a criterion on a correlation"
+
+    def test_a_model_that_predicts_nan_is_stopped_under_its_plugins_name(
+        self, where: Bench, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _train_only(monkeypatch, Stuck(float("nan")))
+        with pytest.raises(PluginError, match=rf"plugin {where.owner.name} .*nan"):
+            judge(where, path, None, Progress())
+
+    def test_the_export_passes_every_check_and_has_the_same_bytes_each_time(
+        self, where: Bench, trained: Trained
+    ) -> None:
+        first, second = (exported(where, trained.judged) for _ in range(2))
+        assert [artifact.sha256 for artifact in first] == [artifact.sha256 for artifact in second]
+
+    def test_the_published_release_is_valid_and_nothing_else_is_left_behind(self, where: Bench, registry: Path) -> None:
+        assert validate(registry) == []
+        sidecar = _sidecar(registry, where)
+        assert sidecar["plugin"] == {"distribution": where.owner.distribution, "version": where.owner.version}
+        assert all(path.name.startswith(where.recipe.id) for path in registry.iterdir() if path.suffix == ".onnx")
+
+    def test_the_published_release_reloads_and_says_what_the_trained_model_said(
+        self, where: Bench, trained: Trained, registry: Path
+    ) -> None:
+        table = trained.judged.table
+        expected = mean_prediction(trained.judged.final, table.inputs(np.arange(len(table.target))))
+        low, high = where.recipe.target_range
+        scores = _reloaded(registry, _sidecar(registry, where), table.features)
+        assert np.abs(scores - expected).max() <= PARITY * (high - low)
+
+
+def conformance(model: str, write_table: Callable[[Path], Path]) -> type[Conformance]:
+    """The suite for ``model``, on the table that ``write_table(folder)`` writes; bind it to a name that begins with Test."""
+    members = {"model": model, "write_table": staticmethod(write_table)}
+    return type(f"Conformance of {model}", (Conformance,), members)
+
+
+def _train(where: Bench, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
+    models: Sequence[TrainedModel] = where.plugins.call(
+        "tinyai_train", where.owner, recipe=where.recipe, table=table, fits=list(fits)
+    )
+    return models
+
+
+def _train_only(monkeypatch: pytest.MonkeyPatch, model: Stuck) -> None:
+    """From here on, whatever is trained comes out as ``model``; every other hook is asked as ever."""
+    ask = Plugins.ask
+
+    def answered(self: Plugins, hook: str, name: str, arguments: Mapping[str, Any]) -> Any:
+        return [model] * len(arguments["fits"]) if hook == "tinyai_train" else ask(self, hook, name, arguments)
+
+    monkeypatch.setattr(Plugins, "ask", answered)
+
+
+def _overwritten(path: Path, table: Table, rows: NDArray[np.int64], other: Path) -> Table:
+    """The table of ``path`` with other features and the opposite target in ``rows``, written to ``other`` and read."""
+    frame, recipe = pd.read_parquet(path).reset_index(drop=True), table.recipe
+    low, high = recipe.target_range
+    for column in (recipe.target, *(name for name in recipe.feature_order if name in frame.columns)):
+        values = frame[column].to_numpy(np.float64, copy=True)
+        values[rows] = low + high - values[rows] if column == recipe.target else 2 * values[rows] + 1
+        frame[column] = values
+    frame.to_parquet(other)
+    return read_table(other, recipe)
+
+
+def _sidecar(registry: Path, where: Bench) -> Any:
+    return json.loads((registry / f"{where.recipe.id}.json").read_text(encoding="ascii"))
+
+
+def _reloaded(registry: Path, sidecar: Mapping[str, Any], features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores ``[N]`` for raw ``features`` ``[N, F]``: onnxruntime and the sidecar, as a stranger would use the release."""
+    rows = features.astype(np.float32).astype(np.float64)
+    if "feature_fill" in sidecar:
+        rows = np.where(np.isnan(rows), sidecar["feature_fill"], rows)
+    if not sidecar["onnx_has_scaler"]:
+        rows = (rows - sidecar["feature_mean"]) / sidecar["feature_std"]
+    session = onnxruntime.InferenceSession(registry / sidecar["onnx"], providers=["CPUExecutionProvider"])
+    widths = [found.shape[1] for found in session.get_inputs()]
+    parts = np.split(rows.astype(np.float32), np.cumsum(widths)[:-1], axis=1)
+    [scores] = session.run(sidecar["output_names"], dict(zip(sidecar["input_names"], parts, strict=True)))
+    return np.asarray(scores, np.float64)
