@@ -23,6 +23,10 @@ class DocumentError(TinyaiError):
     """A JSON document is not strict JSON, or does not have the shape that its schema asks for."""
 
 
+class ScaffoldError(TinyaiError):
+    """A new plugin cannot be written there, or not under that name."""
+
+
 class RecipeError(TinyaiError):
     """A plugin declared a recipe that contradicts itself."""
 

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "Show one registered model.",
     "plugins": "List the installed plugins and what became of them.",
     "init": "Make an empty registry.",
+    "new-plugin": "Write a new plugin: recipe, made table, tests, ready to install.",
 }
 
 
@@ -34,7 +35,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            command: click.Command = import_module(f"tinyai_registry.cli.{cmd_name}_command").command
+            command: click.Command = import_module(f"tinyai_registry.cli.{cmd_name.replace('-', '_')}_command").command
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("tinyai_registry"):
                 raise
