@@ -53,7 +53,7 @@ def test_an_installed_plugin_is_found_with_its_distribution_hooks_and_models(duo
 def test_the_defaults_are_a_plugin_like_any_other():
     builtin = found("builtin")
     assert (builtin.distribution, builtin.status, builtin.recipes) == ("tinyai-registry", "active", ())
-    assert set(builtin.hooks) == {"tinyai_train", "tinyai_evaluate", "tinyai_export"}
+    assert set(builtin.hooks) == {"tinyai_train", "tinyai_evaluate", "tinyai_export", "tinyai_describe"}
 
 
 def test_a_plugin_may_name_the_core_it_is_built_on(install):
@@ -102,8 +102,12 @@ FAILURES = {
     "recipes raise": (RECIPES + "raise ValueError('no disk')", "ValueError: no disk"),
     "recipes exit": (RECIPES + "raise SystemExit('bye')", "SystemExit: bye"),
     "recipes are no list": (RECIPES + "return 5", "tinyai_recipes"),
-    "recipes are words": (RECIPES + "return ['duo_v1']", "tinyai_recipes returned str, not Recipe"),
-    "a criterion on the median": (RECIPES + "return [Criterion('plcc', 'median', '>=', 0.5)]", "median"),
+    "recipes are words": (RECIPES + "return ['duo_v1']", "tinyai_recipes returned a list with str in it, not Recipe"),
+    "a criterion on the mode": (RECIPES + "return [Criterion('plcc', 'mode', '>=', 0.5)]", "'mode', not one of"),
+    "criteria for recipes": (
+        RECIPES + "return [Criterion('plcc', 'median', '>=', 0.5)]",
+        "tinyai_recipes returned a list with Criterion in it, not Recipe",
+    ),
     "a criterion of equality": (RECIPES + "return [Criterion('plcc', 'mean', '==', 1.0)]", "=="),
     "a criterion of NaN": (RECIPES + "return [Criterion('plcc', 'mean', '>=', float('nan'))]", "nan"),
     "recipes are missing": (RECIPES + "pass", "tinyai_recipes returned None"),
@@ -190,17 +194,25 @@ MISDEEDS = {
     "train returns too little": (
         TRAIN,
         TRAIN.replace("in fits", "in fits[1:]"),
-        "tinyai_train returned 3 models for 4",
+        "tinyai_train returned 3 trained models, one for each fit, not 4",
     ),
     "train returns a number": (TRAIN, "return 7", "tinyai_train returned"),
     "train returns no models": (TRAIN, "return ['x' for fit in fits]", "predict"),
     "predict raises": (PREDICT, "raise KeyError('spatial')", "KeyError"),
-    "predict gives NaN": (PREDICT, PREDICT + " * np.nan", "predicts nan"),
-    "predict gives a column": (PREDICT, f"return ({PREDICT[7:]})[:, None]", "predict gave"),
+    "predict gives NaN": (
+        PREDICT,
+        PREDICT + " * np.nan",
+        "predict of the model of fold-1 gave nan for row 2 of the table",
+    ),
+    "predict gives a column": (
+        PREDICT,
+        f"return ({PREDICT[7:]})[:, None]",
+        "predict of the model of fold-1 gave (456, 1) for 456 rows",
+    ),
     "predict gives words": (PREDICT, "return ['good'] * len(inputs['spatial'])", "predict"),
     "evaluate raises": (MAE, "1 / 0", "tinyai_evaluate raised ZeroDivisionError"),
     "evaluate returns nothing": (MAE, "pass", "tinyai_evaluate returned None"),
-    "evaluate returns too little": (MAE, "return []", "tinyai_evaluate returned 0 mappings for 3"),
+    "evaluate returns too little": (MAE, "return []", "tinyai_evaluate returned 0 mappings, one for each fold, not 3"),
     "evaluate returns words": (MAE, "return [{'mae': 'low'} for part in held_out]", "mae"),
     "evaluate returns no mapping": (MAE, "return [3.5 for part in held_out]", "tinyai_evaluate"),
     "evaluate computes PLCC": (MAE, "return [{'plcc': 1.0} for part in held_out]", "plcc"),

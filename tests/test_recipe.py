@@ -105,7 +105,7 @@ BAD_PARTS = {
     "a negative dropout": (lambda: MLP((64,), dropout=-0.1), "MLP.dropout must lie in"),
     "a dropout of NaN": (lambda: MLP((64,), dropout=float("nan")), "MLP.dropout must lie in"),
     "an unknown activation": (lambda: MLP((64,), "gelo"), "gelo"),
-    "one fold": (lambda: KFold(1), "KFold needs two or more folds, not 1"),
+    "one fold": (lambda: KFold(1), r"KFold\.folds must be two or more, not 1"),
     "an unknown relation": (lambda: Criterion("plcc", "mean", "=>", 0.95), "=>"),
     "an unknown aggregate": (lambda: Criterion("plcc", "average", ">=", 0.95), "average"),
     "a threshold of NaN": (lambda: Criterion("plcc", "mean", ">=", float("nan")), "nan"),

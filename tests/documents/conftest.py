@@ -9,15 +9,21 @@ from tinyai_registry import (
     CardText,
     Caveat,
     Criterion,
+    Description,
     Evaluation,
     Fold,
     Input,
     KFold,
     Metrics,
+    Protocol,
+    Published,
     Recipe,
+    RepeatedHoldout,
     Verdict,
 )
-from tinyai_registry.documents.sidecar import Record, compose
+from tinyai_registry.candidate import Candidate
+from tinyai_registry.documents.sidecar import compose
+from tinyai_registry.evaluation import ProtocolResult
 from tinyai_registry.outcome import Judgement, Previous
 from tinyai_registry.provenance import Git, Provenance
 from tinyai_registry.release import Artifact, Drift, InputDrift, TableFingerprint
@@ -39,6 +45,18 @@ RECIPE = Recipe(
     decision="ADR-0009",
     card=CardText("Tone", "Tells tones apart.", "Demonstrations.", "Two tones only."),
     scaler_in_graph=True,
+    stage="proposed",
+)
+PROTOCOL = Protocol(
+    "ten-splits",
+    RepeatedHoldout(10),
+    mapping="logistic4",
+    published=(Published("plcc", 0.75, "Ear et al., 1999"), Published("krocc", 0.5, "Ear et al., 1999")),
+)
+DESCRIPTION = Description(
+    extra={"distance": 3.0},
+    schema={"type": "object", "properties": {"distance": {"type": "number"}}},
+    sections={"Viewing conditions": "Three picture heights."},
 )
 TABLE = TableFingerprint(
     file="tones.parquet",
@@ -49,6 +67,7 @@ TABLE = TableFingerprint(
     clips=4,
     teacher_model=None,
     extractor="ears 1.0",
+    missing_cells={},
     feature_means=(0.5, 0.25),
     feature_stds=(0.1, 0.2),
     target_mean=3.0,
@@ -64,10 +83,10 @@ ONE_ROW = Metrics({"plcc": 0.7, "srocc": None, "krocc": 0.5, "rmse": 0.75}, {"sr
 def judgement() -> Judgement:
     folds = (Fold("fold-1", 10, 2, 0.2, DEFINED), Fold("fold-2", 10, 2, 0.6, ONE_ROW))
     summary = {
-        "plcc": Aggregate(0.8, 0.1414, 0.7, 0.9),
-        "srocc": Aggregate(None, None, None, None, "undefined in fold-2"),
-        "krocc": Aggregate(0.6, 0.1414, 0.5, 0.7),
-        "rmse": Aggregate(0.5, 0.3536, 0.25, 0.75),
+        "plcc": Aggregate(0.8, 0.1414, 0.7, 0.9, 0.8, 0.2),
+        "srocc": Aggregate(None, None, None, None, None, None, "undefined in fold-2"),
+        "krocc": Aggregate(0.6, 0.1414, 0.5, 0.7, 0.6, 0.2),
+        "rmse": Aggregate(0.5, 0.3536, 0.25, 0.75, 0.5, 0.5),
     }
     evaluation = Evaluation(folds, ("fold-1", "fold-2"), summary, DEFINED)
     complete = Verdict("every group held out once (2 folds)", 2.0, True)
@@ -105,4 +124,17 @@ def sidecar(judgement, artifact, drift, previous) -> dict:
         git=Git("c" * 40, dirty=True),
         seeds=(0,),
     )
-    return compose(Record(RECIPE, ("tinyai-tone", "1.0"), judgement, (artifact,), None, drift, previous, made))
+    return compose(
+        Candidate(
+            recipe=RECIPE,
+            plugin=("tinyai-tone", "1.0"),
+            judgement=judgement,
+            artifacts=(artifact,),
+            scaler=None,
+            protocols=(ProtocolResult(PROTOCOL, judgement.evaluation),),
+            description=DESCRIPTION,
+            provenance=made,
+        ),
+        drift,
+        previous,
+    )

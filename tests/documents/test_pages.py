@@ -25,7 +25,8 @@ def test_the_card_has_every_section(sidecar):
     text = card.rendered(sidecar)
     assert text.startswith("# Tone\n\nTells tones apart.\n")
     assert re.findall("^## (.*)$", text, re.MULTILINE) == [
-        *("Intended use", "Limits", "How to call it", "Training data", "Evaluation", "Gate"),
+        *("Intended use", "Limits", "How to call it", "Training data", "Viewing conditions"),
+        *("Evaluation", "Protocol: ten-splits", "Gate"),
         *("Previous against refresh", "Drift", "Caveats", "Files", "Licence", "Provenance"),
     ]
 
@@ -47,6 +48,13 @@ def test_the_card_has_every_section(sidecar):
         "Model: MIT. Training data: CC0-1.0.",
         "- because: The ears were fixed.",
         "- decision: ADR-0009",
+        "`tone_v1` · kind `nr` · ONNX opset 17 · proposed",
+        "Three picture heights.",
+        "Medians over 2 splits; PLCC and RMSE after a four-parameter logistic mapping.",
+        "| PLCC | 0.8000 | 0.7500 |",
+        "| SROCC | undefined | not recorded |",
+        "| KROCC | 0.6000 | 0.5000 |",
+        "Published: Ear et al., 1999.",
         f"- commit: `{'c' * 40}` (dirty)",
     ],
 )

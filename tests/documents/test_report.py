@@ -45,7 +45,7 @@ def test_every_status_has_the_evaluation_the_gate_and_the_caveats(outcomes, stat
         *("group", "rows", "clips", "plcc", "srocc", "krocc", "rmse", "tied_targets"),
     }
     assert set(document["evaluation"]["summary"]) == {"plcc", "srocc", "krocc", "rmse"}
-    assert set(document["evaluation"]["summary"]["plcc"]) == {"mean", "std", "min", "max"}
+    assert set(document["evaluation"]["summary"]["plcc"]) == {"mean", "std", "min", "max", "median", "spread"}
     assert set(document["gate"][0]) == {"criterion", "value", "passed"}
     assert set(document["caveats"][0]) == {"code", "message"}
     assert document["in_sample"]["plcc"] == 0.9

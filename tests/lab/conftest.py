@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tinyai_registry.lab.folds import fits, splits
+from tinyai_registry.lab.folds import fits, plan
 from tinyai_registry.lab.table import read_table
 from tinyai_registry.lab.training import train_mlps
 from tinyai_registry.recipe import MLP, AdamW, CardText, Criterion, Input, LeaveOneGroupOut, Recipe
@@ -52,7 +52,7 @@ def table(recipe, tmp_path_factory):
 @pytest.fixture(scope="session")
 def all_fits(table):
     """Leave-one-source-out, and the final fit."""
-    return fits(table, splits(table))
+    return fits(plan(table, table.recipe.folds), table.recipe.seeds)
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,11 @@ import pytest
 
 from tinyai_registry.checks import graph
 from tinyai_registry.checks.runtime import load_runtime
-from tinyai_registry.errors import PluginError
-from tinyai_registry.lab.export import export_mlp
+from tinyai_registry.errors import PluginError, VerificationError
+from tinyai_registry.lab.export import export_mlps
+from tinyai_registry.lab.verification import verified
 from tinyai_registry.lab.training import train_mlps
-from tinyai_registry.recipe import MLP, Input
+from tinyai_registry.recipe import MLP, Ensemble, Input
 
 COLUMNS = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 TWO = (Input("spatial", COLUMNS[:4]), Input("temporal", COLUMNS[4:]))
@@ -25,6 +26,13 @@ VARIANTS = {
     "two inputs": {"inputs": TWO},
     "two inputs and the scaler": {"inputs": TWO, "scaler_in_graph": True},
     "relu": {"architecture": MLP((8,), "relu", 0.1)},
+    "tanh": {"architecture": MLP((8,), "tanh", 0.1)},
+    "squashed": {"architecture": MLP((8,), squash=2.5)},
+    "bounded": {"architecture": MLP((8,), bounded=True)},
+    "squashed and bounded with the scaler": {
+        "architecture": MLP((8, 6), squash=2.5, bounded=True),
+        "scaler_in_graph": True,
+    },
     "three layers": {"architecture": MLP((8, 6, 4))},
     "another opset": {"opset": 20},
     "another output": {"output": "mos"},
@@ -38,7 +46,7 @@ def variant(request, recipe, frame, read, all_fits):
     changed = replace(recipe, **request.param)
     table = read(frame[frame.frame_index % 24 == 0], **request.param)
     [model] = train_mlps(changed, table, all_fits[-1:])
-    return changed, table, model, export_mlp(changed, [model])
+    return changed, table, model, export_mlps(changed, [model])[changed.id]
 
 
 def scores(proto, feed):
@@ -86,7 +94,7 @@ def test_the_graph_has_a_scaler_only_if_the_recipe_says_so(variant):
     recipe, _, _, proto = variant
     assert ({node.op_type for node in proto.graph.node} >= SCALER) is recipe.scaler_in_graph
     weights = {tensor.name for tensor in proto.graph.initializer}
-    assert ({"feature_mean", "feature_std"} <= weights) is recipe.scaler_in_graph
+    assert ({"_scaler_mean", "_scaler_std"} <= weights) is recipe.scaler_in_graph
 
 
 def test_every_weight_is_inside_and_used(variant):
@@ -102,7 +110,7 @@ def test_the_bytes_depend_on_neither_the_call_nor_the_place(variant, all_fits, t
     monkeypatch.chdir(tmp_path)
     [again] = train_mlps(recipe, table, all_fits[-1:])
     for other in (model, again):
-        data = export_mlp(recipe, [other]).SerializeToString(deterministic=True)
+        data = export_mlps(recipe, [other])[recipe.id].SerializeToString(deterministic=True)
         assert data == proto.SerializeToString(deterministic=True)
     assert os.fsencode(tmp_path) not in data
 
@@ -114,12 +122,68 @@ def test_the_graph_carries_no_notes(variant):
     assert proto.graph.name == recipe.id
 
 
-def test_the_exporter_takes_exactly_one_model(recipe, trained):
-    for models in ([], trained[:2]):
-        with pytest.raises(PluginError, match="small_v1: the built-in exporter takes one built-in MLP"):
-            export_mlp(recipe, models)
+@pytest.mark.parametrize("models", [[], [object()], "mixed"], ids=["none", "another", "one of each"])
+def test_the_exporter_takes_only_the_built_in_model(recipe, trained, models):
+    models = [trained[0], object()] if models == "mixed" else models
+    with pytest.raises(PluginError, match="small_v1: the built-in exporter takes built-in MLPs; .* tinyai_export"):
+        export_mlps(recipe, models)
 
 
-def test_the_exporter_takes_only_the_built_in_model(recipe):
-    with pytest.raises(PluginError, match="brings its own tinyai_export"):
-        export_mlp(recipe, [object()])
+# --- ensembles
+
+ENSEMBLES = {
+    "together": {"ensemble": Ensemble(3)},
+    "together and separate": {"ensemble": Ensemble(3, separate=True)},
+    "with a scaler, two inputs and bounds": {
+        "ensemble": Ensemble(2, separate=True),
+        "scaler_in_graph": True,
+        "inputs": TWO,
+        "architecture": MLP((8, 6), "tanh", squash=2.0, bounded=True),
+    },
+}
+
+
+@pytest.fixture(params=ENSEMBLES.values(), ids=ENSEMBLES)
+def members(request, recipe, frame, read, all_fits):
+    """A recipe of an ensemble, its table, its final models and their graphs."""
+    table = read(frame[frame.frame_index % 24 == 0], **request.param)
+    models = train_mlps(table.recipe, table, [replace(all_fits[-1], seed=seed) for seed in table.recipe.seeds])
+    return table.recipe, table, models, export_mlps(table.recipe, models)
+
+
+def fed(recipe, table, model):
+    raw = table.inputs(np.arange(len(table.target)))
+    return raw if recipe.scaler_in_graph else standardised(recipe, model, raw)
+
+
+def test_the_graph_of_an_ensemble_gives_the_mean_of_its_members(members):
+    recipe, table, models, graphs = members
+    out = scores(graphs[recipe.id], fed(recipe, table, models[0]))
+    raw = table.inputs(np.arange(len(table.target)))
+    np.testing.assert_allclose(out, np.mean([model.predict(raw) for model in models], axis=0), rtol=0, atol=1e-3)
+    assert np.abs(out - models[0].predict(raw)).max() > 0.01
+
+
+def test_members_are_graphs_of_their_own_only_where_the_recipe_says_so(members):
+    recipe, table, models, graphs = members
+    assert tuple(graphs) == (recipe.id, *recipe.member_names)
+    raw = table.inputs(np.arange(len(table.target)))
+    for name, model in zip(recipe.member_names, models, strict=False):
+        out = scores(graphs[name], fed(recipe, table, model))
+        np.testing.assert_allclose(out, model.predict(raw), rtol=0, atol=1e-3)
+
+
+def test_the_runtime_finds_nothing_wrong_with_the_graphs_of_an_ensemble(members):
+    recipe, _, _, graphs = members
+    for proto in graphs.values():
+        assert list(graph.findings(proto.SerializeToString(), load_runtime())) == []
+        assert graph.signature(proto).outputs == {recipe.output: ("N",)}
+
+
+def test_every_artifact_of_an_ensemble_is_verified_against_the_models_that_it_stands_for(members):
+    recipe, table, models, graphs = members
+    whole = graphs[recipe.id]
+    assert verified(recipe.id, whole, models, table, load_runtime()).parity_max_abs < 0.01
+    for one in (models[:1], models[1:]):
+        with pytest.raises(VerificationError, match="onnxruntime gives"):
+            verified(recipe.id, whole, one, table, load_runtime())

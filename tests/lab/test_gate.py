@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from tinyai_registry.lab.gate import judge
 from tinyai_registry.recipe import Criterion
 
 MEAN_PLCC = Criterion("plcc", "mean", ">=", 0.95)
+AGGREGATES = ("mean", "min", "max", "spread", "median")
 VALUE = st.none() | st.floats(-1, 1)
 
 
@@ -57,6 +59,11 @@ AT_BOUNDARY = {
     "one fold short": (Criterion("plcc", "min", ">=", 0.6), (0.5, 1.0), False),
     "every fold at most": (Criterion("plcc", "max", "<=", 1.0), (0.5, 1.0), True),
     "one fold over": (Criterion("plcc", "max", "<=", 0.9), (0.5, 1.0), False),
+    "folds as far apart as allowed": (Criterion("plcc", "spread", "<=", 0.5), (0.75, 0.5, 1.0), True),
+    "folds just too far apart": (Criterion("plcc", "spread", "<=", math.nextafter(0.5, 0)), (0.75, 0.5, 1.0), False),
+    "median at least": (Criterion("plcc", "median", ">=", 0.75), (0.75, 0.0, 1.0), True),
+    "median just short": (Criterion("plcc", "median", ">=", math.nextafter(0.75, 1)), (0.75, 0.0, 1.0), False),
+    "median of an even count": (Criterion("plcc", "median", ">=", 0.75), (0.0, 0.5, 1.0, 1.0), True),
 }
 
 
@@ -66,7 +73,7 @@ def test_a_threshold_itself_passes(criterion, values, passes):
     assert passed(of, criterion) == [True, passes]
 
 
-@pytest.mark.parametrize("aggregate_name", ["mean", "min", "max"])
+@pytest.mark.parametrize("aggregate_name", AGGREGATES)
 def test_one_undefined_fold_refuses_and_is_named_with_its_reason(aggregate_name):
     of = evaluation(fold("a", plcc=0.99), fold("b", plcc=None))
     _, verdict = judge(of, [Criterion("plcc", aggregate_name, ">=", -1.0)])
@@ -92,21 +99,24 @@ def test_a_threshold_of_nan_is_never_met():
 
 FOLDS = [fold("Ash", plcc=0.99), fold("Birch", plcc=0.99), fold("Cedar", plcc=0.99)]
 INCOMPLETE = {
-    "a missing fold": (FOLDS[:2], ["Ash", "Birch", "Cedar"], "2 of 3 folds", "Cedar"),
-    "a fold held out twice": ([*FOLDS, FOLDS[0]], ["Ash", "Birch", "Cedar"], "4 of 3 folds", "Ash"),
-    "a fold in another's place": ([*FOLDS[:2], FOLDS[1]], ["Ash", "Birch", "Cedar"], "3 of 3 folds", "Cedar"),
-    "a fold that no one expected": (FOLDS, ["Ash", "Birch"], "3 of 2 folds", "Cedar"),
-    "no fold at all": ([], ["Ash", "Birch"], "0 of 2 folds", "Ash, Birch"),
-    "an evaluation of nothing": ([], [], "0 of 0 folds", ""),
+    "a missing fold": (FOLDS[:2], ["Ash", "Birch", "Cedar"], "missing: Cedar"),
+    "a fold held out twice": ([*FOLDS, FOLDS[0]], ["Ash", "Birch", "Cedar"], "more than once: Ash"),
+    "a fold in another's place": (
+        [*FOLDS[:2], FOLDS[1]],
+        ["Ash", "Birch", "Cedar"],
+        "missing: Cedar; more than once: Birch",
+    ),
+    "a fold that no one expected": (FOLDS, ["Ash", "Birch"], "not expected: Cedar"),
+    "no fold at all": ([], ["Ash", "Birch"], "missing: Ash, Birch"),
+    "an evaluation of nothing": ([], [], "no folds are expected"),
 }
 
 
-@pytest.mark.parametrize(("folds", "expected", "count", "named"), INCOMPLETE.values(), ids=INCOMPLETE)
-def test_folds_other_than_expected_refuse_and_are_named(folds, expected, count, named):
+@pytest.mark.parametrize(("folds", "expected", "why"), INCOMPLETE.values(), ids=INCOMPLETE)
+def test_folds_other_than_expected_refuse_and_are_named(folds, expected, why):
     complete, *_ = judge(evaluation(*folds, expected=expected), [MEAN_PLCC])
     assert (complete.passed, complete.value) == (False, len(folds))
-    assert count in complete.reason
-    assert named in complete.reason
+    assert complete.reason == why
 
 
 def test_an_empty_evaluation_proves_nothing():
@@ -124,7 +134,7 @@ def test_every_criterion_has_its_verdict_in_order():
 
 @given(
     st.lists(VALUE, max_size=6),
-    st.sampled_from(["mean", "min", "max"]),
+    st.sampled_from(AGGREGATES),
     st.sampled_from([">=", "<="]),
     st.floats(-1, 1),
 )
@@ -140,3 +150,89 @@ def test_a_verdict_that_passed_has_a_finite_value_that_satisfies_its_relation(va
         assert verdict.value >= threshold if relation == ">=" else verdict.value <= threshold
     else:
         assert bool(verdict.reason) is not provable
+
+
+# --- the test split, and the reference
+
+
+def beside(reference, **more):
+    """An evaluation of PLCC 0.9 and RMSE 6 in both folds and 0.8 and 7 in the test split, beside ``reference``."""
+    own = evaluation(fold("a", plcc=0.9, rmse=6.0), fold("b", plcc=0.9, rmse=6.0))
+    return replace(own, test=fold("test", plcc=0.8, rmse=7.0), reference=reference, **more)
+
+
+REFERENCE = replace(
+    evaluation(fold("a", plcc=0.8, rmse=8.0), fold("b", plcc=0.7, rmse=8.0)), test=fold("test", plcc=0.75, rmse=10.0)
+)
+PARTS = {
+    "the test split by itself": (Criterion("plcc", "mean", ">=", 0.8, part="test"), 0.8, True),
+    "the test split and not the folds": (Criterion("plcc", "mean", ">=", 0.85, part="test"), 0.8, False),
+    "a difference that is reached": (Criterion("plcc", "mean", ">=", 0.149, against="difference"), 0.15, True),
+    "a difference that is not": (Criterion("plcc", "mean", ">=", 0.151, against="difference"), 0.15, False),
+    "a ratio that is reached": (Criterion("rmse", "mean", "<=", 0.75, against="ratio"), 0.75, True),
+    "a ratio that is not": (Criterion("rmse", "mean", "<=", 0.74, against="ratio"), 0.75, False),
+    "a difference of minima": (Criterion("plcc", "min", ">=", 0.19, against="difference"), 0.2, True),
+    "a difference on the test split": (Criterion("plcc", "mean", ">=", 0.06, "test", "difference"), 0.05, False),
+    "a ratio on the test split": (Criterion("rmse", "mean", "<=", 0.7, "test", "ratio"), 0.7, True),
+}
+
+
+@pytest.mark.parametrize(("criterion", "value", "passes"), PARTS.values(), ids=PARTS)
+def test_a_criterion_speaks_of(criterion, value, passes):
+    [verdict] = judge(beside(REFERENCE), [criterion])[1:]
+    assert (verdict.value, verdict.passed) == (pytest.approx(value), passes)
+    assert verdict.reason is None
+
+
+UNPROVED = {
+    "no reference": (None, "folds", "reference: no reference"),
+    "an undefined reference": (
+        evaluation(fold("a", plcc=0.1), fold("b", plcc=None)),
+        "folds",
+        "reference: PLCC is undefined (b: the target is constant)",
+    ),
+    "a reference without a test split": (replace(REFERENCE, test=None), "test", "there are no folds"),
+    "a test split of the reference that is undefined": (
+        replace(REFERENCE, test=fold("test", plcc=None)),
+        "test",
+        "reference: PLCC is undefined (test: the target is constant)",
+    ),
+}
+
+
+@pytest.mark.parametrize("against", ["difference", "ratio"])
+@pytest.mark.parametrize("relation", [">=", "<="])
+@pytest.mark.parametrize(("reference", "part", "why"), UNPROVED.values(), ids=UNPROVED)
+def test_a_comparison_that_cannot_be_made_refuses_in_either_direction(reference, part, why, relation, against):
+    [verdict] = judge(beside(reference), [Criterion("plcc", "mean", relation, 0.0, part, against)])[1:]
+    assert (verdict.passed, verdict.value) == (False, None)
+    assert why in verdict.reason
+
+
+@pytest.mark.parametrize("relation", [">=", "<="])
+def test_a_ratio_by_zero_refuses_and_a_difference_from_zero_does_not(relation):
+    flawless = evaluation(fold("a", rmse=0.0), fold("b", rmse=0.0))
+    ratio, difference = judge(
+        beside(flawless),
+        [
+            Criterion("rmse", "mean", relation, 0.97, against="ratio"),
+            Criterion("rmse", "mean", "<=", 6.0, against="difference"),
+        ],
+    )[1:]
+    assert (ratio.passed, ratio.value) == (False, None)
+    assert ratio.reason
+    assert (difference.passed, difference.value) == (True, 6.0)
+
+
+@pytest.mark.parametrize("part", ["folds", "test"])
+def test_an_own_value_that_is_undefined_refuses_whatever_the_reference(part):
+    own = replace(beside(REFERENCE), folds=(fold("a", plcc=None), fold("b", plcc=0.9)), test=fold("test", plcc=None))
+    verdict = judge(own, [Criterion("plcc", "mean", ">=", -2.0, part, "difference")])[-1]
+    assert (verdict.passed, verdict.value) == (False, None)
+    assert "the target is constant" in verdict.reason
+
+
+def test_a_test_split_that_is_not_there_refuses():
+    [verdict] = judge(replace(beside(REFERENCE), test=None), [Criterion("plcc", "mean", ">=", -2.0, part="test")])[1:]
+    assert (verdict.passed, verdict.value) == (False, None)
+    assert verdict.reason

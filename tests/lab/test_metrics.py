@@ -9,11 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy import stats
+from scipy import optimize, stats
 
-from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import Metrics
-from tinyai_registry.lab.metrics import extended, standard_metrics, tied_targets
+from tinyai_registry.lab.metrics import extended, mapped_metrics, standard_metrics, tied_targets
 
 CORRELATIONS = {"plcc": stats.pearsonr, "srocc": stats.spearmanr, "krocc": stats.kendalltau}
 FEW_VALUES = st.sampled_from([0.0, 25.0, 50.0, 99.5, 100.0])
@@ -162,7 +161,62 @@ def test_what_a_plugin_could_not_compute_is_none_with_a_reason(value):
     assert "mae" not in STANDARD.values
 
 
-@pytest.mark.parametrize("name", ["plcc", "srocc", "krocc", "rmse"])
-def test_a_plugin_may_not_compute_a_standard_metric(name):
-    with pytest.raises(PluginError, match=f"tinyai_evaluate returned {name}, which the core computes itself"):
-        extended(STANDARD, {"mae": 1.0, name: 0.99})
+# --- after the logistic mapping
+
+
+def logistic(x, top, bottom, centre, width):
+    return bottom + (top - bottom) / (1 + np.exp(-(x - centre) / abs(width)))
+
+
+@pytest.fixture
+def curved():
+    """Predictions that follow the target along an S, with noise; the target runs from 1 to 5."""
+    generator = np.random.default_rng(3)
+    prediction = generator.uniform(0, 100, 200)
+    return prediction, logistic(prediction, 5.0, 1.0, 60.0, 9.0) + generator.normal(0, 0.1, 200)
+
+
+def test_mapped_plcc_and_rmse_are_those_of_the_logistic_that_scipy_fits(curved):
+    prediction, target = curved
+    fitted, _ = optimize.curve_fit(logistic, prediction, target, p0=(5.0, 1.0, 50.0, 10.0))
+    mapped = logistic(prediction, *fitted)
+    got = mapped_metrics(prediction, target).values
+    assert got["plcc"] == pytest.approx(stats.pearsonr(mapped, target).statistic, abs=1e-6)
+    assert got["rmse"] == pytest.approx(np.sqrt(np.mean((mapped - target) ** 2)), abs=1e-6)
+    assert got["plcc"] > standard_metrics(prediction, target).values["plcc"]
+    assert got["rmse"] < 0.11
+
+
+@given(st.integers(0, 2**32))
+def test_the_mapping_leaves_the_ranks_alone(seed):
+    generator = np.random.default_rng(seed)
+    target = generator.uniform(1, 5, 60)
+    prediction = target + generator.normal(0, 0.5, 60)
+    before, after = standard_metrics(prediction, target), mapped_metrics(prediction, target)
+    assert (after.values["srocc"], after.values["krocc"]) == (before.values["srocc"], before.values["krocc"])
+    assert after.values["plcc"] is None or after.values["plcc"] >= before.values["plcc"] - 0.02
+
+
+def test_a_scale_of_its_own_does_not_matter_after_the_mapping(curved):
+    prediction, target = curved
+    got, scaled = mapped_metrics(prediction, target).values, mapped_metrics(prediction * 7 - 300, target).values
+    assert {name: scaled[name] for name in got} == {name: pytest.approx(value, abs=1e-4) for name, value in got.items()}
+
+
+def test_a_mapping_that_does_not_converge_is_none_with_the_reason(curved, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("Optimal parameters not found: Number of calls to function has reached maxfev = 10000.")
+
+    monkeypatch.setattr(optimize, "curve_fit", fail)
+    got, standard = mapped_metrics(*curved), standard_metrics(*curved)
+    assert (got.values["plcc"], got.values["rmse"]) == (None, None)
+    assert got.undefined == dict.fromkeys(("plcc", "rmse"), "the logistic mapping does not converge")
+    assert (got.values["srocc"], got.values["krocc"]) == (standard.values["srocc"], standard.values["krocc"])
+
+
+@pytest.mark.parametrize(("prediction", "target", "reason"), UNDEFINED.values(), ids=UNDEFINED)
+def test_what_has_no_correlation_has_none_after_the_mapping_either(prediction, target, reason):
+    got = mapped_metrics(np.array(prediction), np.array(target))
+    assert (got.values["plcc"], got.values["srocc"]) == (None, None)
+    assert got.undefined["srocc"] == reason
+    assert set(got.undefined) >= {"plcc", "srocc", "krocc"}

@@ -11,13 +11,24 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from tinyai_registry.errors import RecipeError
+from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.lab import export, mlp, training
+from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.folds import fits, plan
 from tinyai_registry.lab.training import train_mlps
 from tinyai_registry.model import Fit
-from tinyai_registry.recipe import MLP, AdamW, Input
+from tinyai_registry.recipe import MLP, AdamW, Ensemble, GroupKFold, Input
 
-ACTIVATION_MODULES = {"gelu": nn.GELU, "relu": nn.ReLU}
+ACTIVATION_MODULES = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+class Scaled(nn.Module):
+    def __init__(self, start, factor):
+        super().__init__()
+        self.start, self.factor = start, factor
+
+    def forward(self, x):
+        return self.start + self.factor * x
 
 
 def plain_loop(recipe, table, fit):
@@ -33,7 +44,13 @@ def plain_loop(recipe, table, fit):
         activation = ACTIVATION_MODULES[recipe.architecture.activation]()
         layers += [nn.Linear(width, hidden), activation, nn.Dropout(recipe.architecture.dropout)]
         width = hidden
-    network = nn.Sequential(*layers, nn.Linear(width, 1))
+    last = [nn.Linear(width, 1)]
+    if recipe.architecture.bounded:
+        low, high = recipe.target_range
+        last += [nn.Sigmoid(), Scaled(low, high - low)]
+    squash = recipe.architecture.squash
+    first = [] if squash is None else [Scaled(0.0, 1 / squash), nn.Tanh(), Scaled(0.0, squash)]
+    network = nn.Sequential(*first, *layers, *last)
     settings = recipe.training
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     loader = DataLoader(data, batch_size=settings.batch_size, shuffle=True)
@@ -70,6 +87,10 @@ def bits(model):
 RECIPES = {
     "as declared": {},
     "without dropout": {"architecture": MLP((12, 10), "gelu", 0.0)},
+    "with tanh": {"architecture": MLP((12, 10), "tanh", 0.1)},
+    "squashed": {"architecture": MLP((12, 10), "gelu", 0.1, squash=3.0)},
+    "bounded": {"architecture": MLP((12, 10), "gelu", 0.1, bounded=True)},
+    "squashed and bounded": {"architecture": MLP((12, 10), "tanh", 0.0, squash=1.5, bounded=True)},
     "with relu": {"architecture": MLP((12, 10), "relu", 0.1)},
     "with one hidden layer": {"architecture": MLP((7,), "gelu", 0.3)},
     "with three hidden layers": {"architecture": MLP((9, 16, 5), "relu", 0.2)},
@@ -150,6 +171,84 @@ def test_fits_of_different_seeds_share_a_stack(recipe, table, all_fits):
     assert len(set(together)) == 3
 
 
+def test_an_ensemble_is_a_fit_for_each_seed_and_each_is_the_same_alone(recipe, table):
+    recipe = replace(recipe, seed=5, ensemble=Ensemble(3))
+    asked = fits(plan(table, GroupKFold(3)), recipe.seeds)
+    assert [fit.seed for fit in asked] == [5, 6, 7] * 4
+    together = train_mlps(recipe, table, asked)
+    assert [bits(model) for model in together] == [bits(train_mlps(recipe, table, [fit])[0]) for fit in asked]
+    assert len({bits(model) for model in together}) == 12
+    raw = everything(table)
+    mean = np.mean([model.predict(raw) for model in together[-3:]], axis=0)
+    np.testing.assert_array_equal(mean_prediction(together[-3:], raw), mean)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 100.0), (60.0, 70.0)], ids=str)
+def test_a_bounded_model_stays_inside_its_target_range_however_far_its_inputs(recipe, read, frame, all_fits, bounds):
+    changes = {"architecture": MLP((12, 10), bounded=True), "target_range": bounds}
+    table = read(frame[frame.frame_index % 24 == 0], **changes)
+    [model] = train_mlps(table.recipe, table, all_fits[-1:])
+    raw = everything(table)
+    for far in (raw, {"features": raw["features"] * np.float32(1e4)}, {"features": -raw["features"] * np.float32(1e4)}):
+        scores = model.predict(far)
+        assert scores.min() >= bounds[0]
+        assert scores.max() <= bounds[1]
+
+
+def test_a_squashed_model_is_not_carried_away_by_an_outlier(recipe, table, all_fits):
+    def reach(squash):
+        changed = replace(recipe, architecture=MLP((12, 10), squash=squash))
+        [model] = train_mlps(changed, table, all_fits[-1:])
+        row = table.inputs(np.array([0]))["features"]
+        mean, std = model.standardisation.mean, model.standardisation.std
+        scores = [model.predict({"features": (row + k * std + 0 * mean).astype(np.float32)})[0] for k in (20, 2000)]
+        return abs(scores[1] - scores[0])
+
+    assert reach(2.0) < 1e-3
+    assert reach(None) > 1
+
+
+# --- empty cells
+
+
+@pytest.fixture
+def holes(frame):
+    """Every fifth ``adm2`` and every seventh ``motion2`` is empty."""
+    rows = frame[frame.frame_index % 24 == 0].reset_index(drop=True)
+    number = np.arange(len(rows))
+    return rows.assign(adm2=rows.adm2.where(number % 5 > 0), motion2=rows.motion2.where(number % 7 > 0))
+
+
+def test_an_empty_cell_is_filled_with_the_median_of_the_fits_own_rows(read, holes, all_fits):
+    table = read(holes, missing="median")
+    models = train_mlps(table.recipe, table, all_fits)
+    columns = list(table.recipe.feature_order)
+    for fit, model in zip(all_fits, models, strict=True):
+        own = holes.iloc[fit.rows][columns]
+        np.testing.assert_allclose(model.standardisation.fill, own.median())
+        np.testing.assert_allclose(model.standardisation.mean, own.fillna(own.median()).mean())
+        np.testing.assert_allclose(model.standardisation.std, own.fillna(own.median()).std(ddof=0))
+    assert len({model.standardisation.fill[0] for model in models}) > 3
+
+
+def test_an_empty_cell_is_the_same_as_one_with_the_median_in_it(read, holes, all_fits):
+    table = read(holes, missing="median")
+    *_, model = train_mlps(table.recipe, table, all_fits[-1:])
+    median = dict(zip(table.recipe.feature_order, model.standardisation.fill, strict=True))
+    whole = read(holes.fillna(median))
+    [other] = train_mlps(whole.recipe, whole, all_fits[-1:])
+    assert bits(other) == bits(model)
+    np.testing.assert_allclose(model.predict(everything(table)), other.predict(everything(whole)), atol=1e-4)
+
+
+def test_a_column_that_is_empty_in_a_fit_gives_no_silent_number(read, holes, all_fits):
+    fit = all_fits[0]
+    inside = np.isin(np.arange(len(holes)), fit.rows)
+    table = read(holes.assign(adm2=holes.adm2.fillna(0.5).where(~inside)), missing="median")
+    with pytest.raises(TableError, match="adm2"):
+        train_mlps(table.recipe, table, [fit])
+
+
 def test_the_order_of_a_fits_rows_is_part_of_it_and_its_label_is_not(recipe, table, all_fits):
     fit = all_fits[0]
     asked = [fit, replace(fit, label="renamed"), replace(fit, rows=fit.rows[::-1])]
@@ -178,7 +277,7 @@ def test_torch_is_left_as_it_was_found_by_a_training_that_fails(recipe, table, a
         raise MemoryError
 
     torch.set_num_threads(2)
-    monkeypatch.setattr(training, "_train_stack", fail)
+    monkeypatch.setattr(training._Stack, "trained", fail)
     with pytest.raises(MemoryError):
         train_mlps(recipe, table, all_fits)
     assert torch.get_num_threads() == 2

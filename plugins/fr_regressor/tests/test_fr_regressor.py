@@ -275,9 +275,9 @@ def test_ties_are_ranked_on_average_counted_and_warned_of():
     path = table_path("ties")
     report = tinyai("evaluate", "fr_regressor_v1", "--table", path).json
     table = read_table(path, FR_REGRESSOR_V1)
-    cut = folds.splits(table)
-    *models, _ = train_mlps(FR_REGRESSOR_V1, table, folds.fits(table, cut))
-    for model, split, fold in zip(models, cut, report["evaluation"]["folds"], strict=True):
+    cut = folds.plan(table, FR_REGRESSOR_V1.folds)
+    *models, _ = train_mlps(FR_REGRESSOR_V1, table, folds.fits(cut, FR_REGRESSOR_V1.seeds))
+    for model, split, fold in zip(models, cut.splits, report["evaluation"]["folds"], strict=True):
         prediction, target = model.predict(table.inputs(split.held_out)), table.target[split.held_out]
         assert fold["group"] == split.group
         assert fold["srocc"] == pytest.approx(stats.spearmanr(prediction, target).statistic, abs=1e-9)

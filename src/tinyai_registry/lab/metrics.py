@@ -62,7 +62,7 @@ def mapped_metrics(prediction: Scores, target: Scores) -> Metrics:
     standard = standard_metrics(prediction, target)
     try:
         mapped = standard_metrics(_logistic_fit(prediction, target), target)
-    except RuntimeError:
+    except (RuntimeError, TypeError):  # the latter for fewer rows than parameters
         reason = dict.fromkeys(("plcc", "rmse"), "the logistic mapping does not converge")
         return Metrics({**standard.values, "plcc": None, "rmse": None}, {**standard.undefined, **reason})
     after = {name: mapped.values[name] for name in ("plcc", "rmse")}

@@ -42,7 +42,9 @@ def forward(
     if bounds is None:
         return linear
     low, high = bounds
-    return low + (high - low) * torch.sigmoid(linear)
+    # The sigmoid, by way of tanh: torch.sigmoid rounds the last elements of a tensor otherwise than the rest, and a
+    # fit would depend on where in the stack it lies.
+    return low + (high - low) * (0.5 + 0.5 * torch.tanh(0.5 * linear))
 
 
 def _linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from tinyai_registry.errors import RecipeError
+from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.lab.mlp import TrainedMLP, forward, squashed
 from tinyai_registry.lab.standardisation import Standardisation, standardise
 from tinyai_registry.lab.table import Table
@@ -68,7 +68,8 @@ class Batch:
 def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[TrainedMLP]:
     """One trained MLP for each fit, in order.
 
-    Raises RecipeError if the recipe declares no MLP or no training settings.
+    Raises RecipeError if the recipe declares no MLP or no training settings, TableError if a fit has no value at all of
+    some feature.
     """
     if recipe.architecture is None or recipe.training is None:
         raise RecipeError(
@@ -76,7 +77,7 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
         )
     mlp, settings = recipe.architecture, recipe.training
     bounds = recipe.target_range if mlp.bounded else None
-    standardisations = [standardise(table.features[fit.rows]) for fit in fits]
+    standardisations = [_standardisation(table, fit) for fit in fits]
     cohorts = _cohorts(table, fits, standardisations, mlp.squash)
     trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
     with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
@@ -88,6 +89,15 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
         TrainedMLP(tensors, mlp.activation, standardisation, trained[i], mlp.squash, bounds)
         for i, standardisation in enumerate(standardisations)
     ]
+
+
+def _standardisation(table: Table, fit: Fit) -> Standardisation:
+    features = table.features[fit.rows]
+    empty = np.isnan(features).all(axis=0)
+    if empty.any():
+        column = table.recipe.feature_order[empty.argmax()]
+        raise TableError(f"column {column} is empty in every row that {fit.label} is trained on; a median needs values")
+    return standardise(features)
 
 
 def _cohorts(
