@@ -32,6 +32,8 @@ def protocol(srocc: float, plcc: float) -> Protocol:
     return Protocol("repeated-holdout", RepeatedHoldout(100, test=0.2), mapping="logistic4", published=published)
 
 
+# Activation, dropout and squash of both recipes were chosen by cross-validation inside the training parts of the
+# protocol's first four splits, never on a test part.
 KONVID_MOS_V1 = Recipe(
     id="konvid_mos_v1",
     kind="nr",
@@ -50,7 +52,7 @@ KONVID_MOS_V1 = Recipe(
         Criterion("rmse", "mean", "<=", 0.45),
         Criterion("plcc", "spread", "<=", 0.10),
     ),
-    architecture=MLP(hidden=(64, 64), activation="tanh", dropout=0.1, squash=4.0, bounded=True),
+    architecture=MLP(hidden=(64, 64), activation="gelu", dropout=0.4, squash=3.0, bounded=True),
     training=AdamW(learning_rate=1e-3, weight_decay=1e-5, batch_size=64, epochs=100),
     ensemble=Ensemble(4),
     scaler_in_graph=True,
@@ -70,6 +72,7 @@ YOUTUBE_UGC_MOS_V1 = replace(
     KONVID_MOS_V1,
     id="youtube_ugc_mos_v1",
     dataset="youtube-ugc",
+    architecture=MLP(hidden=(64, 64), activation="tanh", dropout=0.1, squash=4.0, bounded=True),
     protocols=(protocol(srocc=0.7787, plcc=0.7733),),
     dataset_license="YouTube-UGC terms; features MIT (VIDEVAL)",
     card=CardText(
