@@ -136,3 +136,10 @@ def test_drift_is_a_caveat_beyond_its_thresholds(shift, ratio, notable):
         assert caveat.message.startswith("adm2: ")
         assert f"{shift:+.2f} old standard deviations" in caveat.message
         assert f"{ratio:.2f} times" in caveat.message
+
+
+def test_filled_cells_are_a_caveat_that_counts_them_by_column(caveats):
+    [caveat] = caveats(fold("a"), fold("b"), missing_cells={"motion2": 2, "adm2": 1})
+    assert caveat.code == "missing-cells"
+    assert caveat.message.startswith("3 empty feature cells were filled with the median")
+    assert caveat.message.endswith(": adm2 1, motion2 2")

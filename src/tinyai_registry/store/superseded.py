@@ -12,7 +12,7 @@ from tinyai_registry.errors import RegistryError
 from tinyai_registry.store.registry import INDEX, Registered, Registry
 
 # What a model's files end in, beside their common stem.
-ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md")
+ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
 
 
 def superseded(registry: Registry, before: Registered | None, kept: Collection[str]) -> tuple[str, ...]:
