@@ -79,8 +79,8 @@ def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tupl
     if names > runtime.max_feature_names:
         yield Caveat(
             "runtime-limit",
-            f"feature_order has {names} names; {runtime.name} reads {runtime.max_feature_names}, so it cannot feed this "
-            "model from its own features",
+            f"feature_order has {names} names; {runtime.name} reads {runtime.max_feature_names}, so it cannot feed "
+            "this model from its own features",
         )
     before = start.before
     if before is None or "sigstore_bundle" not in before.row:
