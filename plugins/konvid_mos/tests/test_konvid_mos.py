@@ -1,9 +1,10 @@
-"""``konvid_mos_v1`` and ``youtube_ugc_mos_v1``: their recipes, and refreshes from the real ratings where they are there."""
+"""``konvid_mos_v1`` and ``youtube_ugc_mos_v1``: their recipes, and refreshes from the real ratings."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_the_protocol_is_the_published_one(recipe):
 
 def test_all_members_together_have_at_most_100_000_parameters():
     widths = (60, *KONVID_MOS_V1.architecture.hidden, 1)
-    each = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+    each = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
     assert each * len(KONVID_MOS_V1.seeds) <= 100_000
 
 
