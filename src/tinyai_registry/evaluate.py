@@ -91,8 +91,11 @@ def judge(where: Bench, path: Path, previous: Mapping[str, Any] | None, progress
         )
         criteria = (*recipe.criteria, *policy)
         verdicts = gate.judge(evaluation, criteria)
-        notable = caveats.evaluation_caveats(evaluation, table.fingerprint, criteria)
-    return Judged(Judgement(table.fingerprint, evaluation, verdicts, tuple(notable)), table, final)
+    notable = (
+        *caveats.evaluation_caveats(evaluation, criteria),
+        *caveats.table_caveats(table.fingerprint, recipe),
+    )
+    return Judged(Judgement(table.fingerprint, evaluation, verdicts, notable), table, final)
 
 
 def under_protocol(where: Bench, table: Table, protocol: Protocol, progress: Progress) -> ProtocolResult:

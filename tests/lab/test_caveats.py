@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tinyai_registry.evaluation import Evaluation, Fold, Metrics
-from tinyai_registry.lab.caveats import drift_caveats, evaluation_caveats
+from tinyai_registry.lab.caveats import drift_caveats, evaluation_caveats, table_caveats
 from tinyai_registry.recipe import Criterion
 from tinyai_registry.release import Drift, InputDrift
 
@@ -27,7 +27,8 @@ def caveats(table):
 
     def of(*folds, criteria=CRITERIA, **changes):
         evaluation = Evaluation(folds, tuple(f.group for f in folds), {}, Metrics({}))
-        return list(evaluation_caveats(evaluation, replace(table.fingerprint, **changes), criteria))
+        fingerprint = replace(table.fingerprint, **changes)
+        return [*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, table.recipe)]
 
     return of
 
@@ -102,6 +103,11 @@ def test_one_clip_in_each_group_is_a_caveat(caveats, table):
     assert caveat.code == "one-clip-per-group"
     assert f"each of the {groups} groups has one clip" in caveat.message
     assert caveats(fold("a"), fold("b"), clips=groups + 1) == []
+
+
+def test_one_clip_in_each_group_is_no_caveat_where_a_clip_is_its_own_group(table):
+    fingerprint = replace(table.fingerprint, clips=len(table.fingerprint.groups))
+    assert list(table_caveats(fingerprint, replace(table.recipe, group=table.recipe.clip))) == []
 
 
 def test_caveats_come_in_fold_order(caveats):
