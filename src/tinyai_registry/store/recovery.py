@@ -1,0 +1,70 @@
+"""Finishing what a process began and did not live to finish.
+
+What is committed is brought into place, what is not is dropped; a recovery can itself be killed, and the next one
+does the rest.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tinyai_registry.errors import RegistryBusyError
+from tinyai_registry.store import durable, layout, log, objects
+from tinyai_registry.store.projection import project
+
+
+def is_pending(root: Path) -> bool:
+    """Whether a publish is under way, or was when its process died."""
+    folder = layout.pending_folder(root)
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def settle(root: Path) -> None:
+    """Recover the registry ``root`` if a writer died in it; called by every command that opens one.
+
+    A writer that is at work is left alone. Raises RegistryBusyError if there is something to finish and this process
+    may not write.
+    """
+    if not is_pending(root):
+        return
+    try:
+        recover(root, patience=0)
+    except Timeout:
+        return  # somebody is at work; readers see one release or the other
+    except OSError as error:
+        raise RegistryBusyError(
+            f"{root} was left half-published, and cannot be mended from here ({error.strerror}); "
+            "run `tinyai recover` with the right to write"
+        ) from error
+
+
+def recover(root: Path, patience: float = 60.0) -> list[str]:
+    """Finish every publish that died; returns the models concerned. Raises Timeout if a writer is at work."""
+    if not is_pending(root):
+        return []
+    with FileLock(layout.lock_file(root), timeout=patience):
+        workplace = layout.pending_folder(root) / f"recovery.{uuid.uuid4().hex}"
+        durable.make_folder(workplace)
+        models = recover_pending(root, workplace)
+        durable.remove_folder(workplace)
+        return models
+
+
+def recover_pending(root: Path, workplace: Path) -> list[str]:
+    """With the lock held: bring every model with a pending folder, but ``workplace``, up to its log."""
+    died = [folder for folder in layout.pending_folder(root).iterdir() if folder != workplace]
+    models = sorted({folder.name.partition(".")[0] for folder in died})
+    for model in models:
+        bring_up(root, model, workplace)
+    for folder in died:
+        durable.remove_folder(folder)
+    return models
+
+
+def bring_up(root: Path, model: str, workplace: Path) -> None:
+    """Bring the files of ``model`` up to its log, and drop objects of releases that were never committed."""
+    project(root, model, workplace)
+    objects.keep_only(root, model, {sha for entry in log.entries(root, model) for sha in entry.files.values()})
