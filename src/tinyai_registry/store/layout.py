@@ -28,6 +28,19 @@ def pending_folder(root: Path) -> Path:
     return root / FOLDER / "pending"
 
 
+def pending(root: Path) -> list[Path]:
+    """The folders in it; what else may be there (a file browser's) is not ours."""
+    folder = pending_folder(root)
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def folders(root: Path, model: str) -> list[Path]:
+    """Those that the history and the objects of ``model`` hang from, outermost first, as far as they exist."""
+    log, objects = log_folder(root, model), object_file(root, model, "x").parent
+    chain = (root, root / FOLDER, log.parent, objects.parent, log, objects)
+    return [folder for folder in chain if folder.is_dir()]
+
+
 def lock_file(root: Path) -> Path:
     """What writers lock for courtesy."""
     return root / FOLDER / "lock"

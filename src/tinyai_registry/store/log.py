@@ -8,8 +8,9 @@ an edit shows, and branches that refreshed different models merge without a conf
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ class Entry:
     ``files`` maps the names of a release's files to their digests, in the order in which they appear in the registry
     folder; ``rows`` are its rows as published, ``withdrawn`` the files that went with the release before.
     ``restores`` is the number of the entry that a rollback went back to. ``parent`` is the digest of the entry before.
+    ``unique`` tells an entry from another writer's of the same content.
     """
 
     number: int
@@ -51,6 +53,7 @@ class Entry:
     rows: tuple[Mapping[str, Any], ...] = ()
     withdrawn: tuple[str, ...] = ()
     restores: int | None = None
+    unique: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def is_release(self) -> bool:
@@ -131,6 +134,12 @@ def append(root: Path, entry: Entry, workplace: Path) -> None:
     folder = layout.log_folder(root, entry.model)
     durable.make_folder(folder)
     durable.link_new(staged, folder / f"{entry.number:08}.json")
+
+
+def holds(root: Path, entry: Entry) -> bool:
+    """Whether ``entry`` was committed, whatever the call that was to commit it has said."""
+    path = layout.log_folder(root, entry.model) / f"{entry.number:08}.json"
+    return path.is_file() and path.read_bytes() == rendered(entry)
 
 
 def breaks(root: Path, model: str) -> list[tuple[str, str]]:

@@ -14,13 +14,20 @@ def put(root: Path, model: str, data: bytes, workplace: Path) -> str:
     """``data`` in the store, durable before anything speaks of it; returns its digest."""
     sha256 = sha256_of(data)
     target = layout.object_file(root, model, sha256)
-    if not target.is_file() or sha256_of(target.read_bytes()) != sha256:
+    if not _holds(target, sha256):
         durable.make_folder(target.parent)
         staged = workplace / sha256
         staged.unlink(missing_ok=True)
         durable.write_new(staged, data)
         durable.rename(staged, target)
     return sha256
+
+
+def _holds(target: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(target.read_bytes()) == sha256
+    except FileNotFoundError:
+        return False
 
 
 def get(root: Path, model: str, sha256: str) -> bytes:

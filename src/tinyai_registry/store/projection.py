@@ -6,34 +6,48 @@ head when reading again, and projects that.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents import row, strict_json
+from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.registry import ENDINGS, INDEX, Registry, open_registry
 
 # Two clocks of one file system agree to well within this many nanoseconds.
 SLACK = 2_000_000_000
 
+# How often, and after how many seconds, an object that is missing is looked for again.
+TRIES, PAUSE = 50, 0.02
 
-def project(root: Path, model: str, workplace: Path) -> None:
+
+def project(root: Path, model: str, workplace: Path, since: int | None = None) -> None:
     """Project the head of ``model``; on return, the registry agreed with it, and with everyone committed meanwhile.
 
     ``workplace`` is a folder of the caller's, made before: whoever committed after it was made, or was at work then,
-    may have written ``registry.json`` between our reading and our writing it, or we over theirs.
+    may have written ``registry.json`` between our reading and our writing it, or we over theirs. ``since``, in
+    nanoseconds, is when a writer that died may have done so.
     """
-    since = workplace.stat().st_mtime_ns - SLACK
-    others = {path.name.partition(".")[0] for path in layout.pending_folder(root).iterdir()}
-    while True:
-        head = log.head(root, model)
-        if head is None:
-            return
-        _project_files(root, head, workplace)
-        concerned = {model, *others, *_committed_since(root, since)}
-        _project_rows(root, concerned, workplace)
+    made = workplace.stat().st_mtime_ns
+    since = min(made, made if since is None else since) - SLACK
+    others = {model, *(path.name.partition(".")[0] for path in layout.pending(root))}
+    tries = 0
+    while (head := log.head(root, model)) is not None:
+        try:
+            _project_files(root, head, workplace)
+        except RegistryError:
+            # Where the lock lies, objects of an old head may be dropped, and those of a new one be put again.
+            tries += 1
+            if tries > TRIES and head == log.head(root, model):
+                raise
+            time.sleep(PAUSE)
+            continue
+        _project_rows(root, others | _committed_since(root, since), workplace)
         _withdraw(root, head)
+        # Asked anew: whoever committed since may have written what we have just written over.
+        concerned = others | _committed_since(root, since)
         if head == log.head(root, model) and not _stale_rows(open_registry(root), _heads(root, concerned)):
             return
 
@@ -95,6 +109,6 @@ def _heads(root: Path, models: Iterable[str]) -> list[log.Entry]:
     return [head for model in sorted(models) if (head := log.head(root, model)) is not None]
 
 
-def _committed_since(root: Path, since: int) -> list[str]:
+def _committed_since(root: Path, since: int) -> set[str]:
     folder = layout.log_folder(root, "x").parent
-    return [path.name for path in folder.iterdir() if path.stat().st_mtime_ns >= since]
+    return {path.name for path in folder.iterdir() if path.stat().st_mtime_ns >= since}

@@ -25,7 +25,7 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError, TinyaiError
 from tinyai_registry.release import Release
 from tinyai_registry.store import durable, layout, log, objects
-from tinyai_registry.store.projection import project
+from tinyai_registry.store.projection import lags, project
 from tinyai_registry.store.recovery import bring_up, recover_pending
 from tinyai_registry.store.registry import EMPTY, INDEX, open_registry
 from tinyai_registry.store.superseded import files_of
@@ -53,8 +53,11 @@ def init(root: Path) -> Path:
         if index.exists():
             raise RegistryError(f"{index} exists already; nothing was changed")
         root.mkdir(parents=True, exist_ok=True)
-        _prepare(root)
-        durable.write_new(index, strict_json.dumps(EMPTY).encode())
+        workplace = _workplace(root, "init")
+        _ignore_store(root, workplace)
+        durable.write_new(workplace / INDEX, strict_json.dumps(EMPTY).encode())
+        durable.link_new(workplace / INDEX, index)
+        durable.remove_folder(workplace)
     except OSError as error:
         raise RegistryError(f"cannot make {index}: {error.strerror}") from error
     return index
@@ -69,32 +72,34 @@ def publish(
     another writer keeps the registry for ``patience`` seconds, PublishError if a file cannot be written: then nothing
     has changed.
     """
-    committed: log.Entry | None = None
+    entry: log.Entry | None = None
     try:
         with writing(root, model, patience) as workplace:
             for _ in range(ATTEMPTS):
-                try:
-                    committed = _committed(root, make(), account, workplace)
+                with _racing(workplace):
+                    if entry is None or not log.holds(root, entry):
+                        change = make()
+                        entry = _prepared(root, change, account, workplace)
+                        log.append(root, entry, workplace)
+                    # Again: a recovery that saw no lock may have dropped what no entry needed yet.
+                    _stored(root, model, change.release.files, workplace)
                     project(root, model, workplace)
                     drop_old(root, model)
-                except FileExistsError:
-                    continue  # somebody was first: begin again from what they have published
-                except FileNotFoundError:
-                    if workplace.is_dir():
-                        raise
-                    durable.make_folder(workplace)  # a recovery that saw no lock took us for dead
-                    continue
-                return committed
+                    return entry
         raise RegistryBusyError(f"{model} in {root} was published by others {ATTEMPTS} times meanwhile; try again")
-    except OSError as error:
-        if committed is not None:
+    except (OSError, TinyaiError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        # The log alone knows: the call that commits may do so and fail.
+        if entry is not None and log.holds(root, entry):
+            if not lags(root, model):
+                return entry  # tidying up has finished it
             raise RegistryBusyError(
-                f"{model} is published, but its files in {root} could not be brought up to date ({error.strerror}); "
+                f"{model} is published, but its files in {root} could not be brought up to date ({why}); "
                 "`tinyai recover` finishes it"
             ) from error
-        raise PublishError(
-            f"cannot publish {model} into {root}: {error.strerror}; the registry is unchanged"
-        ) from error
+        if isinstance(error, TinyaiError):
+            raise
+        raise PublishError(f"cannot publish {model} into {root}: {why}; the registry is unchanged") from error
 
 
 def refuse(root: Path, model: str, account: log.Account) -> None:
@@ -102,13 +107,11 @@ def refuse(root: Path, model: str, account: log.Account) -> None:
     try:
         with writing(root, model) as workplace:
             for _ in range(ATTEMPTS):
-                number = _next(root, model)
-                parent = log.digest_of(root, model, number - 1)
-                try:
+                with _racing(workplace):
+                    number = _next(root, model)
+                    parent = log.digest_of(root, model, number - 1)
                     log.append(root, log.Entry(number, model, "refuse", parent, account, {}), workplace)
-                except FileExistsError:
-                    continue
-                return
+                    return
     except OSError as error:
         raise PublishError(f"cannot record the refusal of {model} in {root}: {error.strerror}") from error
 
@@ -120,14 +123,14 @@ def writing(root: Path, model: str, patience: float = 60.0) -> Iterator[Path]:
     Where anything goes wrong, it is tidied up at once if the disk lets us; else the folder stays, and the next command
     knows by it that there is something to finish.
     """
-    _prepare(root)
+    durable.make_folder(layout.pending_folder(root))
     try:
-        lock = FileLock(layout.lock_file(root), timeout=patience)
-        with lock:
-            workplace = layout.pending_folder(root) / f"{model}.{uuid.uuid4().hex}"
-            durable.make_folder(workplace)
-            recover_pending(root, workplace)
+        with FileLock(layout.lock_file(root), timeout=patience):
+            workplace = _workplace(root, model)
             try:
+                with _racing(workplace):
+                    recover_pending(root, workplace)
+                    _ignore_store(root, workplace)
                 yield workplace
             except BaseException:
                 with suppress(OSError, TinyaiError):
@@ -153,28 +156,37 @@ def _needed(history: list[log.Entry]) -> tuple[set[str], set[str]]:
     return needed, {digest for e in releases for digest in e.files.values()}
 
 
-def _committed(root: Path, change: Change, account: log.Account, workplace: Path) -> log.Entry:
-    release = change.release
-    _adopt(root, release.model, account, workplace)
-    number = _next(root, release.model)
-    parent = log.digest_of(root, release.model, number - 1)
-    registry = open_registry(root)
+@contextmanager
+def _racing(workplace: Path) -> Iterator[None]:
+    """What is done here stops where another writer was quicker, and its caller begins again."""
+    try:
+        yield
+    except FileExistsError:
+        pass  # somebody was first: begin again from what they have published
+    except FileNotFoundError:
+        if workplace.is_dir():
+            raise
+        durable.make_folder(workplace)  # a recovery that saw no lock took us for dead
+
+
+def _prepared(root: Path, change: Change, account: log.Account, workplace: Path) -> log.Entry:
+    """The entry that commits ``change``, with everything that it speaks of in the store."""
+    release, registry = change.release, open_registry(root)
     for name in (*release.files, *release.withdrawn):
         registry.path(name)
-    entry = log.Entry(
+    _adopt(root, release.model, account, workplace)
+    number = _next(root, release.model)
+    return log.Entry(
         number=number,
         model=release.model,
         action="publish" if change.restores is None else "rollback",
-        parent=parent,
+        parent=log.digest_of(root, release.model, number - 1),
         account=account,
         files=_stored(root, release.model, release.files, workplace),
         rows=release.rows,
         withdrawn=release.withdrawn,
         restores=change.restores,
     )
-    log.append(root, entry, workplace)
-    _stored(root, release.model, release.files, workplace)  # a recovery that saw no lock may have dropped them
-    return entry
 
 
 def _stored(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) -> dict[str, str]:
@@ -205,11 +217,14 @@ def _next(root: Path, model: str) -> int:
     return max(log.numbers(root, model), default=0) + 1
 
 
-def _prepare(root: Path) -> None:
-    durable.make_folder(layout.pending_folder(root))
+def _workplace(root: Path, model: str) -> Path:
+    workplace = layout.pending_folder(root) / f"{model}.{uuid.uuid4().hex}"
+    durable.make_folder(workplace)
+    return workplace
+
+
+def _ignore_store(root: Path, workplace: Path) -> None:
     ignore = layout.ignore_file(root)
     if not ignore.exists():
-        try:
-            durable.write_new(ignore, layout.IGNORED.encode())
-        except FileExistsError:
-            return
+        durable.write_new(workplace / ignore.name, layout.IGNORED.encode())
+        durable.rename(workplace / ignore.name, ignore)

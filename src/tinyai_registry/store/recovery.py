@@ -18,8 +18,7 @@ from tinyai_registry.store.projection import project
 
 def is_pending(root: Path) -> bool:
     """Whether a publish is under way, or was when its process died."""
-    folder = layout.pending_folder(root)
-    return folder.is_dir() and any(folder.iterdir())
+    return bool(layout.pending(root))
 
 
 def settle(root: Path) -> None:
@@ -55,16 +54,32 @@ def recover(root: Path, patience: float = 60.0) -> list[str]:
 
 def recover_pending(root: Path, workplace: Path) -> list[str]:
     """With the lock held: bring every model with a pending folder, but ``workplace``, up to its log."""
-    died = [folder for folder in layout.pending_folder(root).iterdir() if folder != workplace]
+    died = [taken for folder in layout.pending(root) if folder != workplace and (taken := _taken_over(folder))]
+    since = min((folder.stat().st_mtime_ns for folder in died), default=None)
     models = sorted({folder.name.partition(".")[0] for folder in died})
     for model in models:
-        bring_up(root, model, workplace)
+        bring_up(root, model, workplace, since)
     for folder in died:
         durable.remove_folder(folder)
     return models
 
 
-def bring_up(root: Path, model: str, workplace: Path) -> None:
+def bring_up(root: Path, model: str, workplace: Path, since: int | None = None) -> None:
     """Bring the files of ``model`` up to its log, and drop objects of releases that were never committed."""
-    project(root, model, workplace)
+    for folder in layout.folders(root, model):
+        durable.sync_folder(folder)  # made by a process that may have died before it could do so
+    project(root, model, workplace, since)
     objects.keep_only(root, model, {sha for entry in log.entries(root, model) for sha in entry.files.values()})
+
+
+def _taken_over(folder: Path) -> Path | None:
+    """``folder`` under another name, so that a writer that is alive after all (the lock lied) cannot commit from it.
+
+    None if its writer, or another recovery, was quicker.
+    """
+    taken = folder.with_name(f"{folder.name.partition('.')[0]}.{uuid.uuid4().hex}")
+    try:
+        durable.rename(folder, taken)
+    except FileNotFoundError:
+        return None
+    return taken
