@@ -85,7 +85,7 @@ def killed_everywhere(start: Path, act: Action) -> list[Path]:
     """Copies of ``start`` in which a process died at each of its points while doing ``act``."""
     roots = []
     for nth in range(10_000):
-        root = start.with_name(f"killed-{nth}")
+        root = start.with_name(f"{start.name}-{nth}")
         shutil.copytree(start, root)
         if not killed_at(nth, lambda root=root: act(root)):
             return roots
@@ -100,7 +100,7 @@ def test_killed_at_every_operation_it_is_one_release_or_the_other(folder, capsys
     roots = killed_everywhere(start, act)
     outcomes = [assert_sound(root, old, new, f"{scenario}, point {nth}") for nth, root in enumerate(roots)]
     told(capsys, scenario, roots)
-    assert len(roots) >= len(recorded(lambda: act(start))) >= 50
+    assert len(roots) >= len(recorded(lambda: act(start))) >= 30
     assert outcomes == sorted(outcomes), "once committed, always committed"
     assert {True, False} == set(outcomes)
 
