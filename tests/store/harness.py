@@ -158,8 +158,7 @@ def forked(action: Callable[[], object]) -> int:
         action()
         code = 0
     except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
-        traceback.print_exc()
-        sys.stderr.flush()
+        os.write(2, traceback.format_exc().encode())  # not sys.stderr, which may be a buffer of pytest's
     finally:
         os._exit(code)
 

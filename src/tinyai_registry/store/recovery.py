@@ -54,12 +54,13 @@ def recover(root: Path, patience: float = 60.0) -> list[str]:
 
 def recover_pending(root: Path, workplace: Path) -> list[str]:
     """With the lock held: bring every model with a pending folder, but ``workplace``, up to its log."""
-    died = [taken for folder in layout.pending(root) if folder != workplace and (taken := _taken_over(folder))]
-    since = min((folder.stat().st_mtime_ns for folder in died), default=None)
-    models = sorted({folder.name.partition(".")[0] for folder in died})
+    taken = [_taken_over(folder) for folder in layout.pending(root) if folder != workplace]
+    died = [each for each in taken if each is not None]
+    since = min((made for _, made in died), default=None)
+    models = sorted({folder.name.partition(".")[0] for folder, _ in died})
     for model in models:
         bring_up(root, model, workplace, since)
-    for folder in died:
+    for folder, _ in died:
         durable.remove_folder(folder)
     return models
 
@@ -72,14 +73,15 @@ def bring_up(root: Path, model: str, workplace: Path, since: int | None = None) 
     objects.keep_only(root, model, {sha for entry in log.entries(root, model) for sha in entry.files.values()})
 
 
-def _taken_over(folder: Path) -> Path | None:
+def _taken_over(folder: Path) -> tuple[Path, int] | None:
     """``folder`` under another name, so that a writer that is alive after all (the lock lied) cannot commit from it.
 
-    None if its writer, or another recovery, was quicker.
+    With it, when its writer last changed it, in nanoseconds. None if its writer, or another recovery, was quicker.
     """
     taken = folder.with_name(f"{folder.name.partition('.')[0]}.{uuid.uuid4().hex}")
     try:
+        changed = folder.stat().st_mtime_ns
         durable.rename(folder, taken)
     except FileNotFoundError:
         return None
-    return taken
+    return taken, changed
