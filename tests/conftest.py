@@ -19,6 +19,14 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE_TABLE = ROOT / "examples" / "tables" / "vmaf_features_b.parquet"
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What tests tell of how much they have tried: see ``tests/store/conftest.py``."""
+    reports = [each for group in terminalreporter.stats.values() for each in group]
+    told = [v for each in reports for name, v in getattr(each, "user_properties", ()) if name == "told"]
+    for line in sorted(set(told)):
+        terminalreporter.write_line(line)
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a run of ``tinyai`` left behind."""

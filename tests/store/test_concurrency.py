@@ -77,7 +77,7 @@ def read(root: Path, stop: Path, said: Path, *, rows_stay: bool) -> None:
     said.write_text(str(reads))
 
 
-def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, capsys):
+def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
     stop, said = root.parent / "stop", [root.parent / f"reader-{n}" for n in range(2)]
     start = time.perf_counter()
     readers = [forked(lambda path=path: read(root, stop, path, rows_stay=not lies)) for path in said]
@@ -95,7 +95,6 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, capsys):
     published = Counter(e.model for model in log.models(root) for e in log.entries(root, model) if e.action == "publish")
     assert published == {"same": SAME * ROUNDS, **{f"m{n:02}": ROUNDS for n in range(MODELS)}}
     assert all(not log.breaks(root, model) for model in log.models(root))
-    with capsys.disabled():
-        looks = " + ".join(path.read_text() for path in said)
-        print(f"\n  {len(jobs)} writers, {ROUNDS} rounds, {'no' if lies else 'with a'} lock: ", end="")
-        print(f"{sum(published.values())} publishes in {time.perf_counter() - start:.1f} s, {looks} reads", end="")
+    looks, seconds = " + ".join(path.read_text() for path in said), time.perf_counter() - start
+    lock = "no lock" if lies else "with a lock"
+    tell(f"{len(jobs)} writers, {ROUNDS} rounds, {lock}: {published.total()} publishes, {looks} reads, {seconds:.1f} s")

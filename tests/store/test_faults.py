@@ -24,7 +24,7 @@ def folder():
 @pytest.mark.parametrize("for_good", [False, True], ids=["once", "from then on"])
 @pytest.mark.parametrize("number", ERRORS, ids=lambda number: errno.errorcode[number])
 @pytest.mark.parametrize("scenario", ["first publish", "refresh that withdraws", "rollback to a foreign release"])
-def test_where_the_disk_fails_the_release_is_the_old_one_or_published(folder, capsys, scenario, number, for_good):
+def test_where_the_disk_fails_the_release_is_the_old_one_or_published(folder, tell, scenario, number, for_good):
     make, act = SCENARIOS[scenario]
     start, old, new = before_and_after(folder, make, act)
     root, told = folder / "root", {"published": 0, "not published": 0, "published, but": 0}
@@ -45,8 +45,8 @@ def test_where_the_disk_fails_the_release_is_the_old_one_or_published(folder, ca
             assert contents(root) == old, where  # at once, before anything is recovered
         assert_sound(root, *((old, old) if isinstance(said, PublishError) else (new, new)), where)
         shutil.rmtree(root)
-    with capsys.disabled():
-        print(f"\n  {scenario}, {errno.errorcode[number]} at each of {nth} operations: {told}", end="")
+    how = "from then on" if for_good else "once"
+    tell(f"{scenario}, {errno.errorcode[number]} at each of {nth} operations, {how}: {told}")
     assert nth >= 30
     assert all(told[each] for each in (["not published", "published, but"] if for_good else ["not published"]))
 

@@ -94,12 +94,12 @@ def killed_everywhere(start: Path, act: Action) -> list[Path]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_killed_at_every_operation_it_is_one_release_or_the_other(folder, capsys, scenario):
+def test_killed_at_every_operation_it_is_one_release_or_the_other(folder, tell, scenario):
     make, act = SCENARIOS[scenario]
     start, old, new = before_and_after(folder, make, act)
     roots = killed_everywhere(start, act)
     outcomes = [assert_sound(root, old, new, f"{scenario}, point {nth}") for nth, root in enumerate(roots)]
-    told(capsys, scenario, roots)
+    tell(f"{scenario}: killed at {len(roots)} points")
     assert len(roots) >= len(recorded(lambda: act(start))) >= 30
     assert outcomes == sorted(outcomes), "once committed, always committed"
     assert {True, False} == set(outcomes)
@@ -107,7 +107,7 @@ def test_killed_at_every_operation_it_is_one_release_or_the_other(folder, capsys
 
 @pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
 @pytest.mark.parametrize("scenario", ["first publish", "refresh that withdraws", "rollback to a foreign release"])
-def test_a_recovery_killed_at_every_operation_is_finished_by_the_next(folder, capsys, scenario, committed):
+def test_a_recovery_killed_at_every_operation_is_finished_by_the_next(folder, tell, scenario, committed):
     make, act = SCENARIOS[scenario]
     start, old, new = before_and_after(folder, make, act)
     died = near_the_commit(start, folder / "done", act, committed=committed)
@@ -115,7 +115,8 @@ def test_a_recovery_killed_at_every_operation_is_finished_by_the_next(folder, ca
     expected = new if committed else old
     for nth, root in enumerate(roots):
         assert_sound(root, expected, expected, f"{scenario}, point {nth}")
-    told(capsys, f"recovery of a {scenario} that died {'after' if committed else 'before'} its commit", roots)
+    when = "after" if committed else "before"
+    tell(f"recovery of a {scenario} that died {when} its commit: killed at {len(roots)} points")
     assert len(roots) >= 12
 
 
@@ -125,8 +126,3 @@ def near_the_commit(start: Path, done: Path, act: Action, *, committed: bool) ->
     roots = killed_everywhere(start, act)
     after = next(nth for nth, root in enumerate(roots) if last in log.numbers(root, "b"))
     return roots[after if committed else after - 1].rename(start.with_name("died"))
-
-
-def told(capsys, what: str, roots: list[Path]) -> None:
-    with capsys.disabled():
-        print(f"\n  {what}: killed at {len(roots)} points", end="")
