@@ -31,12 +31,14 @@ def _change(root: Path, model: str, to: str | None) -> Change:
 
 
 def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | None) -> log.Entry:
-    originals = [entry for entry in history if entry.is_release and entry.restores is None]
+    releases = [entry for entry in history if entry.is_release]
     if to is None:
-        earlier = [entry for entry in originals if entry.number < head.release_number]
+        earlier = [entry for entry in releases if entry.number < head.release_number]
         if not earlier:
             raise RegistryError(f"{model} has no release before the registered one")
-        return earlier[-1]
+        # What was registered before may itself have been a rollback; then it stands for what that restored.
+        return next(entry for entry in releases if entry.number == earlier[-1].release_number)
+    originals = [entry for entry in releases if entry.restores is None]
     found = [entry for entry in originals if any(str(r.get("sha256", "")).startswith(to) for r in entry.rows)]
     if not found:
         raise RegistryError(f"{model} has no release whose ONNX has the digest {to}; see `tinyai log {model}`")
