@@ -39,7 +39,7 @@ refresh: .venv/.installed
 
 .PHONY: test
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 .PHONY: test-light
 test-light: .venv-light/.installed

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import re
 import sys
+import sysconfig
+import venv
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from tinyai_registry.cli.app import main
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE_TABLE = ROOT / "examples" / "tables" / "vmaf_features_b.parquet"
@@ -27,36 +25,10 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(line)
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a run of ``tinyai`` left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
 @pytest.fixture
-def tinyai():
-    """Runs the command line in this process: ``tinyai("list", "--registry", folder)``."""
-
-    def run(*words) -> Ran:
-        result = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
-        return Ran(result.exit_code, result.stdout, result.stderr)
-
-    return run
-
-
-@pytest.fixture
-def registry(tmp_path, tinyai) -> Path:
-    """An empty registry."""
-    folder = tmp_path / "registry"
-    assert tinyai("init", folder).code == 0
-    return folder
+def registry(tinyai_registry) -> Path:
+    """An empty registry, from the kit for plugin authors, as ``tinyai`` is, too."""
+    return tinyai_registry
 
 
 @pytest.fixture
@@ -105,6 +77,32 @@ def install(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def stranger(tmp_path) -> dict[str, str]:
+    """The environment of someone who has this package installed and nothing of ours to write into.
+
+    A virtual environment of its own that also sees the packages of this one: pip installs and uninstalls for real, but
+    downloads nothing.
+    """
+    pytest.importorskip("hatchling")
+    folder = tmp_path / "venv"
+    venv.create(folder)
+    bin_folder = folder / ("Scripts" if os.name == "nt" else "bin")
+    purelib = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+    ours = sysconfig.get_path("purelib")
+    Path(purelib, "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+    python = f"exec {bin_folder / 'python'}"
+    for name, line in {
+        "pip": f'verb=$1; shift; test "$verb" = install && set -- --no-deps --no-build-isolation "$@"\n'
+        f'{python} -m pip "$verb" --quiet --disable-pip-version-check "$@"',
+        "pytest": f'{python} -m pytest -q "$@"',
+        "tinyai": f'{python} -m tinyai_registry "$@"',
+    }.items():
+        (bin_folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (bin_folder / name).chmod(0o755)
+    return {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.fixture
 def duo_as(install):
     """Installs the second plugin with parts of its source replaced: ``duo_as({'"MIT"': '"ISC"'})``."""
 
@@ -128,7 +126,7 @@ def duo(duo_as) -> Path:
 def refresh(tinyai, registry):
     """Refreshes ``duo_v1`` in the registry from a table: ``refresh(table, "--force")``."""
 
-    def run(table: Path, *words) -> Ran:
+    def run(table: Path, *words):
         return tinyai("refresh", "duo_v1", "--table", table, "--registry", registry, "--json", *words)
 
     return run
@@ -145,13 +143,13 @@ def shared() -> Path:
 
 @pytest.fixture
 def digests():
-    """The SHA-256 of every file under a folder, by relative name."""
+    """The SHA-256 of every file under a folder, by relative name; what Python compiled of a plugin does not count."""
 
     def of(folder: Path) -> dict[str, str]:
         return {
             str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.parent.name != "__pycache__"
         }
 
     return of

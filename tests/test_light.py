@@ -36,12 +36,13 @@ COMMANDS = {
     "show": ["show", "old_v1", "--registry", "registry"],
     "init": ["init", "fresh"],
     "plugins": ["plugins"],
+    "new-plugin": ["new-plugin", "sharp_eye"],
     "validate": ["validate", "registry"],
     "validate --json": ["validate", "registry", "--json"],
     "refresh --help": ["refresh", "--help"],
     "evaluate --help": ["evaluate", "--help"],
 }
-LIGHTEST = ("--help", "list", "list --json")
+LIGHTEST = ("--help", "list", "list --json", "new-plugin")
 
 
 @pytest.fixture

@@ -87,6 +87,8 @@ CONTRADICTIONS = {
     "a target range of NaN": ({"target_range": (0.0, float("nan"))}, "target_range"),
     "an endless target range": ({"target_range": (0.0, float("inf"))}, "target_range"),
     "no key": ({"key": ()}, "declares no key column"),
+    "a key without its comma": ({"key": "clip"}, r"Recipe\.key must be a tuple, not 'clip'"),
+    "criteria in a list": ({"criteria": list(RECIPE.criteria)}, r"Recipe\.criteria must be a tuple"),
     "no criterion": ({"criteria": ()}, "declares no criterion, so every model would pass"),
 }
 
@@ -105,6 +107,8 @@ BAD_PARTS = {
     "a negative dropout": (lambda: MLP((64,), dropout=-0.1), "MLP.dropout must lie in"),
     "a dropout of NaN": (lambda: MLP((64,), dropout=float("nan")), "MLP.dropout must lie in"),
     "an unknown activation": (lambda: MLP((64,), "gelo"), "gelo"),
+    "columns without their comma": (lambda: Input("x", "luma"), r"Input\.columns must be a tuple, not 'luma'"),
+    "a width without its comma": (lambda: MLP(64), r"MLP\.hidden must be a tuple, not 64"),
     "one fold": (lambda: KFold(1), r"KFold\.folds must be two or more, not 1"),
     "an unknown relation": (lambda: Criterion("plcc", "mean", "=>", 0.95), "=>"),
     "an unknown aggregate": (lambda: Criterion("plcc", "average", ">=", 0.95), "average"),

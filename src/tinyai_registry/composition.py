@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyai_registry.candidate import Candidate
+from tinyai_registry.checks.runtime import load_runtime
 from tinyai_registry.documents import card, row, sidecar, strict_json
 from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
 from tinyai_registry.errors import DocumentError
@@ -74,6 +75,13 @@ def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tupl
     """What the registry's own state before this release obliges a reader to know."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
+    runtime, names = load_runtime(), len(candidate.recipe.feature_order)
+    if names > runtime.max_feature_names:
+        yield Caveat(
+            "runtime-limit",
+            f"feature_order has {names} names; {runtime.name} reads {runtime.max_feature_names}, so it cannot feed "
+            "this model from its own features",
+        )
     before = start.before
     if before is None or "sigstore_bundle" not in before.row:
         return

@@ -78,18 +78,9 @@ def judge(where: Bench, path: Path, previous: Mapping[str, Any] | None, progress
     with progress.step("train"):
         *fold_models, final = _trained(where, table, plan)
     with progress.step("evaluate"):
-        parts = [_hold_out(where, models, table, s) for models, s in zip(fold_models, plan.splits, strict=True)]
-        judged = _folds(where, table, [*parts, *([_hold_out(where, final, table, plan.test)] if plan.test else [])])
-        for fold in judged:
-            progress.fold(fold)
-        evaluation = Evaluation(
-            folds=tuple(judged[: len(parts)]),
-            expected_groups=tuple(split.group for split in plan.splits),
-            summary=_summary(judged[: len(parts)]),
-            in_sample=_in_sample(where, final, table, plan),
-            test=judged[-1] if plan.test else None,
-            reference=_reference(table, plan),
-        )
+        evaluation = _evaluated(where, table, plan, fold_models, final)
+    for fold in (*evaluation.folds, *([evaluation.test] if evaluation.test else [])):
+        progress.fold(fold)
     with progress.step("gate"):
         policy = where.plugins.gather(
             "tinyai_gate",
@@ -100,8 +91,11 @@ def judge(where: Bench, path: Path, previous: Mapping[str, Any] | None, progress
         )
         criteria = (*recipe.criteria, *policy)
         verdicts = gate.judge(evaluation, criteria)
-        notable = caveats.evaluation_caveats(evaluation, table.fingerprint, criteria)
-    return Judged(Judgement(table.fingerprint, evaluation, verdicts, tuple(notable)), table, final)
+    notable = (
+        *caveats.evaluation_caveats(evaluation, criteria),
+        *caveats.table_caveats(table.fingerprint, recipe),
+    )
+    return Judged(Judgement(table.fingerprint, evaluation, verdicts, notable), table, final)
 
 
 def under_protocol(where: Bench, table: Table, protocol: Protocol, progress: Progress) -> ProtocolResult:
@@ -125,6 +119,29 @@ def _trained(where: Bench, table: Table, plan: folds.Plan) -> list[tuple[Trained
     models = where.plugins.call("tinyai_train", where.owner, recipe=where.recipe, table=table, fits=fits)
     size = len(where.recipe.seeds)
     return [tuple(models[k : k + size]) for k in range(0, len(models), size)]
+
+
+def _evaluated(
+    where: Bench,
+    table: Table,
+    plan: folds.Plan,
+    fold_models: Sequence[Sequence[TrainedModel]],
+    final: Sequence[TrainedModel],
+) -> Evaluation:
+    """Every fold, and the test split if there is one, judged on the rows that its models never saw."""
+    parts = [_hold_out(where, models, table, split) for models, split in zip(fold_models, plan.splits, strict=True)]
+    if plan.test is not None:
+        parts.append(_hold_out(where, final, table, plan.test))
+    judged = _folds(where, table, parts)
+    within = judged[: len(plan.splits)]
+    return Evaluation(
+        folds=tuple(within),
+        expected_groups=tuple(split.group for split in plan.splits),
+        summary=_summary(within),
+        in_sample=_in_sample(where, final, table, plan),
+        test=judged[-1] if plan.test else None,
+        reference=_reference(table, plan),
+    )
 
 
 def _hold_out(where: Bench, models: Sequence[TrainedModel], table: Table, split: folds.Split) -> HeldOut:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents import c_reader, strict_json
-from tinyai_registry.documents.schema import violations
+from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
 from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.recipe import fingerprint
 from tinyai_registry.store import layout, log
@@ -101,3 +101,14 @@ def _sidecar(registry: Registry, row: Mapping[str, Any], model: str, name: str) 
         yield Finding(name, model, "recipe_fingerprint is not that of the recipe beside it")
     for artifact in document["artifacts"]:
         yield from _digest(registry, name, model, artifact["path"], artifact["sha256"])
+    yield from _extra(registry, document, model, name)
+
+
+def _extra(registry: Registry, document: Mapping[str, Any], model: str, name: str) -> Iterator[Finding]:
+    # A member has what its ensemble has, and the ensemble's schema.
+    schema = extra_schema_name(document.get("member_of", model))
+    if registry.path(schema).is_file():
+        found = extra_violations(strict_json.read(registry.path(schema)), document["extra"])
+        yield from (Finding(name, model, f"extra: {text}") for text in found)
+    elif document["extra"]:
+        yield Finding(schema, model, "the sidecar has extra fields, but the schema that describes them is missing")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper, parser
 
@@ -361,6 +361,7 @@ def test_a_truncated_file_is_found(length):
 
 
 @given(st.integers(0, len(GOOD_BYTES) - 1), st.integers(0, 255))
+@example(112, 0)  # a name with a line break in it
 def test_a_damaged_byte_gives_lines_and_never_an_exception(position, value):
     damaged = bytearray(GOOD_BYTES)
     damaged[position] = value

@@ -56,7 +56,7 @@ PROTOCOL = Protocol(
 DESCRIPTION = Description(
     extra={"distance": 3.0},
     schema={"type": "object", "properties": {"distance": {"type": "number"}}},
-    sections={"Viewing conditions": "Three picture heights."},
+    sections={"Viewing conditions": "Three picture heights.", "Ambient light": "Dim."},
 )
 TABLE = TableFingerprint(
     file="tones.parquet",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tinyai_registry.evaluation import Evaluation, Fold, Metrics
-from tinyai_registry.lab.caveats import drift_caveats, evaluation_caveats
+from tinyai_registry.lab.caveats import drift_caveats, evaluation_caveats, table_caveats
 from tinyai_registry.recipe import Criterion
 from tinyai_registry.release import Drift, InputDrift
 
@@ -27,7 +27,8 @@ def caveats(table):
 
     def of(*folds, criteria=CRITERIA, **changes):
         evaluation = Evaluation(folds, tuple(f.group for f in folds), {}, Metrics({}))
-        return list(evaluation_caveats(evaluation, replace(table.fingerprint, **changes), criteria))
+        fingerprint = replace(table.fingerprint, **changes)
+        return [*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, table.recipe)]
 
     return of
 
@@ -104,6 +105,11 @@ def test_one_clip_in_each_group_is_a_caveat(caveats, table):
     assert caveats(fold("a"), fold("b"), clips=groups + 1) == []
 
 
+def test_one_clip_in_each_group_is_no_caveat_where_a_clip_is_its_own_group(table):
+    fingerprint = replace(table.fingerprint, clips=len(table.fingerprint.groups))
+    assert list(table_caveats(fingerprint, replace(table.recipe, group=table.recipe.clip))) == []
+
+
 def test_caveats_come_in_fold_order(caveats):
     found = caveats(fold("b", plcc=0.5, tied=0.9), fold("a", plcc=0.5))
     assert [(c.code, c.message[0]) for c in found] == [
@@ -136,3 +142,10 @@ def test_drift_is_a_caveat_beyond_its_thresholds(shift, ratio, notable):
         assert caveat.message.startswith("adm2: ")
         assert f"{shift:+.2f} old standard deviations" in caveat.message
         assert f"{ratio:.2f} times" in caveat.message
+
+
+def test_filled_cells_are_a_caveat_that_counts_them_by_column(caveats):
+    [caveat] = caveats(fold("a"), fold("b"), missing_cells={"motion2": 2, "adm2": 1})
+    assert caveat.code == "missing-cells"
+    assert caveat.message.startswith("3 empty feature cells were filled with the median")
+    assert caveat.message.endswith(": adm2 1, motion2 2")

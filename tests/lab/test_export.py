@@ -14,8 +14,8 @@ from tinyai_registry.checks import graph
 from tinyai_registry.checks.runtime import load_runtime
 from tinyai_registry.errors import PluginError, VerificationError
 from tinyai_registry.lab.export import export_mlps
-from tinyai_registry.lab.verification import verified
 from tinyai_registry.lab.training import train_mlps
+from tinyai_registry.lab.verification import verified
 from tinyai_registry.recipe import MLP, Ensemble, Input
 
 COLUMNS = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
@@ -125,7 +125,7 @@ def test_the_graph_carries_no_notes(variant):
 @pytest.mark.parametrize("models", [[], [object()], "mixed"], ids=["none", "another", "one of each"])
 def test_the_exporter_takes_only_the_built_in_model(recipe, trained, models):
     models = [trained[0], object()] if models == "mixed" else models
-    with pytest.raises(PluginError, match="small_v1: the built-in exporter takes built-in MLPs; .* tinyai_export"):
+    with pytest.raises(PluginError, match=r"small_v1: the built-in exporter takes built-in MLPs; .* tinyai_export"):
         export_mlps(recipe, models)
 
 

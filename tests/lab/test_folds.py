@@ -148,7 +148,7 @@ def test_kfold_shuffles(table):
 @shared_table
 @given(seed=SEEDS)
 def test_stratified_folds_have_targets_alike(table, seed):
-    """Each run of five like targets gives one to each fold, so no fold's mean can stray beyond the widest run's share."""
+    """Each run of five like targets gives one to each fold, so means stray by a mean run's width at most."""
     ranked = np.sort(table.target)
     widest = sum(np.ptp(ranked[k : k + 5]) for k in range(0, len(ranked), 5)) / (len(ranked) / 5)
     means = [table.target[part.held_out].mean() for part in plan(table, KFold(5, seed, stratify=True)).splits]

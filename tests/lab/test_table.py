@@ -13,7 +13,7 @@ import pytest
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.table import digest, read_table
-from tinyai_registry.recipe import Input
+from tinyai_registry.recipe import Input, Lookup, one_hot
 
 
 def spoilt(column, value, rows=(7, 11)):
@@ -244,3 +244,105 @@ def test_the_shared_tables_are_taken(shared, recipe):
     for name, rows, clips in (("a", 10_848, 88), ("b", 10_848, 88), ("ties", 696, 8)):
         found = read_table(shared / "data" / f"vmaf_features_{name}.parquet", recipe).fingerprint
         assert (found.rows, found.clips) == (rows, clips)
+
+
+# --- columns that are derived
+
+CODECS = ("x264", "x265", "vp9")
+FAMILY = Lookup("family", "codec", (("x264", 1.0), ("x265", 2.0), ("vp9", -0.5)))
+DERIVED = {"derived": (FAMILY, *one_hot("codec", CODECS))}
+WITH_FAMILY = {
+    **DERIVED,
+    "inputs": (Input("features", ("adm2", "family")), Input("which", ("codec=vp9", "codec=x264"))),
+}
+
+
+@pytest.fixture
+def coded(frame):
+    return frame.assign(codec=np.array(CODECS)[np.arange(len(frame)) % 3])
+
+
+def test_a_lookup_and_a_one_hot_column_stand_for_the_values_of_another(read, coded):
+    table = read(coded, **WITH_FAMILY)
+    np.testing.assert_array_equal(table.features[:3, 1], [1.0, 2.0, -0.5])
+    np.testing.assert_array_equal(table.inputs(np.arange(3))["which"], [[0, 1], [0, 0], [1, 0]])
+    one = table.frame[[f"codec={codec}" for codec in CODECS]].to_numpy()
+    assert set(one.ravel()) == {0.0, 1.0}
+    assert (one.sum(axis=1) == 1).all()
+
+
+def test_what_is_derived_need_not_be_in_the_file_and_what_it_comes_from_must(read, coded):
+    assert "family" not in coded
+    with pytest.raises(TableError, match="lacks the column codec that small_v1 needs"):
+        read(coded.drop(columns="codec"), **WITH_FAMILY)
+
+
+@pytest.mark.parametrize("value", ["av1", "X264", "x264 ", None])
+def test_a_value_that_no_lookup_lists_is_refused_with_its_column_and_row(read, coded, value):
+    codec = coded.codec.astype(object)
+    codec.iloc[[17, 40]] = value
+    with pytest.raises(TableError) as refused:
+        read(coded.assign(codec=codec), **WITH_FAMILY)
+    shown = "nan" if value is None else repr(value)
+    message = str(refused.value)
+    assert "column codec has the value " in message
+    assert shown.lower() in message.lower() or "None" in message
+    assert "in row 17, for which small_v1 declares no family" in message
+    assert "\n" not in message
+
+
+# --- empty feature cells
+
+MEDIAN = {"missing": "median"}
+
+
+@pytest.mark.parametrize("empty", [np.nan, None])
+def test_an_empty_feature_cell_is_taken_and_counted_where_the_recipe_says_how_it_is_filled(read, frame, empty):
+    spoilt_frame = spoilt("motion2", empty)(spoilt("adm2", empty, rows=(3,))(frame))
+    table = read(spoilt_frame.astype({"adm2": float, "motion2": float}), **MEDIAN)
+    assert table.fingerprint.missing_cells == {"adm2": 1, "motion2": 2}
+    assert np.isnan(table.features).sum() == 3
+    filled = frame.assign(
+        adm2=spoilt_frame.adm2.fillna(spoilt_frame.adm2.astype(float).median()),
+        motion2=spoilt_frame.motion2.fillna(spoilt_frame.motion2.astype(float).median()),
+    )[list(table.recipe.feature_order)].astype(float)
+    np.testing.assert_allclose(table.fingerprint.feature_means, filled.mean())
+    np.testing.assert_allclose(table.fingerprint.feature_stds, filled.std(ddof=0))
+
+
+def test_a_whole_table_has_no_missing_cells(read, frame):
+    assert read(frame, **MEDIAN).fingerprint.missing_cells == {}
+
+
+REFUSED_ALL_THE_SAME = {
+    "an infinite feature": (spoilt("adm2", np.inf), ["adm2 is infinite in 2 rows", "row 7", "repair or drop"]),
+    "a negative infinite feature": (spoilt("adm2", -np.inf), ["adm2 is infinite in 2 rows", "row 7"]),
+    "a feature that is empty everywhere": (numeric("adm2", np.nan), ["column adm2 is empty", "a median needs values"]),
+    "a NaN target": (spoilt("vmaf", np.nan), ["vmaf is NaN", "2 rows", "row 7", "repair or drop"]),
+    "a null target": (spoilt("vmaf", None), ["vmaf", "null in 2 rows", "row 7"]),
+    "a null group": (spoilt("source", None), ["source is null in 2 rows"]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), REFUSED_ALL_THE_SAME.values(), ids=REFUSED_ALL_THE_SAME)
+def test_medians_do_not_excuse(read, frame, spoil, words):
+    with pytest.raises(TableError) as refused:
+        read(spoil(frame).astype({"adm2": float}), **MEDIAN)
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_a_lookup_of_an_unknown_value_is_no_empty_cell(read, coded):
+    with pytest.raises(TableError, match="has the value 'av1' in row 0"):
+        read(coded.assign(codec="av1"), **WITH_FAMILY, **MEDIAN)
+
+
+def test_the_shared_rating_tables_are_taken(shared):
+    for module, name, rows, missing in (
+        ("tinyai_konvid_mos", "konvid_1k_videval", 1200, 2),
+        ("tinyai_konvid_mos", "youtube_ugc_videval", 1380, 579),
+        ("tinyai_chug_hdr", "chug", 5992, 0),
+    ):
+        plugin = pytest.importorskip(module)
+        recipe = plugin.tinyai_recipes()[-1]
+        found = read_table(shared / "data" / f"{name}.parquet", recipe).fingerprint
+        assert (found.rows, sum(found.missing_cells.values())) == (rows, missing)

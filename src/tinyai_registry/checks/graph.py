@@ -50,6 +50,11 @@ def signature(model: onnx.ModelProto) -> Signature:
 
 def findings(data: bytes, runtime: Runtime) -> Iterator[str]:
     """One line for each thing that is wrong with the ONNX file ``data`` for ``runtime``."""
+    # Names in the file are anyone's, and may have line breaks in them.
+    yield from (" ".join(text.split()) for text in _findings(data, runtime))
+
+
+def _findings(data: bytes, runtime: Runtime) -> Iterator[str]:
     if not 0 < len(data) <= runtime.max_file_bytes:
         yield f"{len(data)} bytes; {runtime.name} loads 1 to {runtime.max_file_bytes}"
         return

@@ -17,6 +17,7 @@ class Runtime:
     max_subgraph_depth: int
     max_loop_nodes: int
     max_operator_name_bytes: int
+    max_feature_names: int
     domains: frozenset[str]
     operators: frozenset[str]
     input_shapes: Mapping[int, tuple[int, ...]]
@@ -32,6 +33,7 @@ def load_runtime(name: str = "libvmaf") -> Runtime:
         max_subgraph_depth=data["max_subgraph_depth"],
         max_loop_nodes=data["max_loop_nodes"],
         max_operator_name_bytes=data["max_operator_name_bytes"],
+        max_feature_names=data["max_feature_names"],
         domains=frozenset(data["domains"]),
         operators=frozenset(op for family in data["operators"].values() for op in family),
         input_shapes={int(rank): tuple(dims) for rank, dims in data["input_shapes"].items()},

@@ -12,6 +12,8 @@ from typing import Any
 
 MAX_BYTES = 1024 * 1024
 
+# It also takes "features" for "feature_order", but only where that is missing, and ours never is: so an input tensor
+# may be called so.
 KEYS = frozenset(
     {
         "kind",

@@ -21,7 +21,7 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "Limits", words["limits"]
     yield "How to call it", _calling(sidecar)
     yield "Training data", _data(sidecar)
-    yield from words["sections"].items()
+    yield from sorted(words["sections"].items())  # as strict JSON is read back, so that the card stays the same
     yield "Evaluation", markdown.fold_table(sidecar)
     for protocol in sidecar["protocols"]:
         yield f"Protocol: {protocol['protocol']}", markdown.protocol_table(protocol)

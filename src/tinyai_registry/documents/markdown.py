@@ -21,15 +21,15 @@ def figure(value: float | None, digits: int = 4) -> str:
     return "undefined" if value is None else f"{value:.{digits}f}"
 
 
-def metric_names(sidecar: Sidecar) -> list[str]:
-    """Every metric that the evaluation has, the standard ones first."""
-    return sorted(sidecar["evaluation"]["summary"], key=lambda m: (m not in _ORDER, _ORDER.get(m, 0), m))
+def metric_names(summary: Mapping[str, Any]) -> list[str]:
+    """Every metric of a summary, the standard ones first, whatever order its keys were read in."""
+    return sorted(summary, key=lambda m: (m not in _ORDER, _ORDER.get(m, 0), m))
 
 
 def fold_table(sidecar: Sidecar) -> str:
     """One line for each fold, then the aggregates; the test split and the reference model where there are such."""
-    metrics = metric_names(sidecar)
     evaluation = sidecar["evaluation"]
+    metrics = metric_names(evaluation["summary"])
     rows = [_fold_row(fold["group"], fold, metrics) for fold in evaluation["folds"]]
     rows += _aggregate_rows("", evaluation, metrics)
     if "test" in evaluation:
@@ -43,10 +43,11 @@ def fold_table(sidecar: Sidecar) -> str:
 
 def protocol_table(protocol: Mapping[str, Any]) -> str:
     """The medians over the splits, beside what was published."""
+    summary = protocol["summary"]
     published = {figure["metric"]: figure for figure in protocol["published"]}
     rows = [
-        [metric.upper(), figure(over_splits["median"]), _known(published.get(metric, {}).get("value"))]
-        for metric, over_splits in protocol["summary"].items()
+        [metric.upper(), figure(summary[metric]["median"]), _known(published.get(metric, {}).get("value"))]
+        for metric in metric_names(summary)
     ]
     mapping = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
     sources = "; ".join(dict.fromkeys(each["source"] for each in protocol["published"]))

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from tinyai_registry.evaluation import Caveat, Evaluation, Fold
-from tinyai_registry.recipe import Criterion
+from tinyai_registry.recipe import Criterion, Recipe
 from tinyai_registry.release import Drift, TableFingerprint
 
 WEAK_CORRELATION = 0.95
@@ -16,10 +16,8 @@ MEAN_SHIFT = 0.25
 STD_RATIO = 1.25
 
 
-def evaluation_caveats(
-    evaluation: Evaluation, table: TableFingerprint, criteria: Sequence[Criterion]
-) -> Iterator[Caveat]:
-    """Caveats of the folds, in fold order, and of the table."""
+def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion]) -> Iterator[Caveat]:
+    """Caveats of the folds, in fold order."""
     defined = [rmse for fold in evaluation.folds if (rmse := fold.metrics.values["rmse"]) is not None]
     median_rmse = statistics.median(defined) if defined else None
     judged = {criterion.metric for criterion in criteria}
@@ -34,6 +32,10 @@ def evaluation_caveats(
         for metric, reason in fold.metrics.undefined.items():
             if metric not in judged:
                 yield Caveat("undefined-metric", f"{fold.group}: {metric.upper()} is undefined: {reason}")
+
+
+def table_caveats(table: TableFingerprint, recipe: Recipe) -> Iterator[Caveat]:
+    """Caveats of the table that ``recipe`` was trained on."""
     if table.missing_cells:
         counts = ", ".join(f"{column} {count}" for column, count in sorted(table.missing_cells.items()))
         yield Caveat(
@@ -41,7 +43,8 @@ def evaluation_caveats(
             f"{sum(table.missing_cells.values())} empty feature cells were filled with the median of each fit's "
             f"training rows: {counts}",
         )
-    if table.clips == len(table.groups):
+    # Where a clip is declared to be its own group, one clip in each is what was meant.
+    if table.clips == len(table.groups) and recipe.clip != recipe.group:
         yield Caveat(
             "one-clip-per-group",
             f"each of the {table.clips} groups has one clip; is the group column really the source?",

@@ -11,6 +11,15 @@ def as_floats(noun: object, *names: str) -> None:
         object.__setattr__(noun, name, float(getattr(noun, name)))
 
 
+def are_tuples(noun: object, *names: str) -> None:
+    # ("clip") is a word, and would be read as the columns c, l, i and p.
+    for name in names:
+        value = getattr(noun, name)
+        if not isinstance(value, tuple):
+            kind = type(noun).__name__
+            raise RecipeError(f"{kind}.{name} must be a tuple, not {value!r}; a tuple of one is written (x,)")
+
+
 def at_least_two(what: str, value: int) -> None:
     if value <= 1:
         raise RecipeError(f"{what} must be two or more, not {value}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinyai_registry.recipe._checks import are_tuples
+
 
 @dataclass(frozen=True)
 class Input:
@@ -12,6 +14,9 @@ class Input:
 
     tensor: str
     columns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        are_tuples(self, "columns")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.recipe._checks import as_floats, at_least_two
+from tinyai_registry.recipe._checks import are_tuples, as_floats, at_least_two
 
 Activation = Literal["gelu", "relu", "tanh"]
 
@@ -26,6 +26,7 @@ class MLP:
     bounded: bool = False
 
     def __post_init__(self) -> None:
+        are_tuples(self, "hidden")
         as_floats(self, "dropout")
         if self.activation not in get_args(Activation):
             raise RecipeError(f"MLP.activation is {self.activation!r}, not one of {get_args(Activation)}")

@@ -14,7 +14,7 @@ from tinyai_registry.errors import DocumentError, RegistryError
 INDEX = "registry.json"
 
 # What a model's files end in, beside their common stem.
-ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md")
+ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
 
 EMPTY = {"models": [], "schema_version": 1}
 

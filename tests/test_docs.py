@@ -1,0 +1,92 @@
+"""What the pages say is so: the tutorial runs as it stands, the reference has every signature, the examples run."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import os
+import re
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tinyai_registry import hookspecs
+from tinyai_registry.plugins import HOOKS
+
+PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+NAMED_BLOCK = re.compile(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def files() -> dict[str, str]:
+    """The tutorial's files; blocks of one name follow each other."""
+    blocks = defaultdict(list)
+    for name, text in NAMED_BLOCK.findall(PAGE):
+        blocks[name].append(text)
+    return {name: "\n\n".join(texts) for name, texts in blocks.items()}
+
+
+def commands() -> list[str]:
+    lines = "".join(CONSOLE.findall(PAGE)).splitlines()
+    assert all(line.startswith("$ ") for line in lines)
+    return [line[2:] for line in lines]
+
+
+# --- the tutorial
+
+
+def contents(folder: Path) -> set[Path]:
+    return {path.relative_to(folder) for path in folder.rglob("*")}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the page's commands are for a shell")
+def test_the_tutorial_works_as_it_stands_and_leaves_nothing_but_its_release(stranger, tmp_path):
+    folder = tmp_path / "tutorial"
+    folder.mkdir()
+    for name, text in files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    before = contents(tmp_path / "venv")
+    for command in commands():
+        ran = subprocess.run(
+            ["sh", "-c", command], cwd=folder, env=stranger, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
+        if command == "tinyai plugins":
+            assert "bend  active  (tinyai-bend 1.0.0)\n  models  bend_v1\n" in ran.stdout
+    assert contents(tmp_path / "venv") == before
+    release = {"bend_v1.onnx", "bend_v1.json", "bend_v1.md", "registry.json"}
+    assert {path.name for path in contents(folder / "registry")} == release
+
+
+def test_the_tutorials_plugin_is_under_sixty_lines():
+    assert len([line for line in files()["tinyai_bend.py"].splitlines() if line.strip()]) < 60
+
+
+# --- the reference
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_reference_has_the_exact_signature_of(hook):
+    signature = str(inspect.signature(getattr(hookspecs, hook))).replace("'", "")
+    assert f"```python\n{hook}{signature}\n```" in PAGE
+
+
+def test_the_reference_has_no_hook_that_there_is_not():
+    assert set(re.findall(r"^```python\n(tinyai_\w+)\(", PAGE, re.MULTILINE)) == set(HOOKS)
+
+
+def test_the_page_names_every_fixture_of_the_kit():
+    from tinyai_registry.testing import fixtures
+
+    offered = [name for name, value in vars(fixtures).items() if type(value).__name__ == "FixtureFunctionDefinition"]
+    assert offered
+    assert all(f"| `{name}` |" in PAGE for name in offered)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_example_of_the_docstring_runs(hook):
+    [example] = doctest.DocTestFinder(recurse=False).find(getattr(hookspecs, hook), hook)
+    assert example.examples
+    assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example).failed == 0

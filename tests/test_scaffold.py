@@ -1,0 +1,80 @@
+"""``tinyai new-plugin``: what it writes works at once, and what it cannot write it refuses."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FILES = [
+    "README.md",
+    "pyproject.toml",
+    "src/tinyai_sharp_eye/__init__.py",
+    "src/tinyai_sharp_eye/made_table.py",
+    "tests/test_sharp_eye.py",
+    "tinyai.toml",
+]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_it_writes_a_distribution_and_says_what_it_wrote(tinyai, tmp_path):
+    ran = tinyai("new-plugin", "sharp_eye", "--into", tmp_path / "plugins", "--json")
+    folder = tmp_path / "plugins" / "tinyai-sharp-eye"
+    assert ran.code == 0, ran.err
+    assert ran.json == {"plugin": "sharp_eye", "model": "sharp_eye_v1", "folder": str(folder), "files": FILES}
+    assert names(folder) == FILES
+    assert not [file for file in FILES if "$" in (folder / file).read_text(encoding="utf-8")]
+
+
+def test_people_read_what_to_do_next_and_the_working_directory_is_where_it_goes(tinyai, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = tinyai("new-plugin", "sharp")
+    assert (tmp_path / "tinyai-sharp" / "pyproject.toml").is_file()
+    assert ran.out.splitlines()[-1] == "now: cd tinyai-sharp && pip install -e '.[test]' && pytest"
+
+
+def test_a_folder_that_exists_is_left_as_it_is(tinyai, tmp_path):
+    (tmp_path / "tinyai-sharp").mkdir()
+    ran = tinyai("new-plugin", "sharp", "--into", tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"tinyai: {tmp_path / 'tinyai-sharp'} exists already; nothing was changed\n"
+    assert names(tmp_path) == []
+
+
+def test_a_place_where_nothing_can_be_made_is_one_sentence(tinyai, tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = tinyai("new-plugin", "sharp", "--into", tmp_path / "file")
+    assert ran.code == 2
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Sharp", "1st", "_x", "x_", "a__b", "a-b", "a b", "a.b", "../x", "x\n", "é", "x" * 41, "registry", "builtin"],
+)
+def test_a_name_that_would_break_a_package_a_distribution_or_an_id_is_refused(tinyai, tmp_path, name):
+    ran = tinyai("new-plugin", "--into", tmp_path, "--", name)
+    assert ran.code == 2
+    assert "will not do as a plugin's name" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_its_readme_says_works_at_once(tinyai, tmp_path, stranger):
+    tinyai("new-plugin", "sharp_eye", "--into", tmp_path)
+    folder = tmp_path / "tinyai-sharp-eye"
+    [block] = re.findall(
+        r"^```\n(.*?)^```", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    commands = block.splitlines()
+    assert "tinyai refresh sharp_eye_v1" in commands
+    for command in commands:
+        ran = subprocess.run(
+            ["sh", "-c", command], cwd=folder, env=stranger, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
+    assert (folder / "registry" / "sharp_eye_v1.onnx").is_file()
