@@ -143,13 +143,16 @@ def shared() -> Path:
 
 @pytest.fixture
 def digests():
-    """The SHA-256 of every file under a folder, by relative name; what Python compiled of a plugin does not count."""
+    """The SHA-256 of every file under a folder, by relative name.
+
+    What does not count: the registry's history, which grows by what is refused too, and what Python compiled of a plugin.
+    """
 
     def of(folder: Path) -> dict[str, str]:
         return {
             str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.parent.name != "__pycache__"
+            if path.is_file() and not {".tinyai", "__pycache__"} & set(path.parts)
         }
 
     return of

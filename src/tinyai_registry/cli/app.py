@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "Show one registered model.",
     "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",
     "rollback": "Publish an earlier release of a model again.",
-    "recover": "Finish what a killed refresh left half-done. Other commands do so by themselves, if they may write.",
+    "recover": "Finish what a killed refresh left half-done.",
     "prune": "Drop the files of old releases from the store; the last three of each model stay.",
     "plugins": "List the installed plugins and what became of them.",
     "init": "Make an empty registry.",

@@ -18,7 +18,10 @@ from tinyai_registry.store.recovery import recover
 @lock_timeout_option
 @in_session
 def command(session: Session, folder: Path | None, registry: Path | None, lock_timeout: float) -> int:
-    """Finish what a killed refresh left half-done. Other commands do so by themselves, if they may write."""
+    """Finish what a killed refresh left half-done.
+
+    Other commands do so by themselves, if they may write.
+    """
     root = session.config.registry_folder(folder or registry)
     try:
         models = recover(root, lock_timeout)
