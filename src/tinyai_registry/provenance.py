@@ -54,7 +54,7 @@ def collect(command: str, reason: str | None, folder: Path, plugin: str, seeds: 
     """The provenance of a release that is being made now, for the registry in ``folder``."""
     return Provenance(
         command=printable(command),
-        reason=_without_home(printable(reason)) if reason else None,
+        reason=public(reason),
         time=now(),
         python=platform.python_version(),
         packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),
@@ -81,9 +81,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _without_home(text: str) -> str:
+def public(text: str | None) -> str | None:
+    """``text`` as it may be published: printable, and with no one's home directory in it."""
     home = Path.home()
-    return text if home == Path(home.anchor) else text.replace(str(home), "~")
+    if not text:
+        return None
+    return printable(text) if home == Path(home.anchor) else printable(text).replace(str(home), "~")
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

@@ -111,7 +111,7 @@ def _account(request: Request, judgement: Judgement) -> Account:
         time=provenance.now(),
         who=provenance.who(),
         commit=git.commit if git else None,
-        reason=request.reason,
+        reason=provenance.public(request.reason),
         table=judgement.table.sha256,
         gate=tuple(evidence.verdict_document(verdict) for verdict in judgement.verdicts),
     )

@@ -28,7 +28,7 @@ def command(
     """
     root = session.opened(registry).root
     git = provenance.git_state(root)
-    account = Account(provenance.now(), provenance.who(), git.commit if git else None, reason)
+    account = Account(provenance.now(), provenance.who(), git.commit if git else None, provenance.public(reason))
     entry = rollback(root, model, account, to, lock_timeout)
     if session.as_json:
         session.answer({"model": model, "entry": entry.number, "restores": entry.restores, "files": dict(entry.files)})
