@@ -1,8 +1,7 @@
-"""Many writers at once lose nothing, and readers see one release or the other all the time; also where the lock lies."""
+"""Many writers at once lose nothing, and readers see whole releases all the time; also where the lock lies."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -92,7 +91,9 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
     assert_tidy(root, "at the end")
     ids = [row["id"] for row in open_registry(root).rows]
     assert ids == sorted(["foreign", "same", *(f"m{n:02}" for n in range(MODELS))])
-    published = Counter(e.model for model in log.models(root) for e in log.entries(root, model) if e.action == "publish")
+    published = Counter(
+        e.model for model in log.models(root) for e in log.entries(root, model) if e.action == "publish"
+    )
     assert published == {"same": SAME * ROUNDS, **{f"m{n:02}": ROUNDS for n in range(MODELS)}}
     assert all(not log.breaks(root, model) for model in log.models(root))
     looks, seconds = " + ".join(path.read_text() for path in said), time.perf_counter() - start

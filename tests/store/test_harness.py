@@ -16,8 +16,15 @@ from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.rollback import rollback
 
 EVENTS = {
-    **{"os.rename": "rename", "os.link": "link", "os.remove": "remove", "os.mkdir": "mkdir", "os.rmdir": "rmdir"},
-    **{"os.symlink": "symlink", "os.truncate": "truncate", "os.chmod": "chmod", "os.utime": "utime"},
+    "os.rename": "rename",
+    "os.link": "link",
+    "os.remove": "remove",
+    "os.mkdir": "mkdir",
+    "os.rmdir": "rmdir",
+    "os.symlink": "symlink",
+    "os.truncate": "truncate",
+    "os.chmod": "chmod",
+    "os.utime": "utime",
 }
 SAME = {"replace": "rename", "unlink": "remove"}
 

@@ -56,7 +56,9 @@ def test_a_changed_entry_is_found_and_named(root, number):
 
 
 def test_a_changed_entry_whose_own_digest_was_made_right_is_found_by_the_next(root):
-    changed = log.rendered(log.entries(root, "a")[0].__class__(**{**vars(log.entries(root, "a")[1]), "withdrawn": ("x",)}))
+    changed = log.rendered(
+        log.entries(root, "a")[0].__class__(**{**vars(log.entries(root, "a")[1]), "withdrawn": ("x",)})
+    )
     entry_file(root, 2).write_bytes(changed)
     assert found(root) == {
         "00000003.json": ["the entry before it is not the one that it was written after"],

@@ -125,7 +125,7 @@ class Interrupting:
     def __init__(self, nth: int) -> None:
         self.left = nth
 
-    def __call__(self, op: Op, perform):
+    def __call__(self, _: Op, perform):
         self.left -= 1
         if self.left == -1:
             raise KeyboardInterrupt
@@ -144,7 +144,9 @@ def test_what_is_read_back_wrong_is_not_published(root, monkeypatch):
     assert_tidy(root, "read back wrong")
 
 
-@pytest.mark.parametrize("name", ["../stray.onnx", "../../../stray.onnx", "b/../../../../stray.onnx", "{root}/../s.onnx"])
+@pytest.mark.parametrize(
+    "name", ["../stray.onnx", "../../../stray.onnx", "b/../../../../stray.onnx", "{root}/../s.onnx"]
+)
 @pytest.mark.parametrize("how", ["written", "withdrawn"])
 def test_a_release_cannot_reach_outside_the_folder(root, digests, name, how):
     name = name.format(root=root)

@@ -6,6 +6,7 @@ head when reading again, and projects that.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -112,5 +113,5 @@ def _heads(root: Path, models: Iterable[str]) -> list[log.Entry]:
 
 
 def _committed_since(root: Path, since: int) -> set[str]:
-    folder = layout.log_folder(root, "x").parent
-    return {path.name for path in folder.iterdir() if path.stat().st_mtime_ns >= since}
+    with os.scandir(layout.log_folder(root, "x").parent) as folders:
+        return {folder.name for folder in folders if folder.stat().st_mtime_ns >= since}
