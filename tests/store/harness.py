@@ -47,7 +47,7 @@ Handler = Callable[[Op, Callable[[], Any]], Any]
 
 
 @contextmanager
-def watched(handler: Handler) -> Iterator[None]:
+def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small function for each call of os
     """Hands every call that changes something to ``handler(op, perform)``, which may perform it, or not."""
     real = {name: getattr(os, name) for name in (*WRAPPED, "open", "write", "fsync")}
     paths: dict[int, Path] = {}

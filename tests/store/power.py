@@ -103,7 +103,7 @@ class Disk:
             folder = folder.names[part]
         return folder, name
 
-    def trees(self, chance: random.Random, few: bool = False) -> Iterator[Tree]:
+    def trees(self, chance: random.Random, *, few: bool = False) -> Iterator[Tree]:
         """What may be on the disk if the power goes now: adversarial choices, and some by chance."""
         changes = [id(change) for folder in _folders(self.top) for change in folder.changes]
         everything = frozenset(changes)

@@ -1,4 +1,4 @@
-"""Many writers at once lose nothing, and readers see one release or the other all the time; also where the lock lies."""
+"""Many writers at once lose nothing, and readers see whole releases all the time; also where the lock lies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from harness import assert_tidy, fast_folder, foreign_row, forked, put, waited
 
 from tinyai_registry.documents import strict_json
-from tinyai_registry.store import log, publish, recovery
+from tinyai_registry.store import log, publish, turn
 from tinyai_registry.store.registry import INDEX, open_registry
 from tinyai_registry.store.snapshot import read_release
 from tinyai_registry.validate import validate
@@ -24,21 +24,20 @@ PATIENCE = 600.0
 class NoLock:
     """A lock that lies, as on some network file systems."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: object) -> None:
         pass
 
-    def __enter__(self) -> None:
+    def acquire(self, timeout: float) -> None:
         pass
 
-    def __exit__(self, *args: object) -> None:
+    def release(self) -> None:
         pass
 
 
 @pytest.fixture(params=["filelock", "no lock"])
 def lies(request, monkeypatch) -> bool:
     if request.param == "no lock":
-        monkeypatch.setattr(publish, "FileLock", NoLock)
-        monkeypatch.setattr(recovery, "FileLock", NoLock)
+        monkeypatch.setattr(turn, "FileLock", NoLock)
     return request.param == "no lock"
 
 

@@ -19,7 +19,7 @@ def merged(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[st
 
 
 def projected(current: Mapping[str, Any] | None, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``registry.json`` has to say of a row that the log has: our keys as recorded, others as they are now."""
+    """What ``registry.json`` has to say of a row in the log: our keys as recorded, others as they are now."""
     ours = {*FROM_SIDECAR, *TWIN_KEYS}
     others = recorded if current is None else current
     kept = {key: value for key, value in others.items() if key not in ours}

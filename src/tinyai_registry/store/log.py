@@ -70,7 +70,8 @@ def rendered(entry: Entry) -> bytes:
     """The entry as its file has it, with a digest of itself, so that an edit of the last one shows too."""
     document = asdict(entry)
     document["digest"] = _digest(document)
-    return strict_json.dumps(document).encode()
+    # Unsorted: files are projected in the order in which the release names them.
+    return strict_json.dumps(document, sort_keys=False).encode()
 
 
 def read(path: Path) -> Entry:
@@ -172,4 +173,4 @@ def _misplaced(entry: Entry, model: str, number: int, parent: str | None) -> Seq
 
 
 def _digest(document: Mapping[str, Any]) -> str:
-    return sha256_of(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
+    return sha256_of(json.dumps(document, separators=(",", ":")).encode())

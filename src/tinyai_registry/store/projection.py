@@ -6,6 +6,7 @@ head when reading again, and projects that.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from tinyai_registry.documents import row, strict_json
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import durable, layout, log, objects
-from tinyai_registry.store.registry import ENDINGS, INDEX, Registry, open_registry
+from tinyai_registry.store.registry import ENDINGS, INDEX, Registry, files_under, open_registry
 
 # Two clocks of one file system agree to well within this many nanoseconds.
 SLACK = 2_000_000_000
@@ -64,7 +65,7 @@ def lags(root: Path, model: str) -> bool:
 
 
 def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
-    registry = open_registry(root)
+    registry = files_under(root)
     for name, sha256 in head.files.items():
         if registry.digest(name) != sha256:
             _put_in_place(registry.path(name), objects.get(root, head.model, sha256), workplace)
@@ -86,6 +87,8 @@ def _stale_rows(registry: Registry, heads: Iterable[log.Entry]) -> list[Mapping[
 
 
 def _withdraw(root: Path, head: log.Entry) -> None:
+    if not head.withdrawn:
+        return
     registry = open_registry(root)
     spared = {INDEX, *head.files}
     for other in registry.rows:
@@ -110,5 +113,5 @@ def _heads(root: Path, models: Iterable[str]) -> list[log.Entry]:
 
 
 def _committed_since(root: Path, since: int) -> set[str]:
-    folder = layout.log_folder(root, "x").parent
-    return {path.name for path in folder.iterdir() if path.stat().st_mtime_ns >= since}
+    with os.scandir(layout.log_folder(root, "x").parent) as folders:
+        return {folder.name for folder in folders if folder.stat().st_mtime_ns >= since}

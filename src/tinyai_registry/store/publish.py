@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError, TinyaiError
@@ -27,8 +27,9 @@ from tinyai_registry.release import Release
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.projection import lags, project
 from tinyai_registry.store.recovery import bring_up, recover_pending
-from tinyai_registry.store.registry import EMPTY, INDEX, open_registry
+from tinyai_registry.store.registry import EMPTY, INDEX, files_under, open_registry
 from tinyai_registry.store.superseded import files_of
+from tinyai_registry.store.turn import turn
 
 # Races that a publish may lose before it gives up.
 ATTEMPTS = 50
@@ -125,7 +126,7 @@ def writing(root: Path, model: str, patience: float = 60.0) -> Iterator[Path]:
     """
     durable.make_folder(layout.pending_folder(root))
     try:
-        with FileLock(layout.lock_file(root), timeout=patience):
+        with turn(root, patience):
             workplace = _workplace(root, model)
             try:
                 with _racing(workplace):
@@ -171,7 +172,7 @@ def _racing(workplace: Path) -> Iterator[None]:
 
 def _prepared(root: Path, change: Change, account: log.Account, workplace: Path) -> log.Entry:
     """The entry that commits ``change``, with everything that it speaks of in the store."""
-    release, registry = change.release, open_registry(root)
+    release, registry = change.release, files_under(root)
     for name in (*release.files, *release.withdrawn):
         registry.path(name)
     _adopt(root, release.model, account, workplace)
@@ -195,8 +196,10 @@ def _stored(root: Path, model: str, files: Mapping[str, bytes], workplace: Path)
 
 def _adopt(root: Path, model: str, account: log.Account, workplace: Path) -> None:
     """A release that another tool registered becomes the first entry, so that one can go back to it."""
+    if log.head(root, model) is not None:
+        return
     registry = open_registry(root)
-    before = registry.find(model) if log.head(root, model) is None else None
+    before = registry.find(model)
     if before is None:
         return
     files = {name: registry.path(name).read_bytes() for name in files_of(registry, before)}

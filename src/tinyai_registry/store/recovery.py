@@ -9,11 +9,12 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.projection import project
+from tinyai_registry.store.turn import turn
 
 
 def is_pending(root: Path) -> bool:
@@ -44,7 +45,7 @@ def recover(root: Path, patience: float = 60.0) -> list[str]:
     """Finish every publish that died; returns the models concerned. Raises Timeout if a writer is at work."""
     if not is_pending(root):
         return []
-    with FileLock(layout.lock_file(root), timeout=patience):
+    with turn(root, patience):
         workplace = layout.pending_folder(root) / f"recovery.{uuid.uuid4().hex}"
         durable.make_folder(workplace)
         models = recover_pending(root, workplace)

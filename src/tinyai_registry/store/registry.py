@@ -89,6 +89,11 @@ class Registry:
             raise RegistryError(f"cannot read {self.root / name}: {error.strerror}") from error
 
 
+def files_under(root: Path) -> Registry:
+    """The files of the registry ``root``, without reading its ``registry.json``, which may be large."""
+    return Registry(root, EMPTY)
+
+
 def open_registry(root: Path) -> Registry:
     """The registry in the folder ``root``.
 
