@@ -145,7 +145,7 @@ def shared() -> Path:
 def digests():
     """The SHA-256 of every file under a folder, by relative name.
 
-    What does not count: the registry's history, which grows by what is refused too, and what Python compiled of a plugin.
+    What does not count: the registry's history, which grows by what is refused too, and what Python compiled.
     """
 
     def of(folder: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tinyai_registry.validate import validate
 ROUNDS = 20
 MODELS = 16  # written by one process each
 SAME = 8  # processes that write one and the same
-PATIENCE = 600.0
+PATIENCE = 60.0
 
 
 class NoLock:
@@ -53,8 +53,8 @@ def root():
 
 
 def write(root: Path, model: str, writer: int) -> None:
-    for turn in range(ROUNDS):
-        put(root, model, f"{turn} of {writer}", PATIENCE)
+    for number in range(ROUNDS):
+        put(root, model, f"{number} of {writer}", PATIENCE)
 
 
 def read(root: Path, stop: Path, said: Path, *, rows_stay: bool) -> None:
