@@ -14,7 +14,7 @@ from onnx.external_data_helper import uses_external_data
 from tinyai_registry.checks.runtime import Runtime
 
 # An absolute path, or a line of a traceback: an exporter's notes about the machine that it ran on.
-_LOCAL = re.compile(r"/home/|/root/|/Users/|/tmp/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
+_LOCAL = re.compile(r"/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
 
 Shape = tuple[int | str | None, ...]
 

@@ -75,12 +75,16 @@ def _read(root: Path, model: str, head: log.Entry | None) -> Snapshot:
 
 
 def _digests(row: Mapping[str, Any], head: log.Entry | None) -> dict[str, Any]:
-    """What each file's digest has to be, by the row and by the log, which have to agree."""
+    """What each file's digest has to be. Raises RegistryError where row and log speak of different releases."""
     name = str(row["onnx"])
     pinned = {name: row.get("sha256")}
     if "int8_sha256" in row:
         pinned[f"{name.removesuffix('.onnx')}.int8.onnx"] = row["int8_sha256"]
-    return pinned if head is None else {**head.files, **pinned}
+    if head is None:
+        return pinned
+    if any(head.files.get(file, sha256) != sha256 for file, sha256 in pinned.items()):
+        raise RegistryError(f"the row of {row['id']} is not that of its last release")
+    return {**pinned, **head.files}
 
 
 def _bytes(registry: Registry, name: str) -> bytes:
