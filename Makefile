@@ -55,6 +55,7 @@ check: .venv/.installed
 .PHONY: bench
 bench: .venv/.installed
 	$(BIN)/python bench/refresh.py
+	$(BIN)/python bench/publish.py
 
 .PHONY: clean
 clean:

@@ -17,6 +17,14 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE_TABLE = ROOT / "examples" / "tables" / "vmaf_features_b.parquet"
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What tests tell of how much they have tried: see ``tests/store/conftest.py``."""
+    reports = [each for group in terminalreporter.stats.values() for each in group]
+    told = [v for each in reports for name, v in getattr(each, "user_properties", ()) if name == "told"]
+    for line in sorted(set(told)):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def registry(tinyai_registry) -> Path:
     """An empty registry, from the kit for plugin authors, as ``tinyai`` is, too."""
@@ -135,13 +143,16 @@ def shared() -> Path:
 
 @pytest.fixture
 def digests():
-    """The SHA-256 of every file under a folder, by relative name; what Python compiled of a plugin does not count."""
+    """The SHA-256 of every file under a folder, by relative name.
+
+    What does not count: the registry's history, which grows by what is refused too, and what Python compiled.
+    """
 
     def of(folder: Path) -> dict[str, str]:
         return {
             str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.parent.name != "__pycache__"
+            if path.is_file() and not {".tinyai", "__pycache__"} & set(path.parts)
         }
 
     return of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import platform
 import shutil
 import subprocess
@@ -53,18 +54,39 @@ def collect(command: str, reason: str | None, folder: Path, plugin: str, seeds: 
     """The provenance of a release that is being made now, for the registry in ``folder``."""
     return Provenance(
         command=printable(command),
-        reason=_without_home(printable(reason)) if reason else None,
-        time=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        reason=public(reason),
+        time=now(),
         python=platform.python_version(),
         packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),
-        git=_git(folder),
+        git=git_state(folder),
         seeds=seeds,
     )
 
 
-def _without_home(text: str) -> str:
+def who() -> str:
+    """Who runs this: the name that git knows, else that of the account."""
+    git = shutil.which("git")
+    if git is not None:
+        asked = subprocess.run([git, "config", "user.name"], capture_output=True, text=True, check=False)
+        if asked.stdout.strip():
+            return asked.stdout.strip()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, in a container
+        return "unknown"
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def public(text: str | None) -> str | None:
+    """``text`` as it may be published: printable, and with no one's home directory in it."""
     home = Path.home()
-    return text if home == Path(home.anchor) else text.replace(str(home), "~")
+    if not text:
+        return None
+    return printable(text) if home == Path(home.anchor) else printable(text).replace(str(home), "~")
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:
@@ -77,7 +99,8 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     return versions
 
 
-def _git(folder: Path) -> Git | None:
+def git_state(folder: Path) -> Git | None:
+    """The checkout that ``folder`` is in; ``None`` outside one, or without git."""
     git = shutil.which("git")
     if git is None:
         return None

@@ -12,17 +12,20 @@ from pathlib import Path
 from tinyai_registry import provenance
 from tinyai_registry.candidate import Candidate
 from tinyai_registry.checks.runtime import load_runtime
-from tinyai_registry.composition import compose
+from tinyai_registry.composition import Composed, compose
+from tinyai_registry.documents import evidence
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluate import Bench, Judged, judge, under_protocol
 from tinyai_registry.lab.drift import drift
 from tinyai_registry.lab.table import digest
 from tinyai_registry.lab.verification import verified
-from tinyai_registry.outcome import Outcome
+from tinyai_registry.outcome import Judgement, Outcome
 from tinyai_registry.progress import Progress
 from tinyai_registry.release import Artifact
 from tinyai_registry.starting_point import starting_point, up_to_date
-from tinyai_registry.store.publish import publish
+from tinyai_registry.store.log import Account
+from tinyai_registry.store.publish import Change, publish, refuse
+from tinyai_registry.store.recovery import settle
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Request:
     reason: str | None = None
     force: bool = False
     dry_run: bool = False
+    lock_timeout: float = 60.0
 
 
 def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
@@ -44,6 +48,7 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
     """
     recipe, owner = where.recipe, where.owner
     with progress.step("open registry"):
+        settle(request.registry)
         start = starting_point(request.registry, recipe)
         fresh = not request.force and up_to_date(start, recipe, owner, digest(request.table))
     if fresh:
@@ -52,6 +57,8 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
     judged = judge(where, request.table, start.sidecar, progress)
     if not judged.judgement.passed:
         moved = drift(start.sidecar, recipe, judged.table.fingerprint) if start.sidecar else None
+        if not request.dry_run:
+            refuse(request.registry, recipe.id, _account(request, judged.judgement))
         return Outcome(recipe.id, "refused", judged.judgement, previous=start.previous, drift=moved)
 
     with progress.step("export and verify"):
@@ -72,7 +79,7 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
         composed = compose(candidate, start)
     if not request.dry_run:
         with progress.step("publish"):
-            publish(start.registry, start.before, composed.release)
+            composed = _published(request, candidate)
     return Outcome(
         model=recipe.id,
         status="dry-run" if request.dry_run else "published",
@@ -82,6 +89,31 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
         drift=composed.drift,
         sidecar=composed.sidecar,
         withdrawn=composed.release.withdrawn,
+    )
+
+
+def _published(request: Request, candidate: Candidate) -> Composed:
+    """Commit the release of ``candidate``, made again wherever somebody else published the model meanwhile."""
+    made: list[Composed] = []
+
+    def make() -> Change:
+        made.append(compose(candidate, starting_point(request.registry, candidate.recipe)))
+        return Change(made[-1].release)
+
+    account = _account(request, candidate.judgement)
+    publish(request.registry, candidate.recipe.id, make, account, request.lock_timeout)
+    return made[-1]
+
+
+def _account(request: Request, judgement: Judgement) -> Account:
+    git = provenance.git_state(request.registry)
+    return Account(
+        time=provenance.now(),
+        who=provenance.who(),
+        commit=git.commit if git else None,
+        reason=provenance.public(request.reason),
+        table=judgement.table.sha256,
+        gate=tuple(evidence.verdict_document(verdict) for verdict in judgement.verdicts),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from tinyai_registry.documents import c_reader, strict_json
 from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
 from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.recipe import fingerprint
+from tinyai_registry.store import layout, log
+from tinyai_registry.store.recovery import is_pending, settle
 from tinyai_registry.store.registry import INDEX, Registry, open_registry
 
 
@@ -23,8 +26,32 @@ class Finding:
     message: str
 
 
+# How often, and after how many seconds, a finding is looked at again where a writer may be at work.
+LOOKS, PAUSE = 50, 0.1
+
+
 def validate(root: Path) -> list[Finding]:
-    """Everything that is wrong with the registry in ``root``; a broken file hides nothing about the others."""
+    """Everything that is wrong with the registry in ``root``; a broken file hides nothing about the others.
+
+    Between two renames of a writer a digest may not match. So where there is a log, a finding counts when it is seen
+    twice with nobody at work.
+    """
+    settle(root)
+    found = _findings(root)
+    if not (root / layout.FOLDER).is_dir():
+        return found
+    for _ in range(LOOKS):
+        if not found:
+            break
+        time.sleep(PAUSE)
+        settle(root)
+        before, found = found, _findings(root)
+        if found == before and not is_pending(root):
+            break
+    return found
+
+
+def _findings(root: Path) -> list[Finding]:
     try:
         registry = open_registry(root)
     except DocumentError as error:
@@ -35,7 +62,27 @@ def validate(root: Path) -> list[Finding]:
     found += [Finding(INDEX, i, f"several rows have the id {i!r}; keep one") for i in repeated]
     for row in registry.rows:
         found += _model(registry, row)
+    for model in log.models(root):
+        found += _history(registry, model)
     return found
+
+
+def _history(registry: Registry, model: str) -> Iterator[Finding]:
+    """Whether the log is unbroken, and the registry shows what its last release says."""
+    folder = f"{layout.FOLDER}/log/{model}"
+    broken = log.breaks(registry.root, model)
+    yield from (Finding(f"{folder}/{name}", model, problem) for name, problem in broken)
+    head = None if broken else log.head(registry.root, model)
+    if head is None:
+        return
+    file = f"{folder}/{head.number:08}.json"
+    for name, sha256 in head.files.items():
+        if registry.digest(name) != sha256:
+            yield Finding(file, model, f"{name} is not what the log says was published")
+    for recorded in head.rows:
+        row = registry.row(recorded["id"])
+        if row is None or row.get("sha256") != recorded.get("sha256"):
+            yield Finding(file, model, f"the row of {recorded['id']} is not what the log says was published")
 
 
 def _model(registry: Registry, row: Mapping[str, Any]) -> Iterator[Finding]:

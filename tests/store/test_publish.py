@@ -1,237 +1,240 @@
-"""A release goes in whole or not at all."""
+"""A release goes in whole or not at all: what is written where, in which order, and what stops it."""
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 import shutil
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError, TinyaiError
-from tinyai_registry.release import Release
-from tinyai_registry.store.publish import init, publish
-from tinyai_registry.store.registry import open_registry
-
-NEIGHBOUR = {"onnx": "z.onnx", "id": "z"}
-OLD_ROW = {"id": "a", "onnx": "a.onnx", "sha256": "0" * 64}
-NEW_ROW = {"id": "a", "onnx": "a.onnx", "sha256": "1" * 64}
-OLD_FILES = ("a.onnx", "a.json", "a.int8.onnx", "a.onnx.data")
-RELEASE = Release(
-    model="a",
-    files={"a.onnx": b"new graph", "a.plain.onnx": b"plain", "a.json": b"{}\n", "a.md": b"# A\n"},
-    rows=(NEW_ROW,),
-    withdrawn=("a.int8.onnx", "a.onnx.data"),
+from harness import (
+    ACCOUNT,
+    Op,
+    assert_sound,
+    assert_tidy,
+    change,
+    contents,
+    digest,
+    fast_folder,
+    files_of_release,
+    foreign_registry,
+    killed_at,
+    put,
+    recorded,
+    watched,
 )
+
+from tinyai_registry.documents import strict_json
+from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError
+from tinyai_registry.store import durable, layout, log, publish, turn
+from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.rollback import rollback
+from tinyai_registry.validate import validate
+
+WITHDRAWN = ("b.onnx.data", "b.int8.onnx")
 
 
 @pytest.fixture
-def root(tmp_path) -> Path:
-    """A registry with a release of ``a``, an int8 twin, weights outside, and a neighbour."""
-    folder = tmp_path / "registry"
-    init(folder)
-    (folder / "registry.json").write_text(json.dumps({"models": [OLD_ROW, NEIGHBOUR], "schema_version": 1}))
-    for name in OLD_FILES:
-        (folder / name).write_bytes(f"old {name}".encode())
-    (folder / "a.json").write_text('{"kind": "fr"}')
-    return folder
-
-
-def put(root: Path, release: Release = RELEASE) -> None:
-    registry = open_registry(root)
-    publish(registry, registry.find(release.model), release)
-
-
-def rows(root: Path) -> list[dict]:
-    return json.loads((root / "registry.json").read_text())["models"]
+def root():
+    """``b`` between two others, of another tool."""
+    with fast_folder() as name:
+        folder = Path(name) / "registry"
+        foreign_registry(folder)
+        yield folder
 
 
 def test_a_release_replaces_the_one_before_and_withdraws_what_it_makes_untrue(root):
-    put(root)
-    assert sorted(path.name for path in root.iterdir()) == [
-        *("a.json", "a.md", "a.onnx", "a.plain.onnx", "registry.json"),
-    ]
-    assert {name: (root / name).read_bytes() for name in RELEASE.files} == RELEASE.files
-    assert rows(root) == [NEW_ROW, NEIGHBOUR]
+    before = contents(root)
+    put(root, "b", "1")
+    after = contents(root)
+    assert {name: data for name, data in after.items() if name.startswith("b.")} == files_of_release("b", "1")
+    others = {name for name in before if name[:2] in {"a.", "c."}}
+    assert {name: after[name] for name in others} == {name: before[name] for name in others}
+    assert validate(root) == []
 
 
-def test_files_appear_before_the_row_that_makes_them_count_and_withdrawals_come_last(root, monkeypatch):
-    moves = []
-    for name in ("replace", "unlink"):
-        real = getattr(Path, name)
-
-        def step(self, *args, real=real, **kwargs):
-            moves.append(Path(args[0] if args else self))
-            return real(self, *args, **kwargs)
-
-        monkeypatch.setattr(Path, name, step)
-    put(root)
-    assert [path.name for path in moves if path.parent == root] == [
-        *RELEASE.files,
-        "registry.json",
-        *RELEASE.withdrawn,
-    ]
+def test_keys_of_the_row_that_we_have_never_heard_of_survive_and_those_of_the_twin_go(root):
+    before = open_registry(root)
+    put(root, "b", "1")
+    after = open_registry(root)
+    assert after.row("b")["x_house_key"] == [1, 2]
+    assert after.row("b")["license"] == "ISC"
+    assert not {"int8_sha256", "quant_mode"} & set(after.row("b"))
+    assert [list(after.row(m).items()) for m in "ac"] == [list(before.row(m).items()) for m in "ac"]
 
 
-def test_every_new_file_is_on_the_disk_before_the_first_is_moved(root, monkeypatch):
-    events = []
-    for name in ("fsync", "replace"):
-        real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: (events.append(name), real(*args))[1])
-    put(root)
-    files = len(RELEASE.files) + 1  # and registry.json
-    assert events[: files + 1] == ["fsync"] * files + ["replace"]
-    assert events[-1] == "fsync"  # of the folder, which holds the names
+def test_files_appear_before_the_row_that_makes_them_count_and_withdrawals_come_last(root):
+    ops = recorded(lambda: put(root, "b", "1"))
+    moves = [(op.target or op.path).name for op in ops if op.kind in {"replace", "unlink"}]
+    named = [name for name in moves if (root / name).exists() or name in WITHDRAWN]
+    assert named == [*files_of_release("b", "1"), INDEX, *WITHDRAWN]
 
 
-# Whatever touches the disk on the way, and how it is reached.
-CALLS = {
-    "os.replace": (os, "replace"),
-    "Path.unlink": (Path, "unlink"),
-    "os.fsync": (os, "fsync"),
-    "Path.open": (Path, "open"),
-    "Path.mkdir": (Path, "mkdir"),
-    "shutil.copy2": (shutil, "copy2"),
-    "mkdtemp": (tempfile, "mkdtemp"),
-}
+def test_all_is_in_the_store_before_the_commit_and_no_fixed_name_is_touched_before(root):
+    ops = recorded(lambda: put(root, "b", "1"))
+    commit = max(n for n, op in enumerate(ops) if op.kind == "link")
+    stored = {op.target.name for op in ops[:commit] if op.kind == "replace"}
+    assert set(log.head(root, "b").files.values()) <= stored
+    assert not [op for op in ops[:commit] if is_fixed(root, op)]
 
 
-class Failing:
-    """Stands in for a function, and raises at its ``nth`` call (from 1) only."""
-
-    def __init__(self, monkeypatch, owner: object, name: str, nth: int, error: BaseException) -> None:
-        self.calls, real = 0, getattr(owner, name)
-
-        def call(*args, **kwargs):
-            self.calls += 1
-            if self.calls == nth:
-                raise error
-            return real(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, call)
+def is_fixed(root: Path, op: Op) -> bool:
+    """Whether ``op`` changes something in the registry folder beside the store."""
+    return op.kind != "fsync" and layout.FOLDER not in (op.target or op.path).relative_to(root).parts
 
 
-def count(monkeypatch, root: Path, where: tuple[object, str]) -> int:
-    """How often a publication makes the call."""
-    copy = root.with_name("counted")
-    shutil.copytree(root, copy)
-    with monkeypatch.context() as patch:
-        counter = Failing(patch, *where, nth=0, error=OSError())
-        put(copy)
-    return counter.calls
+@pytest.mark.parametrize("versions", [("1",), ("1", "2"), ("1", "2", None)], ids=["adopted", "refreshed", "taken back"])
+def test_a_program_that_reads_without_us_never_sees_a_wrong_pair_that_matches(root, versions):
+    """What another program does: it holds the graph against the row, and believes the sidecar beside it."""
+    seen = set()
+
+    def look(_: Op, perform):
+        done = perform()
+        sidecar, row = strict_json.read(root / "b.json"), strict_json.read(root / INDEX)["models"][1]
+        if digest(root / "b.onnx") == row["sha256"]:
+            # The sidecar of the other tool names no digest.
+            assert sidecar.get("sha256", digest_before) == row["sha256"]
+            seen.add(row["sha256"])
+        return done
+
+    digest_before = open_registry(root).row("b")["sha256"]
+    for version in versions:
+        with watched(look):
+            put(root, "b", version) if version else rollback(root, "b", ACCOUNT)
+    assert len(seen) == len(set(versions) - {None}) + 1
 
 
-@pytest.mark.parametrize("where", CALLS.values(), ids=CALLS)
-def test_whatever_step_fails_the_registry_is_as_it_was(root, monkeypatch, digests, where):
-    before = digests(root)
-    calls = count(monkeypatch, root, where)
-    assert calls >= 1
-    for nth in range(1, calls + 1):
-        with monkeypatch.context() as patch:
-            Failing(patch, *where, nth, OSError(errno.ENOSPC, "No space left on device"))
-            with pytest.raises(TinyaiError, match="No space left on device"):
-                put(root)
-        assert digests(root) == before, f"call {nth} of {calls}"
-        assert not list(root.glob(".tinyai-*")), f"call {nth} of {calls}"
-    put(root)
-    assert rows(root) == [NEW_ROW, NEIGHBOUR]
+def test_an_interrupt_at_any_operation_is_passed_on_and_leaves_one_release(root):
+    start, done = root.with_name("start"), root.with_name("done")
+    shutil.copytree(root, start)
+    shutil.copytree(root, done)
+    put(done, "b", "1")
+    old, new = contents(start), contents(done)
+    for nth in range(len(recorded(lambda: put(root, "b", "1")))):
+        shutil.rmtree(root)
+        shutil.copytree(start, root)
+        with pytest.raises(KeyboardInterrupt), watched(Interrupting(nth)):
+            put(root, "b", "1")
+        assert contents(root) in (old, new), f"operation {nth}"
+        assert_sound(root, old, new, f"operation {nth}")
 
 
-@pytest.mark.parametrize(("step", "nth"), [*(("replace", n) for n in range(1, 6)), ("unlink", 1), ("unlink", 2)])
-def test_an_interrupt_is_undone_and_passed_on(root, monkeypatch, digests, step, nth):
-    before = digests(root)
-    with monkeypatch.context() as patch:
-        Failing(patch, Path, step, nth, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            put(root)
-    assert digests(root) == before
+class Interrupting:
+    """Control-C at the operation ``nth``."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def __call__(self, _: Op, perform):
+        self.left -= 1
+        if self.left == -1:
+            raise KeyboardInterrupt
+        return perform()
 
 
-def test_where_the_disk_fails_for_good_nothing_of_the_old_release_is_lost(root, monkeypatch):
-    old = {(root / name).read_bytes() for name in OLD_FILES}
-    real, calls = os.replace, []
-
-    def replace(source, target):
-        calls.append(target)
-        if len(calls) > 2:
-            raise OSError(errno.EIO, "Input/output error")
-        real(source, target)
-
-    monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises((PublishError, RegistryBusyError)):
-        put(root)
-    kept = {path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    assert old <= kept
-
-
-def test_what_is_read_back_wrong_is_not_published(root, monkeypatch, digests):
-    before = digests(root)
+def test_what_is_read_back_wrong_is_not_published(root, monkeypatch):
+    before = contents(root)
     real = Path.read_bytes
-
-    def read_bytes(self):
-        return real(self)[:-1] if self.name == "a.plain.onnx" else real(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", read_bytes)
-        with pytest.raises(PublishError, match=r"a\.plain\.onnx"):
-            put(root)
-    assert digests(root) == before
+    wanted = log.sha256_of(files_of_release("b", "1")["b.plain.onnx"])
+    monkeypatch.setattr(Path, "read_bytes", lambda self: real(self)[: -1 if self.name == wanted else None])
+    with pytest.raises(PublishError, match="is not what is read back; the registry is unchanged"):
+        put(root, "b", "1")
+    monkeypatch.undo()
+    assert contents(root) == before
+    assert_tidy(root, "read back wrong")
 
 
 @pytest.mark.parametrize(
-    "name", ["../stray.onnx", "../../../stray.onnx", "b/../../../../stray.onnx", "{root}/../stray.onnx"]
+    "name", ["../stray.onnx", "../../../stray.onnx", "b/../../../../stray.onnx", "{root}/../s.onnx"]
 )
-def test_a_release_cannot_write_outside_the_folder(root, digests, name):
-    release = Release("a", {**RELEASE.files, name.format(root=root): b"stray"}, (NEW_ROW,), ())
-    before = digests(root.parent)
+@pytest.mark.parametrize("how", ["written", "withdrawn"])
+def test_a_release_cannot_reach_outside_the_folder(root, digests, name, how):
+    name = name.format(root=root)
+
+    def make() -> publish.Change:
+        made = change(root, "b", "1").release
+        more = {"files": {**made.files, name: b"stray"}} if how == "written" else {"withdrawn": (name,)}
+        return publish.Change(replace(made, **more))
+
+    before = contents(root.parent)
     with pytest.raises(RegistryError, match="is no file inside the registry folder"):
-        put(root, release)
-    assert digests(root.parent) == before
-
-
-@pytest.mark.parametrize(
-    "row",
-    [{**OLD_ROW, "sha256": "2" * 64}, {**OLD_ROW, "license": "ISC"}, None],
-    ids=["published", "edited", "removed"],
-)
-def test_a_row_that_changed_meanwhile_is_not_overwritten(root, digests, row):
-    registry = open_registry(root)
-    before = registry.find("a")
-    models = [row, NEIGHBOUR] if row else [NEIGHBOUR]
-    (root / "registry.json").write_text(json.dumps({"models": models, "schema_version": 1}))
-    meanwhile = digests(root)
-    with pytest.raises(RegistryBusyError) as busy:
-        publish(registry, before, RELEASE)
-    assert busy.value.exit_code == 5
-    assert digests(root) == meanwhile
-
-
-def test_a_first_release_does_not_overwrite_one_that_came_meanwhile(tmp_path, digests):
-    init(tmp_path)
-    registry = open_registry(tmp_path)
-    (tmp_path / "registry.json").write_text(json.dumps({"models": [OLD_ROW], "schema_version": 1}))
-    meanwhile = digests(tmp_path)
-    with pytest.raises(RegistryBusyError):
-        publish(registry, None, RELEASE)
-    assert digests(tmp_path) == meanwhile
+        publish.publish(root, "b", make, ACCOUNT)
+    assert contents(root.parent) == before
+    assert log.head(root, "b") is None
 
 
 def test_a_neighbour_that_came_or_changed_meanwhile_survives(root):
-    registry = open_registry(root)
-    before = registry.find("a")
-    models = [OLD_ROW, {**NEIGHBOUR, "license": "ISC"}, {"id": "zz", "onnx": "zz.onnx"}]
-    (root / "registry.json").write_text(json.dumps({"models": models, "schema_version": 1}))
-    publish(registry, before, RELEASE)
-    assert rows(root) == [NEW_ROW, *models[1:]]
+    def make() -> publish.Change:
+        made = change(root, "b", "1")
+        document = strict_json.read(root / INDEX)
+        document["models"][0]["license"] = "Zlib"
+        document["house"] = "ours"
+        (root / INDEX).write_text(strict_json.dumps(document))
+        return made
+
+    publish.publish(root, "b", make, ACCOUNT)
+    assert open_registry(root).row("a")["license"] == "Zlib"
+    assert open_registry(root).document["house"] == "ours"
 
 
-def test_a_release_of_a_model_in_a_folder_of_its_own_moves_it_out(root):
-    (root / "sub").mkdir()
-    (root / "sub" / "a.onnx").write_bytes(b"old")
-    release = Release("a", {"a.onnx": b"new"}, (NEW_ROW,), ("sub/a.onnx",))
-    put(root, release)
-    assert not (root / "sub" / "a.onnx").exists()
-    assert (root / "a.onnx").read_bytes() == b"new"
+def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root, monkeypatch):
+    made = []
+
+    class NoLock:
+        def __init__(self, *_: object) -> None: ...
+        def acquire(self, timeout: float) -> None: ...
+        def release(self) -> None: ...
+
+    monkeypatch.setattr(turn, "FileLock", NoLock)
+
+    def make() -> publish.Change:
+        made.append(open_registry(root).row("b")["notes"] if len(made) else None)
+        mine = change(root, "b", "mine")
+        if len(made) == 1:
+            put(root, "b", "theirs")
+        return mine
+
+    publish.publish(root, "b", make, ACCOUNT)
+    assert made == [None, "b, version theirs"]
+    assert [entry.action for entry in log.entries(root, "b")] == ["adopt", "publish", "publish"]
+    assert (root / "b.onnx").read_bytes() == b"b graph mine"
+    assert validate(root) == []
+    assert_tidy(root, "a lost race")
+
+
+def test_a_writer_that_waits_too_long_says_so(root):
+    put(root, "b", "1")
+    with publish.writing(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
+        put(root, "b", "2", patience=0.1)
+    assert validate(root) == []
+
+
+def test_where_the_folder_cannot_be_mended_a_reader_says_what_to_do(root, tinyai, monkeypatch):
+    put(root, "b", "1")
+    killed_at(30, lambda: put(root, "b", "2"))
+    assert layout.pending(root)
+
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "mkdir", denied)
+        said = tinyai("list", "--registry", root)
+    assert said.code == 5
+    assert "`tinyai recover`" in said.err
+    assert tinyai("recover", root, "--json").json == {"recovered": ["b"]}
+    assert tinyai("recover", root, "--json").json == {"recovered": []}
+    assert_tidy(root, "recovered")
+
+
+def test_an_init_killed_at_any_operation_can_be_made_again(root, tell):
+    for nth in range(1000):
+        fresh = root.with_name(f"fresh-{nth}")
+        if not killed_at(nth, lambda fresh=fresh: publish.init(fresh)):
+            break
+        if not (fresh / INDEX).exists():
+            publish.init(fresh)
+        assert validate(fresh) == []
+        assert_tidy(fresh, f"point {nth}")
+    tell(f"init: killed at {nth} points")
+    assert nth >= 10

@@ -64,7 +64,7 @@ def registry(tmp_path_factory) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def refresh(registry: Path, name: str) -> tuple[Answer, dict[str, bytes]]:

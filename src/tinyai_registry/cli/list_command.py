@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
-from tinyai_registry.store.registry import open_registry
 
 COLUMNS = ("id", "kind", "opset", "license", "onnx")
 
@@ -17,7 +16,7 @@ COLUMNS = ("id", "kind", "opset", "license", "onnx")
 @in_session
 def command(session: Session, registry: Path | None) -> int:
     """List the models of a registry."""
-    rows = open_registry(session.config.registry_folder(registry)).rows
+    rows = session.opened(registry).rows
     if session.as_json:
         session.answer({"models": rows})
         return 0

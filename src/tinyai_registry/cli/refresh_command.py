@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.judging import Shown, exit_code, writable, write
-from tinyai_registry.cli.session import Session, in_session, registry_option, table_option
+from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
@@ -30,6 +30,7 @@ from tinyai_registry.refresh_all import Result, refresh_all
 @click.option("--reason", help="Why the model was stale; goes into sidecar and card.")
 @click.option("--note", type=click.Path(path_type=Path), help="Write a decision note (Markdown) here.")
 @click.option("--dry-run", is_flag=True, help="Do everything but publish.")
+@lock_timeout_option
 @click.option("--force", is_flag=True, help="Retrain even if the release is up to date.")
 @in_session
 def command(
@@ -43,6 +44,7 @@ def command(
     reason: str | None,
     note: Path | None,
     dry_run: bool,
+    lock_timeout: float,
     force: bool,
 ) -> int:
     """Retrain a model from a fresh table and publish it, if its gate passes.
@@ -65,7 +67,7 @@ def command(
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
     shown = Shown(session.as_json)
-    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run), shown)
+    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), shown)
     document = report(outcome, shown.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))

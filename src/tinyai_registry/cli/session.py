@@ -15,6 +15,8 @@ from tinyai_registry.cli.stdout import reserved_stdout
 from tinyai_registry.config import Config, find_config
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.store.recovery import settle
+from tinyai_registry.store.registry import Registry, open_registry
 
 if TYPE_CHECKING:
     from tinyai_registry.plugins import Plugins
@@ -47,6 +49,12 @@ class Session:
         except FileNotFoundError as error:
             raise TinyaiError("the working directory does not exist any more; change to one that does") from error
 
+    def opened(self, given: Path | None) -> Registry:
+        """The registry that ``--registry`` or the configuration names, with what a killed writer left finished."""
+        root = self.config.registry_folder(given)
+        settle(root)
+        return open_registry(root)
+
     def plugins(self) -> Plugins:
         """The installed plugins, unless ``--no-plugins`` was given."""
         from tinyai_registry.plugins import discover
@@ -59,6 +67,15 @@ registry_option = click.option(
 )
 table_option = click.option(
     "--table", type=click.Path(path_type=Path), help="The feature table, parquet [default: from tinyai.toml]."
+)
+
+
+lock_timeout_option = click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for another writer of the registry.",
 )
 
 

@@ -9,7 +9,6 @@ import click
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.store.registry import open_registry
 
 
 @click.command()
@@ -21,7 +20,7 @@ def command(session: Session, model: str, registry: Path | None) -> int:
 
     Its card, if the release has one; else its row and sidecar.
     """
-    opened = open_registry(session.config.registry_folder(registry))
+    opened = session.opened(registry)
     found = opened.find(model)
     if found is None:
         known = ", ".join(str(row.get("id")) for row in opened.rows) or "none"

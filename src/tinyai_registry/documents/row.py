@@ -18,6 +18,14 @@ def merged(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[st
     return {**kept, **licence, **{key: sidecar[key] for key in FROM_SIDECAR}}
 
 
+def projected(current: Mapping[str, Any] | None, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``registry.json`` has to say of a row in the log: our keys as recorded, others as they are now."""
+    ours = {*FROM_SIDECAR, *TWIN_KEYS}
+    others = recorded if current is None else current
+    kept = {key: value for key, value in others.items() if key not in ours}
+    return {**kept, **{key: value for key, value in recorded.items() if key in ours}}
+
+
 def with_rows(document: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The registry ``document`` with each of ``rows`` in place of the one of the same id, or else inserted by id.
 

@@ -1,29 +1,48 @@
-"""Putting a release into the registry: stage, verify, swap; undone if anything fails on the way.
+"""Putting a release into the registry: everything durable first, then one commit point, then the fixed names.
 
-Files appear in an order that is safe for a reader that knows nothing of us: artifacts, sidecar and card
-first, then ``registry.json``, whose digests make them count, then the withdrawals. In between, a reader
-sees a digest that does not match, and refuses; never a wrong pair that matches.
+1. A folder under ``pending`` says that a publish is under way (or was, if nobody holds the lock any more).
+2. The release's files go into the object store, each synced and read back.
+3. The next entry of the model's log is created exclusively: *the commit*. Before it nothing has happened, after it
+   the release is the registered one, whatever becomes of this process.
+4. The fixed names are made what the log says (:mod:`projection`), objects of old releases are dropped, and the pending
+   folder goes.
+
+The lock is courtesy: it saves writers from each other's races. Should it lie, as on some network file systems, one
+of two writers loses the race for the entry and starts again from what the other has published.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from tinyai_registry.documents import row, strict_json
-from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError
-from tinyai_registry.release import Release, sha256_of
-from tinyai_registry.store.registry import EMPTY, INDEX, Registered, Registry, open_registry
+from tinyai_registry.documents import strict_json
+from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError, TinyaiError
+from tinyai_registry.release import Release
+from tinyai_registry.store import durable, layout, log, objects
+from tinyai_registry.store.projection import lags, project
+from tinyai_registry.store.recovery import bring_up, recover_pending
+from tinyai_registry.store.registry import EMPTY, INDEX, files_under, open_registry
+from tinyai_registry.store.superseded import files_of
+from tinyai_registry.store.turn import turn
 
-# Seconds to wait for another writer of the same registry.
-PATIENCE = 60
+# Races that a publish may lose before it gives up.
+ATTEMPTS = 50
+# Releases of a model whose files are kept, the registered one included.
+KEPT_RELEASES = 3
+
+
+@dataclass(frozen=True)
+class Change:
+    """A release to be committed; ``restores`` is the number of the log entry that it goes back to, if it does."""
+
+    release: Release
+    restores: int | None = None
 
 
 def init(root: Path) -> Path:
@@ -32,122 +51,183 @@ def init(root: Path) -> Path:
     try:
         if root.exists() and not root.is_dir():
             raise RegistryError(f"{root} is a file, and a registry is a folder")
+        if index.exists():
+            raise RegistryError(f"{index} exists already; nothing was changed")
         root.mkdir(parents=True, exist_ok=True)
-        with index.open("x", encoding="ascii") as file:
-            file.write(strict_json.dumps(EMPTY))
-    except FileExistsError:
-        raise RegistryError(f"{index} exists already; nothing was changed") from None
+        workplace = _workplace(root, "init")
+        _ignore_store(root, workplace)
+        durable.write_new(workplace / INDEX, strict_json.dumps(EMPTY).encode())
+        durable.link_new(workplace / INDEX, index)
+        durable.remove_folder(workplace)
     except OSError as error:
         raise RegistryError(f"cannot make {index}: {error.strerror}") from error
     return index
 
 
-def publish(registry: Registry, before: Registered | None, release: Release) -> None:
-    """Make ``release`` the registered one of its model, in place of ``before``.
+def publish(
+    root: Path, model: str, make: Callable[[], Change], account: log.Account, patience: float = 60.0
+) -> log.Entry:
+    """Commit what ``make`` makes as the registered release of ``model``, and bring the registry's files up to it.
 
-    Raises RegistryBusyError if the model's row is no longer that of ``before``, PublishError if a file cannot
-    be written. Either way every byte of the registry is as it was.
+    ``make`` is called again whenever somebody else has published the model meanwhile. Raises RegistryBusyError if
+    another writer keeps the registry for ``patience`` seconds, PublishError if a file cannot be written: then nothing
+    has changed.
     """
+    entry: log.Entry | None = None
     try:
-        with _turn(registry.root):
-            _publish(registry, before, release)
-    except Timeout:
-        raise RegistryBusyError(
-            f"{registry.root} has been busy for {PATIENCE} seconds; run the refresh again"
-        ) from None
+        with writing(root, model, patience) as workplace:
+            for _ in range(ATTEMPTS):
+                with _racing(workplace):
+                    if entry is None or not log.holds(root, entry):
+                        change = make()
+                        entry = _prepared(root, change, account, workplace)
+                        log.append(root, entry, workplace)
+                    # Again: a recovery that saw no lock may have dropped what no entry needed yet.
+                    _stored(root, model, change.release.files, workplace)
+                    project(root, model, workplace)
+                    drop_old(root, model)
+                    return entry
+        raise RegistryBusyError(f"{model} in {root} was published by others {ATTEMPTS} times meanwhile; try again")
+    except (OSError, TinyaiError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        # The log alone knows: the call that commits may do so and fail.
+        if entry is not None and log.holds(root, entry):
+            if not lags(root, model):
+                return entry  # tidying up has finished it
+            raise RegistryBusyError(
+                f"{model} is published, but its files in {root} could not be brought up to date ({why}); "
+                "`tinyai recover` finishes it"
+            ) from error
+        if isinstance(error, TinyaiError):
+            raise
+        raise PublishError(f"cannot publish {model} into {root}: {why}; the registry is unchanged") from error
+
+
+def refuse(root: Path, model: str, account: log.Account) -> None:
+    """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises PublishError."""
+    try:
+        with writing(root, model) as workplace:
+            for _ in range(ATTEMPTS):
+                with _racing(workplace):
+                    number = _next(root, model)
+                    parent = log.digest_of(root, model, number - 1)
+                    log.append(root, log.Entry(number, model, "refuse", parent, account, {}), workplace)
+                    return
     except OSError as error:
-        raise PublishError(
-            f"cannot publish {release.model} into {registry.root}: {error.strerror}; the registry is unchanged"
-        ) from error
-
-
-def _turn(root: Path) -> FileLock:
-    """Whose turn it is to write into the registry ``root``, among the processes of this machine."""
-    name = sha256_of(str(root.resolve()).encode())
-    return FileLock(Path(tempfile.gettempdir()) / f"tinyai-{name[:16]}.lock", timeout=PATIENCE)
-
-
-def _publish(registry: Registry, before: Registered | None, release: Release) -> None:
-    current = open_registry(registry.root)  # a neighbour may have been refreshed since
-    if current.row(release.model) != (before and before.row):
-        raise RegistryBusyError(
-            f"{release.model} was changed in {registry.root} by someone else meanwhile; run the refresh again"
-        )
-    index = strict_json.dumps(row.with_rows(current.document, release.rows), sort_keys=False)
-    files = {**release.files, INDEX: index.encode()}
-    targets = {name: current.path(name) for name in (*files, *release.withdrawn)}
-    with _staging(registry.root) as staging:
-        for name, data in files.items():
-            _write_verified(staging / "new" / name, data)
-        _swap(targets, staging, release.withdrawn)
+        raise PublishError(f"cannot record the refusal of {model} in {root}: {error.strerror}") from error
 
 
 @contextmanager
-def _staging(root: Path) -> Iterator[Path]:
-    # Inside the registry, because a rename is atomic only within one file system.
-    folder = Path(tempfile.mkdtemp(prefix=".tinyai-", dir=root))
+def writing(root: Path, model: str, patience: float = 60.0) -> Iterator[Path]:
+    """A turn at the registry ``root``: locked, recovered, and with a pending folder of one's own.
+
+    Where anything goes wrong, it is tidied up at once if the disk lets us; else the folder stays, and the next command
+    knows by it that there is something to finish.
+    """
+    durable.make_folder(layout.pending_folder(root))
     try:
-        yield folder
-    except RegistryBusyError:
-        raise  # the folder has the only copies of what could not be put back
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)  # published; what is left over hurts nobody
+        with turn(root, patience):
+            workplace = _workplace(root, model)
+            try:
+                with _racing(workplace):
+                    recover_pending(root, workplace)
+                    _ignore_store(root, workplace)
+                yield workplace
+            except BaseException:
+                with suppress(OSError, TinyaiError):
+                    bring_up(root, model, workplace)
+                    durable.remove_folder(workplace)
+                raise
+            durable.remove_folder(workplace)
+    except Timeout:
+        raise RegistryBusyError(f"{root} has been busy for {patience:g} seconds; try again") from None
 
 
-def _write_verified(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.read_bytes() != data:
-        raise PublishError(f"{path.name}: what was written is not what is read back; the registry is unchanged")
+def drop_old(root: Path, model: str) -> list[str]:
+    """Drop the objects that only releases before the last ``KEPT_RELEASES`` need; returns their digests."""
+    return objects.drop(root, model, *_needed(log.entries(root, model)))
 
 
-def _swap(targets: Mapping[str, Path], staging: Path, withdrawn: Collection[str]) -> None:
-    """Put every staged file in its place, in order; all as before if anything fails."""
-    undo: list[Callable[[], object]] = []
+def _needed(history: list[log.Entry]) -> tuple[set[str], set[str]]:
+    """The digests that the last releases need, and those that any release has ever needed."""
+    releases = [entry for entry in history if entry.is_release]
+    last = dict.fromkeys(entry.release_number for entry in reversed(releases))
+    kept = set(list(last)[:KEPT_RELEASES])
+    needed = {digest for e in releases if e.release_number in kept for digest in e.files.values()}
+    return needed, {digest for e in releases for digest in e.files.values()}
+
+
+@contextmanager
+def _racing(workplace: Path) -> Iterator[None]:
+    """What is done here stops where another writer was quicker, and its caller begins again."""
     try:
-        for name, target in targets.items():
-            kept = staging / "old" / name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                shutil.copy2(target, kept)
-                undo.append(partial(kept.replace, target))
-            else:
-                undo.append(partial(target.unlink, missing_ok=True))
-            if name in withdrawn:
-                target.unlink()
-            else:
-                (staging / "new" / name).replace(target)
-        _sync_folder(staging.parent)
-    except BaseException as error:
-        _restore(undo, staging, error)
-        raise
+        yield
+    except FileExistsError:
+        pass  # somebody was first: begin again from what they have published
+    except FileNotFoundError:
+        if workplace.is_dir():
+            raise
+        durable.make_folder(workplace)  # a recovery that saw no lock took us for dead
 
 
-def _restore(undo: Sequence[Callable[[], object]], staging: Path, cause: BaseException) -> None:
-    """Take every step back, last first. Raises RegistryBusyError, and keeps the old files, where one cannot be."""
-    failed = None
-    for step in reversed(undo):
-        try:
-            step()
-        except OSError as error:
-            failed = error
-    if failed is not None:
-        raise RegistryBusyError(
-            f"the disk failed while publishing, and again while undoing it ({failed.strerror}); "
-            f"the old files are in {staging / 'old'}: copy them back over those beside it"
-        ) from cause
+def _prepared(root: Path, change: Change, account: log.Account, workplace: Path) -> log.Entry:
+    """The entry that commits ``change``, with everything that it speaks of in the store."""
+    release, registry = change.release, files_under(root)
+    for name in (*release.files, *release.withdrawn):
+        registry.path(name)
+    _adopt(root, release.model, account, workplace)
+    number = _next(root, release.model)
+    return log.Entry(
+        number=number,
+        model=release.model,
+        action="publish" if change.restores is None else "rollback",
+        parent=log.digest_of(root, release.model, number - 1),
+        account=account,
+        files=_stored(root, release.model, release.files, workplace),
+        rows=release.rows,
+        withdrawn=release.withdrawn,
+        restores=change.restores,
+    )
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder, and its renames are durable without
+def _stored(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) -> dict[str, str]:
+    return {name: objects.put(root, model, data, workplace) for name, data in files.items()}
+
+
+def _adopt(root: Path, model: str, account: log.Account, workplace: Path) -> None:
+    """A release that another tool registered becomes the first entry, so that one can go back to it."""
+    if log.head(root, model) is not None:
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    registry = open_registry(root)
+    before = registry.find(model)
+    if before is None:
+        return
+    files = {name: registry.path(name).read_bytes() for name in files_of(registry, before)}
+    number = _next(root, model)
+    entry = log.Entry(
+        number=number,
+        model=model,
+        action="adopt",
+        parent=log.digest_of(root, model, number - 1),
+        account=log.Account(account.time, account.who, account.commit, "registered by another tool"),
+        files=_stored(root, model, files, workplace),
+        rows=(before.row,),
+    )
+    log.append(root, entry, workplace)
+
+
+def _next(root: Path, model: str) -> int:
+    return max(log.numbers(root, model), default=0) + 1
+
+
+def _workplace(root: Path, model: str) -> Path:
+    workplace = layout.pending_folder(root) / f"{model}.{uuid.uuid4().hex}"
+    durable.make_folder(workplace)
+    return workplace
+
+
+def _ignore_store(root: Path, workplace: Path) -> None:
+    ignore = layout.ignore_file(root)
+    if not ignore.exists():
+        durable.write_new(workplace / ignore.name, layout.IGNORED.encode())
+        durable.rename(workplace / ignore.name, ignore)

@@ -13,6 +13,9 @@ from tinyai_registry.errors import DocumentError, RegistryError
 
 INDEX = "registry.json"
 
+# What a model's files end in, beside their common stem.
+ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
+
 EMPTY = {"models": [], "schema_version": 1}
 
 
@@ -84,6 +87,11 @@ class Registry:
             return None
         except OSError as error:
             raise RegistryError(f"cannot read {self.root / name}: {error.strerror}") from error
+
+
+def files_under(root: Path) -> Registry:
+    """The files of the registry ``root``, without reading its ``registry.json``, which may be large."""
+    return Registry(root, EMPTY)
 
 
 def open_registry(root: Path) -> Registry:

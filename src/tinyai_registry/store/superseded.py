@@ -9,10 +9,7 @@ from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.store.registry import INDEX, Registered, Registry
-
-# What a model's files end in, beside their common stem.
-ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
+from tinyai_registry.store.registry import ENDINGS, INDEX, Registered, Registry
 
 
 def superseded(registry: Registry, before: Registered | None, kept: Collection[str]) -> tuple[str, ...]:
@@ -23,7 +20,12 @@ def superseded(registry: Registry, before: Registered | None, kept: Collection[s
     """
     if before is None:
         return ()
-    spared = {INDEX, *kept, *_neighbours_files(registry, before)}
+    return tuple(name for name in files_of(registry, before) if name not in kept)
+
+
+def files_of(registry: Registry, before: Registered) -> tuple[str, ...]:
+    """Every file that belongs to ``before``, as far as it exists, and to no neighbour."""
+    spared = {INDEX, *_neighbours_files(registry, before)}
     belonging = dict.fromkeys(_belonging(registry, before))
     return tuple(name for name in belonging if name not in spared and registry.path(name).is_file())
 

@@ -1,0 +1,32 @@
+"""``tinyai log [MODEL]``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.store import log
+
+
+@click.command()
+@click.argument("model", required=False)
+@registry_option
+@in_session
+def command(session: Session, model: str | None, registry: Path | None) -> int:
+    """Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first."""
+    root = session.opened(registry).root
+    models = [model] if model else log.models(root)
+    found = [entry for each in models for entry in log.entries(root, each)]
+    found.sort(key=lambda entry: (entry.account.time, entry.model, entry.number))
+    if session.as_json:
+        session.answer({"entries": [asdict(entry) for entry in found]})
+        return 0
+    for entry in found:
+        digest = next((str(row.get("sha256"))[:12] for row in entry.rows), "-")
+        reason = f"  {entry.account.reason}" if entry.account.reason else ""
+        line = f"{entry.account.time}  {entry.model} {entry.number}  {entry.action:<8}  {digest}  {entry.account.who}"
+        session.answers.write(line + reason + "\n")
+    return 0

@@ -1,0 +1,29 @@
+"""``tinyai prune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.store import log
+from tinyai_registry.store.publish import KEPT_RELEASES, drop_old, writing
+
+
+@click.command()
+@registry_option
+@in_session
+def command(session: Session, registry: Path | None) -> int:
+    """Drop the files of old releases from the store; the last three of each model stay."""
+    root = session.opened(registry).root
+    dropped: dict[str, list[str]] = {}
+    for model in log.models(root):
+        with writing(root, model):
+            dropped[model] = drop_old(root, model)
+    if session.as_json:
+        session.answer({"dropped": dropped})
+    else:
+        count = sum(map(len, dropped.values()))
+        session.answers.write(f"dropped {count} files; the last {KEPT_RELEASES} releases of each model stay\n")
+    return 0

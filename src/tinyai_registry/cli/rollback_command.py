@@ -1,0 +1,37 @@
+"""``tinyai rollback MODEL``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyai_registry import provenance
+from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
+from tinyai_registry.store.log import Account
+from tinyai_registry.store.rollback import rollback
+
+
+@click.command()
+@click.argument("model")
+@registry_option
+@click.option("--to", metavar="DIGEST", help="The SHA-256 (or its beginning) of the ONNX to go back to.")
+@click.option("--reason", help="Why; goes into the log.")
+@lock_timeout_option
+@in_session
+def command(
+    session: Session, model: str, registry: Path | None, to: str | None, reason: str | None, lock_timeout: float
+) -> int:
+    """Publish an earlier release of a model again.
+
+    Without --to the one before; a second rollback goes back again to the one before that.
+    """
+    root = session.opened(registry).root
+    git = provenance.git_state(root)
+    account = Account(provenance.now(), provenance.who(), git.commit if git else None, provenance.public(reason))
+    entry = rollback(root, model, account, to, lock_timeout)
+    if session.as_json:
+        session.answer({"model": model, "entry": entry.number, "restores": entry.restores, "files": dict(entry.files)})
+    else:
+        session.answers.write(f"{model}: entry {entry.restores} is published again, as entry {entry.number}\n")
+    return 0

@@ -1,0 +1,176 @@
+"""The history of each model: a chain of entries, each one file, created exclusively.
+
+Creating entry n + 1 is at once compare-and-swap (it fails if somebody was first), journal (what the registry has to
+look like is decided from then on) and ledger. An entry carries the digest of the one before *of the same model*, so
+an edit shows, and branches that refreshed different models merge without a conflict.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tinyai_registry.documents import strict_json
+from tinyai_registry.errors import DocumentError
+from tinyai_registry.release import sha256_of
+from tinyai_registry.store import durable, layout
+
+Action = Literal["adopt", "publish", "rollback", "refuse"]
+
+
+@dataclass(frozen=True)
+class Account:
+    """Why an entry was made, by whom and from what. ``time`` is UTC, ISO 8601; ``commit`` is the registry's."""
+
+    time: str
+    who: str
+    commit: str | None = None
+    reason: str | None = None
+    table: str | None = None
+    gate: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened to a model.
+
+    ``files`` maps the names of a release's files to their digests, in the order in which they appear in the registry
+    folder; ``rows`` are its rows as published, ``withdrawn`` the files that went with the release before.
+    ``restores`` is the number of the entry that a rollback went back to. ``parent`` is the digest of the entry before.
+    ``unique`` tells an entry from another writer's of the same content.
+    """
+
+    number: int
+    model: str
+    action: Action
+    parent: str | None
+    account: Account
+    files: Mapping[str, str]
+    rows: tuple[Mapping[str, Any], ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    restores: int | None = None
+    unique: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def is_release(self) -> bool:
+        """Whether the registry has to look as this entry says, until the next that is one."""
+        return self.action != "refuse"
+
+    @property
+    def release_number(self) -> int:
+        """The entry that first published what this one stands for."""
+        return self.number if self.restores is None else self.restores
+
+
+def rendered(entry: Entry) -> bytes:
+    """The entry as its file has it, with a digest of itself, so that an edit of the last one shows too."""
+    document = asdict(entry)
+    document["digest"] = _digest(document)
+    # Unsorted: files are projected in the order in which the release names them.
+    return strict_json.dumps(document, sort_keys=False).encode()
+
+
+def read(path: Path) -> Entry:
+    """The entry in the file at ``path``. Raises DocumentError if it is none, or not what was written."""
+    document = strict_json.read(path)
+    try:
+        claimed = document.pop("digest")
+        account = Account(**{**document["account"], "gate": tuple(document["account"]["gate"])})
+        entry = Entry(**{**document, "account": account})
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DocumentError(f"{path}: no entry of a log ({error})") from error
+    if claimed != _digest(document):
+        raise DocumentError(f"{path}: the entry was changed after it was written")
+    return replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
+
+
+def entries(root: Path, model: str) -> list[Entry]:
+    """The history of ``model``, oldest first."""
+    return [read(layout.log_folder(root, model) / f"{number:08}.json") for number in numbers(root, model)]
+
+
+def numbers(root: Path, model: str) -> list[int]:
+    """The numbers of the entries of ``model``, ascending."""
+    folder = layout.log_folder(root, model)
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.stem) for path in folder.iterdir() if path.suffix == ".json" and path.stem.isdigit())
+
+
+def models(root: Path) -> list[str]:
+    """Every model that has a history."""
+    folder = layout.log_folder(root, "x").parent
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def head(root: Path, model: str) -> Entry | None:
+    """The release that the registry has to show of ``model``, if it has a history."""
+    folder = layout.log_folder(root, model)
+    for number in reversed(numbers(root, model)):
+        entry = read(folder / f"{number:08}.json")
+        if entry.is_release:
+            return entry
+    return None
+
+
+def digest_of(root: Path, model: str, number: int) -> str | None:
+    """The digest of one entry's file, which the next carries; ``None`` for the one before the first."""
+    if number == 0:
+        return None
+    return sha256_of((layout.log_folder(root, model) / f"{number:08}.json").read_bytes())
+
+
+def append(root: Path, entry: Entry, workplace: Path) -> None:
+    """Make ``entry`` the last of its model's history. This is the commit point.
+
+    Raises FileExistsError if another entry has its number: somebody was first.
+    """
+    staged = workplace / f"entry-{entry.number}"
+    staged.unlink(missing_ok=True)
+    durable.write_new(staged, rendered(entry))
+    folder = layout.log_folder(root, entry.model)
+    durable.make_folder(folder)
+    durable.link_new(staged, folder / f"{entry.number:08}.json")
+
+
+def holds(root: Path, entry: Entry) -> bool:
+    """Whether ``entry`` was committed, whatever the call that was to commit it has said."""
+    path = layout.log_folder(root, entry.model) / f"{entry.number:08}.json"
+    return path.is_file() and path.read_bytes() == rendered(entry)
+
+
+def breaks(root: Path, model: str) -> list[tuple[str, str]]:
+    """What is wrong with the history of ``model``: pairs of an entry's file name and a line about it."""
+    found: list[tuple[str, str]] = []
+    parent: str | None = None
+    folder = layout.log_folder(root, model)
+    for expected, number in enumerate(numbers(root, model), start=1):
+        path = folder / f"{number:08}.json"
+        if number != expected:
+            found.append((path.name, f"entry {expected} is missing before it"))
+            break
+        try:
+            entry = read(path)
+        except DocumentError as error:
+            found.append((path.name, str(error)))
+        else:
+            found += [(path.name, problem) for problem in _misplaced(entry, model, number, parent)]
+        parent = sha256_of(path.read_bytes())
+    return found
+
+
+def _misplaced(entry: Entry, model: str, number: int, parent: str | None) -> Sequence[str]:
+    wrong = {
+        f"it is an entry of {entry.model}": entry.model != model,
+        f"it says that it is entry {entry.number}": entry.number != number,
+        "the entry before it is not the one that it was written after": entry.parent != parent,
+    }
+    return [problem for problem, holds in wrong.items() if holds]
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return sha256_of(json.dumps(document, separators=(",", ":")).encode())

@@ -1,0 +1,45 @@
+"""Going back to a release of before: published again, through the same commit point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.release import Release
+from tinyai_registry.store import log, objects
+from tinyai_registry.store.publish import Change, publish
+
+
+def rollback(root: Path, model: str, account: log.Account, to: str | None = None, patience: float = 60.0) -> log.Entry:
+    """Publish an earlier release of ``model`` again: the one whose ONNX has the digest ``to``, else the one before.
+
+    A second rollback goes back again to the one before. Raises RegistryError if there is no such release, or its files
+    are no longer in the store.
+    """
+    return publish(root, model, lambda: _change(root, model, to), account, patience)
+
+
+def _change(root: Path, model: str, to: str | None) -> Change:
+    history = log.entries(root, model)
+    head = log.head(root, model)
+    if head is None:
+        raise RegistryError(f"{root} has no history of {model!r}; there is nothing to go back to")
+    target = _target(model, history, head, to)
+    files = {name: objects.get(root, model, sha256) for name, sha256 in target.files.items()}
+    withdrawn = tuple(name for name in head.files if name not in files)
+    return Change(Release(model, files, target.rows, withdrawn), restores=target.number)
+
+
+def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | None) -> log.Entry:
+    releases = [entry for entry in history if entry.is_release]
+    if to is None:
+        earlier = [entry for entry in releases if entry.number < head.release_number]
+        if not earlier:
+            raise RegistryError(f"{model} has no release before the registered one")
+        # What was registered before may itself have been a rollback; then it stands for what that restored.
+        return next(entry for entry in releases if entry.number == earlier[-1].release_number)
+    originals = [entry for entry in releases if entry.restores is None]
+    found = [entry for entry in originals if any(str(r.get("sha256", "")).startswith(to) for r in entry.rows)]
+    if not found:
+        raise RegistryError(f"{model} has no release whose ONNX has the digest {to}; see `tinyai log {model}`")
+    return found[-1]

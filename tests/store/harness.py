@@ -1,0 +1,317 @@
+"""What the tests of the store are made of: a disk that counts, stops, fails or remembers, and releases made by hand.
+
+Every call that changes something on the disk goes through :func:`watched`, whoever makes it: the store itself,
+``shutil.rmtree``, ``filelock``. ``test_harness.py`` holds it to that, against Python's own audit events.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyai_registry.documents import row, strict_json
+from tinyai_registry.release import Release, sha256_of
+from tinyai_registry.store import layout, log
+from tinyai_registry.store.publish import Change, init, publish
+from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.superseded import superseded
+from tinyai_registry.validate import validate
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+ACCOUNT = log.Account("2026-01-02T03:04:05Z", "Ada <ada@example.org>", reason="The ears were fixed.")
+
+
+# --- the disk -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Op:
+    """One call that changes something: ``open``, ``write``, ``fsync``, ``replace``, ``link``, ``unlink``, ..."""
+
+    kind: str
+    path: Path
+    target: Path | None = None
+    data: bytes = b""
+
+
+Handler = Callable[[Op, Callable[[], Any]], Any]
+
+
+@contextmanager
+def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small function for each call of os
+    """Hands every call that changes something to ``handler(op, perform)``, which may perform it, or not."""
+    real = {name: getattr(os, name) for name in (*WRAPPED, "open", "write", "fsync")}
+    paths: dict[int, Path] = {}
+
+    def located(path: Any, folder: int | None) -> Path:
+        return Path(os.fspath(path)) if folder is None else paths[folder] / os.fspath(path)
+
+    def opened(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        where = located(path, dir_fd)
+
+        def perform() -> int:
+            return real["open"](path, flags, mode, dir_fd=dir_fd)
+
+        descriptor = handler(Op("open", where), perform) if flags & WRITING else perform()
+        paths[descriptor] = where
+        return descriptor
+
+    def written(descriptor: int, data: Any) -> int:
+        if descriptor not in paths:  # a pipe or a terminal
+            return real["write"](descriptor, data)
+        op = Op("write", paths[descriptor], data=bytes(data))
+        return handler(op, lambda: real["write"](descriptor, data))
+
+    def synced(descriptor: int) -> None:
+        handler(Op("fsync", paths[descriptor]), lambda: real["fsync"](descriptor))
+
+    def wrapped(name: str) -> Callable[..., Any]:
+        def call(path: Any, *args: Any, **kwargs: Any) -> Any:
+            where = located(path, kwargs.get("dir_fd"))
+            target = Path(args[0]) if name in TWO_PATHS else None
+            return handler(Op(name, where, target), lambda: real[name](path, *args, **kwargs))
+
+        return call
+
+    replaced = {"open": opened, "write": written, "fsync": synced, **{name: wrapped(name) for name in WRAPPED}}
+    for name, stand_in in replaced.items():
+        setattr(os, name, stand_in)
+    try:
+        yield
+    finally:
+        for name, original in real.items():
+            setattr(os, name, original)
+
+
+TWO_PATHS = ("replace", "rename", "link", "symlink")
+WRAPPED = (*TWO_PATHS, "unlink", "remove", "mkdir", "rmdir", "truncate", "chmod", "utime")
+
+
+class Recorder:
+    """Performs every operation, and remembers those that took place."""
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+
+    def __call__(self, op: Op, perform: Callable[[], Any]) -> Any:
+        result = perform()
+        self.ops.append(op)
+        return result
+
+
+class Failing:
+    """Raises ``error`` at the operation ``nth`` (from 0), once or from then on; of a write, half is done."""
+
+    def __init__(self, nth: int, number: int, *, for_good: bool) -> None:
+        self.nth, self.number, self.for_good, self.count, self.failed = nth, number, for_good, -1, False
+
+    def __call__(self, op: Op, perform: Callable[[], Any]) -> Any:
+        self.count += 1
+        if self.count == self.nth or (self.for_good and self.count > self.nth):
+            self.failed = True
+            if op.kind == "write":
+                with op.path.open("ab") as half:
+                    half.write(op.data[: len(op.data) // 2])
+            raise OSError(self.number, os.strerror(self.number), str(op.path))
+        return perform()
+
+
+class Killer:
+    """Kills this process before the operation ``nth`` (from 0); a write has a second point, half way through."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def __call__(self, op: Op, perform: Callable[[], Any]) -> Any:
+        self._point(lambda: None)
+        if op.kind == "write":
+            self._point(lambda: op.path.write_bytes(op.data[: len(op.data) // 2]))
+        return perform()
+
+    def _point(self, last_act: Callable[[], object]) -> None:
+        if self.left == 0:
+            last_act()
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+
+
+def forked(action: Callable[[], object]) -> int:
+    """The process id of a child that runs ``action``; it exits with 1 and a traceback if that raises."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: pytest-xdist has some
+        child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        action()
+        code = 0
+    except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
+        os.write(2, traceback.format_exc().encode())  # not sys.stderr, which may be a buffer of pytest's
+    finally:
+        os._exit(code)
+
+
+def waited(child: int) -> int:
+    """How ``child`` ended: 0, 1, or minus the signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_at(nth: int, action: Callable[[], object]) -> bool:
+    """Run ``action`` in a child that is killed at its point ``nth``; whether it came to that."""
+
+    def watched_action() -> None:
+        with watched(Killer(nth)):
+            action()
+
+    code = waited(forked(watched_action))
+    assert code in {0, -signal.SIGKILL}, f"the child failed before its point {nth}"
+    return code != 0
+
+
+def recorded(action: Callable[[], object]) -> list[Op]:
+    """What ``action`` does to the disk."""
+    recorder = Recorder()
+    with watched(recorder):
+        action()
+    return recorder.ops
+
+
+def fast_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder in memory where there is such a thing: these tests model the disk, they need none."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None, prefix="tinyai-")
+
+
+# --- releases made by hand ------------------------------------------------------------------------------------------
+
+
+def files_of_release(model: str, version: str) -> dict[str, bytes]:
+    """Graph, a further artifact, sidecar and card; small, and different in every byte's digest for each version."""
+    graph = f"{model} graph {version}".encode()
+    sidecar = {
+        "id": model,
+        "kind": "fr",
+        "onnx": f"{model}.onnx",
+        "opset": 17,
+        "license": "MIT",
+        "sha256": sha256_of(graph),
+        "notes": f"{model}, version {version}",
+    }
+    return {
+        f"{model}.onnx": graph,
+        f"{model}.plain.onnx": b"plain " + graph,
+        f"{model}.json": strict_json.dumps(sidecar).encode(),
+        f"{model}.md": f"# {model} {version}\n".encode(),
+    }
+
+
+def change(root: Path, model: str, version: str) -> Change:
+    """What a refresh hands to the store: a pure function of the candidate (``version``) and the registered release."""
+    registry = open_registry(root)
+    before = registry.find(model)
+    files = files_of_release(model, version)
+    sidecar = strict_json.loads(files[f"{model}.json"], "sidecar")
+    rows = (row.merged(before.row if before else None, sidecar),)
+    return Change(Release(model, files, rows, superseded(registry, before, files)))
+
+
+def put(root: Path, model: str, version: str, patience: float = 60.0) -> log.Entry:
+    """Publish ``version`` of ``model``."""
+    return publish(root, model, lambda: change(root, model, version), ACCOUNT, patience)
+
+
+def foreign_row(root: Path, model: str) -> dict[str, Any]:
+    """Writes the files of a model that another tool registered, weights outside and a twin; returns its row."""
+    files = {f"{model}.onnx": b"old graph", f"{model}.onnx.data": b"old weights", f"{model}.int8.onnx": b"old twin"}
+    for name, data in {**files, f"{model}.json": b'{"kind": "fr"}'}.items():
+        (root / name).write_bytes(data + model.encode() if name in files else data)
+    return {
+        "id": model,
+        "kind": "fr",
+        "onnx": f"{model}.onnx",
+        "sha256": digest(root / f"{model}.onnx"),
+        "int8_sha256": digest(root / f"{model}.int8.onnx"),
+        "quant_mode": "dynamic",
+        "license": "ISC",
+        "license_url": "https://example.org/isc",
+        "x_house_key": [1, 2],
+    }
+
+
+def foreign_registry(root: Path) -> None:
+    """A registry of another tool, never touched by ours: ``b``, the model in question, between two others."""
+    root.mkdir(parents=True)
+    rows = [foreign_row(root, model) for model in ("a", "b", "c")]
+    (root / INDEX).write_text(strict_json.dumps({"models": rows, "schema_version": 0}))
+
+
+def own_registry(root: Path) -> None:
+    """A registry of ours with the models ``a`` and ``c``."""
+    init(root)
+    for model in ("a", "c"):
+        put(root, model, "1")
+
+
+def digest(path: Path) -> str:
+    return sha256_of(path.read_bytes())
+
+
+# --- what has to hold -----------------------------------------------------------------------------------------------
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file of the registry but the store's own, ``registry.json`` included, byte for byte."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and layout.FOLDER not in path.relative_to(root).parts
+    }
+
+
+def assert_sound(root: Path, either: Mapping[str, bytes], other: Mapping[str, bytes], where: str) -> bool:
+    """A registry that was just recovered: valid, wholly one of two, and with nothing left over.
+
+    Returns whether it is ``other``, which the log has to agree with.
+    """
+    found = validate(root)
+    assert not found, f"{where}: {found}"
+    now = contents(root)
+    assert now in (either, other), f"{where}: {differences(now, either)} and {differences(now, other)}"
+    assert_tidy(root, where)
+    return now == other
+
+
+def assert_tidy(root: Path, where: str) -> None:
+    """Nothing in the store but the log, the objects that it speaks of, and what always is there."""
+    store = root / layout.FOLDER
+    if not store.is_dir():
+        return
+    assert {path.name for path in store.iterdir()} <= {"log", "objects", "pending", "lock", ".gitignore"}, where
+    ignore = layout.ignore_file(root)
+    assert not ignore.exists() or ignore.read_text() == layout.IGNORED, f"{where}: {ignore.read_bytes()!r}"
+    pending = layout.pending_folder(root)
+    assert not pending.is_dir() or not list(pending.iterdir()), f"{where}: {list(pending.rglob('*'))}"
+    for folder in layout.object_file(root, "x", "x").parent.parent.glob("*"):
+        known = {sha256 for entry in log.entries(root, folder.name) for sha256 in entry.files.values()}
+        for path in folder.iterdir():
+            assert path.name in known, f"{where}: {path} is an object that no entry needs"
+            assert digest(path) == path.name, f"{where}: {path} is damaged"
+    for path in root.rglob("*"):
+        assert not path.is_file() or path.stat().st_nlink == 1, f"{where}: {path} is a hard link"
+
+
+def differences(now: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[str]:
+    """Where two folders differ, for a message."""
+    return [name for name in sorted({*now, *wanted}) if now.get(name) != wanted.get(name)]

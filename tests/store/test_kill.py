@@ -1,0 +1,128 @@
+"""A process may die at any moment; the next command finds one release or the other, whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness import (
+    ACCOUNT,
+    assert_sound,
+    contents,
+    fast_folder,
+    foreign_registry,
+    killed_at,
+    own_registry,
+    put,
+    recorded,
+)
+
+from tinyai_registry.store import log
+from tinyai_registry.store.recovery import recover
+from tinyai_registry.store.rollback import rollback
+
+Action = Callable[[Path], object]
+
+
+@pytest.fixture
+def folder():
+    with fast_folder() as name:
+        yield Path(name)
+
+
+def ours(root: Path) -> None:
+    own_registry(root)
+
+
+def foreign(root: Path) -> None:
+    foreign_registry(root)
+
+
+def foreign_refreshed(root: Path) -> None:
+    foreign_registry(root)
+    put(root, "b", "1")
+
+
+def often_refreshed(root: Path) -> None:
+    foreign_refreshed(root)
+    for version in ("2", "3", "4"):
+        put(root, "b", version)
+
+
+def publish_b(root: Path) -> None:
+    put(root, "b", "new")
+
+
+def rollback_b(root: Path) -> None:
+    rollback(root, "b", ACCOUNT)
+
+
+SCENARIOS: dict[str, tuple[Action, Action]] = {
+    "first publish": (ours, publish_b),
+    "first publish into a foreign registry": (foreign, lambda root: put(root, "d", "new")),
+    "refresh that withdraws": (foreign, publish_b),
+    "refresh that drops an old release": (often_refreshed, publish_b),
+    "rollback": (often_refreshed, rollback_b),
+    "rollback to a foreign release": (foreign_refreshed, rollback_b),
+}
+
+
+def before_and_after(folder: Path, make: Action, act: Action) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
+    """The registry to start from, what it holds, and what it holds when all goes well."""
+    start, done = folder / "start", folder / "done"
+    make(start)
+    shutil.copytree(start, done)
+    act(done)
+    old, new = contents(start), contents(done)
+    assert old != new
+    assert_sound(done, new, new, "nobody died")
+    return start, old, new
+
+
+def killed_everywhere(start: Path, act: Action) -> list[Path]:
+    """Copies of ``start`` in which a process died at each of its points while doing ``act``."""
+    roots = []
+    for nth in range(10_000):
+        root = start.with_name(f"{start.name}-{nth}")
+        shutil.copytree(start, root)
+        if not killed_at(nth, lambda root=root: act(root)):
+            return roots
+        roots.append(root)
+    raise AssertionError("it never came to an end")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_killed_at_every_operation_it_is_one_release_or_the_other(folder, tell, scenario):
+    make, act = SCENARIOS[scenario]
+    start, old, new = before_and_after(folder, make, act)
+    roots = killed_everywhere(start, act)
+    outcomes = [assert_sound(root, old, new, f"{scenario}, point {nth}") for nth, root in enumerate(roots)]
+    tell(f"{scenario}: killed at {len(roots)} points")
+    assert len(roots) >= len(recorded(lambda: act(start))) >= 30
+    assert outcomes == sorted(outcomes), "once committed, always committed"
+    assert {True, False} == set(outcomes)
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
+@pytest.mark.parametrize("scenario", ["first publish", "refresh that withdraws", "rollback to a foreign release"])
+def test_a_recovery_killed_at_every_operation_is_finished_by_the_next(folder, tell, scenario, committed):
+    make, act = SCENARIOS[scenario]
+    start, old, new = before_and_after(folder, make, act)
+    died = near_the_commit(start, folder / "done", act, committed=committed)
+    roots = killed_everywhere(died, recover)
+    expected = new if committed else old
+    for nth, root in enumerate(roots):
+        assert_sound(root, expected, expected, f"{scenario}, point {nth}")
+    when = "after" if committed else "before"
+    tell(f"recovery of a {scenario} that died {when} its commit: killed at {len(roots)} points")
+    assert len(roots) >= 12
+
+
+def near_the_commit(start: Path, done: Path, act: Action, *, committed: bool) -> Path:
+    """A registry in which a process died right after the act that commits, or right before it."""
+    last = log.numbers(done, "b")[-1]
+    roots = killed_everywhere(start, act)
+    after = next(nth for nth, root in enumerate(roots) if last in log.numbers(root, "b"))
+    return roots[after if committed else after - 1].rename(start.with_name("died"))

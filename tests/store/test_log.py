@@ -1,0 +1,185 @@
+"""History: what was written stays as it was written, and branches merge."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import ACCOUNT, change, contents, own_registry, put
+
+from tinyai_registry.store import layout, log
+from tinyai_registry.store.publish import refuse
+from tinyai_registry.store.rollback import rollback
+from tinyai_registry.validate import validate
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """``a`` and ``c`` at version 1, then ``a`` refreshed twice, with a refusal between."""
+    folder = tmp_path / "registry"
+    own_registry(folder)
+    put(folder, "a", "2")
+    refuse(folder, "a", ACCOUNT)
+    put(folder, "a", "3")
+    return folder
+
+
+def entry_file(root: Path, number: int, model: str = "a") -> Path:
+    return layout.log_folder(root, model) / f"{number:08}.json"
+
+
+def found(root: Path) -> dict[str, list[str]]:
+    """What validate says of each file of the log of ``a``."""
+    said: dict[str, list[str]] = {}
+    for finding in validate(root):
+        assert finding.model == "a"
+        said.setdefault(finding.file.removeprefix(".tinyai/log/a/"), []).append(finding.message)
+    return said
+
+
+def test_an_unbroken_history_is_not_complained_of(root):
+    assert validate(root) == []
+    assert [(e.number, e.action) for e in log.entries(root, "a")] == [
+        *[(1, "publish"), (2, "publish"), (3, "refuse"), (4, "publish")],
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_changed_entry_is_found_and_named(root, number):
+    path = entry_file(root, number)
+    path.write_text(path.read_text().replace("The ears were fixed.", "The eyes were fixed."))
+    assert "changed after it was written" in found(root)[path.name][0]
+
+
+def test_a_changed_entry_whose_own_digest_was_made_right_is_found_by_the_next(root):
+    changed = log.rendered(
+        log.entries(root, "a")[0].__class__(**{**vars(log.entries(root, "a")[1]), "withdrawn": ("x",)})
+    )
+    entry_file(root, 2).write_bytes(changed)
+    assert found(root) == {
+        "00000003.json": ["the entry before it is not the one that it was written after"],
+    }
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_removed_entry_is_found_and_named(root, number):
+    entry_file(root, number).unlink()
+    assert found(root) == {f"{number + 1:08}.json": [f"entry {number} is missing before it"]}
+
+
+def test_a_removed_last_entry_shows_in_the_files_that_it_published(root):
+    entry_file(root, 4).unlink()
+    assert any("is not what the log says was published" in each for each in found(root)["00000002.json"])
+
+
+def test_reordered_entries_are_found_and_named(root):
+    first, second, aside = entry_file(root, 1), entry_file(root, 2), root / "aside"
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+    said = found(root)
+    assert "it says that it is entry 2" in said["00000001.json"]
+    assert "it says that it is entry 1" in said["00000002.json"]
+
+
+def test_an_entry_of_another_model_is_found(root):
+    shutil.copy(entry_file(root, 1, "c"), entry_file(root, 5))
+    assert "it is an entry of c" in found(root)["00000005.json"]
+
+
+def test_what_is_no_entry_is_found_and_named(root):
+    entry_file(root, 5).write_text("[]")
+    assert "no entry of a log" in found(root)["00000005.json"][0]
+
+
+def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):
+    def contents():
+        return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    before = contents()
+    refuse(root, "a", ACCOUNT)
+    after = contents()
+    added = entry_file(root, 5)
+    assert {**before, added: after[added]} == after
+    assert validate(root) == []
+
+
+def test_a_refusal_of_a_model_that_has_no_release_yet_is_recorded(root):
+    refuse(root, "n", ACCOUNT)
+    assert [entry.action for entry in log.entries(root, "n")] == ["refuse"]
+    put(root, "n", "1")
+    assert [entry.action for entry in log.entries(root, "n")] == ["refuse", "publish"]
+    assert validate(root) == []
+
+
+def test_the_log_as_json_is_oldest_first_and_says_all(root, tinyai):
+    rollback(root, "a", ACCOUNT)
+    entries = tinyai("log", "--registry", root, "--json").json["entries"]
+    assert [entry["account"]["time"] for entry in entries] == sorted(e["account"]["time"] for e in entries)
+    of_a = tinyai("log", "a", "--registry", root, "--json").json["entries"]
+    assert [entry["number"] for entry in of_a] == [1, 2, 3, 4, 5]
+    assert {entry["model"] for entry in entries} == {"a", "c"}
+    last = of_a[-1]
+    assert (last["action"], last["restores"]) == ("rollback", 2)
+    assert last["account"]["who"] == ACCOUNT.who
+    assert last["account"]["reason"] == ACCOUNT.reason
+    assert last["files"]["a.onnx"] == last["rows"][0]["sha256"]
+    text = tinyai("log", "a", "--registry", root).out
+    assert [line.split()[3] for line in text.splitlines()] == ["publish", "publish", "refuse", "publish", "rollback"]
+
+
+def git(root: Path, *words: str) -> str:
+    who = {f"GIT_{role}_{what}": "ada@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    settled = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    done = subprocess.run(
+        ["git", *words], cwd=root, env={**os.environ, **who, **settled}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_branches_that_refreshed_two_models_merge_and_validate(root):
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "start")
+    tracked = git(root, "ls-files").split()
+    assert ".tinyai/log/a/00000001.json" in tracked
+    assert not [name for name in tracked if "/objects/" in name or "/pending/" in name or name.endswith("lock")]
+    for branch, model in (("ours", "a"), ("theirs", "c")):
+        git(root, "checkout", "-q", "-b", branch, "main")
+        put(root, model, branch)
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", f"refresh {model}")
+    git(root, "merge", "-q", "ours", "-m", "both")
+    assert git(root, "status", "--porcelain") == ""
+    assert validate(root) == []
+    now = contents(root)
+    assert now["a.onnx"] == b"a graph ours"
+    assert now["c.onnx"] == b"c graph theirs"
+    clone = root.with_name("clone")
+    git(root.parent, "clone", "-q", str(root), str(clone))
+    assert validate(clone) == []  # without objects: git has none
+    put(clone, "a", "in the clone")
+    assert validate(clone) == []
+
+
+def test_branches_that_refreshed_the_same_model_do_not_merge_silently(root):
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "start")
+    for branch in ("ours", "theirs"):
+        git(root, "checkout", "-q", "-b", branch, "main")
+        put(root, "a", branch)
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", branch)
+    with pytest.raises(AssertionError, match=r"log/a/00000005\.json"):
+        git(root, "merge", "-q", "ours")
+
+
+def test_what_a_refresh_hands_over_is_a_pure_function(root):
+    assert change(root, "a", "9") == change(root, "a", "9")
+    json.dumps(log.entries(root, "a")[0].rows)

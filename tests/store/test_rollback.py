@@ -1,0 +1,151 @@
+"""Going back: to the release before, further back, to one that is named; also to one of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import ACCOUNT, assert_tidy, contents, digest, foreign_registry, put
+
+from tinyai_registry.documents import strict_json
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.store import layout, log
+from tinyai_registry.store.publish import KEPT_RELEASES
+from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.rollback import rollback
+from tinyai_registry.validate import validate
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """``b`` between two others, of another tool."""
+    folder = tmp_path / "registry"
+    foreign_registry(folder)
+    return folder
+
+
+def version(root: Path) -> str:
+    return (root / "b.onnx").read_bytes().decode().rpartition(" ")[2]
+
+
+def objects(root: Path) -> set[str]:
+    return {path.name for path in layout.object_file(root, "b", "x").parent.iterdir()}
+
+
+def test_a_second_rollback_goes_further_back(root):
+    for each in ("1", "2", "3"):
+        put(root, "b", each)
+    for expected in ("2", "1"):
+        rollback(root, "b", ACCOUNT)
+        assert version(root) == expected
+        assert validate(root) == []
+    assert [(e.action, e.restores) for e in log.entries(root, "b")][-2:] == [("rollback", 3), ("rollback", 2)]
+
+
+def test_after_a_rollback_a_refresh_goes_on_from_there(root):
+    put(root, "b", "1")
+    put(root, "b", "2")
+    rollback(root, "b", ACCOUNT)
+    put(root, "b", "3")
+    rollback(root, "b", ACCOUNT)
+    assert validate(root) == []
+    assert version(root) == "1"  # what was registered before 3, and not 2, which was taken back
+
+
+def test_a_foreign_release_comes_back_with_its_data_its_twin_and_its_keys(root):
+    before = contents(root)
+    put(root, "b", "1")
+    assert not {"b.onnx.data", "b.int8.onnx"} & set(contents(root))
+    assert "int8_sha256" not in open_registry(root).row("b")
+    rollback(root, "b", ACCOUNT)
+    after = contents(root)
+    index = [strict_json.loads(each.pop(INDEX), INDEX) for each in (before, after)]
+    assert after == before
+    assert index[0] == index[1]
+    assert validate(root) == []
+
+
+def test_keys_that_others_have_set_meanwhile_survive_a_rollback(root):
+    put(root, "b", "1")
+    document = strict_json.read(root / INDEX)
+    document["models"][1]["license_url"] = "https://example.org/corrected"
+    (root / INDEX).write_text(strict_json.dumps(document))
+    rollback(root, "b", ACCOUNT)
+    assert open_registry(root).row("b")["license_url"] == "https://example.org/corrected"
+    assert validate(root) == []
+
+
+def test_to_a_digest_or_its_beginning(root):
+    put(root, "b", "1")
+    first = digest(root / "b.onnx")
+    put(root, "b", "2")
+    put(root, "b", "3")
+    rollback(root, "b", ACCOUNT, to=first[:12])
+    assert version(root) == "1"
+    assert digest(root / "b.onnx") == first
+
+
+def test_an_unknown_digest_is_refused_with_the_remedy(root, digests):
+    put(root, "b", "1")
+    before = digests(root)
+    with pytest.raises(RegistryError, match=r"b has no release whose ONNX has the digest 0{64}; see `tinyai log b`"):
+        rollback(root, "b", ACCOUNT, to="0" * 64)
+    assert digests(root) == before
+
+
+def test_without_a_history_or_a_release_before_there_is_nothing_to_go_back_to(root):
+    with pytest.raises(RegistryError, match="no history of 'b'"):
+        rollback(root, "b", ACCOUNT)
+    put(root, "n", "1")
+    with pytest.raises(RegistryError, match="no release before the registered one"):
+        rollback(root, "n", ACCOUNT)
+
+
+def test_the_last_three_releases_are_kept_and_an_older_one_says_that_it_was_pruned(root, digests):
+    first = digest(root / "b.onnx")
+    for each in ("1", "2", "3", "4"):
+        put(root, "b", each)
+    kept = [e for e in log.entries(root, "b") if e.is_release][-KEPT_RELEASES:]
+    assert objects(root) == {sha256 for entry in kept for sha256 in entry.files.values()}
+    before = digests(root)
+    with pytest.raises(RegistryError, match="pruned"):
+        rollback(root, "b", ACCOUNT, to=first)
+    assert digests(root) == before
+    assert validate(root) == []
+
+
+def test_prune_drops_what_came_back_into_the_store_and_keeps_the_last_three(root, tinyai):
+    for each in ("1", "2", "3", "4"):
+        put(root, "b", each)
+    old = next(iter(log.entries(root, "b")[0].files.values()))
+    kept = objects(root)
+    layout.object_file(root, "b", old).write_bytes(b"from a backup")
+    assert tinyai("prune", "--registry", root, "--json").json == {"dropped": {"b": [old]}}
+    assert objects(root) == kept
+    rollback(root, "b", ACCOUNT)
+    rollback(root, "b", ACCOUNT)
+    assert version(root) == "2"
+
+
+def test_no_file_is_a_hard_link(root):
+    for each in ("1", "2"):
+        put(root, "b", each)
+    rollback(root, "b", ACCOUNT)
+    assert_tidy(root, "after three publishes")  # counts the links of every file, the log's included
+    (root / "b.onnx").write_bytes(b"overwritten in place")
+    put(root, "b", "2")
+    assert version(root) == "2"
+    assert validate(root) == []
+
+
+def test_the_command_says_which_entry_was_restored(root, tinyai):
+    put(root, "b", "1")
+    put(root, "b", "2")
+    done = tinyai("rollback", "b", "--registry", root, "--reason", "It hears nothing.", "--json")
+    assert done.code == 0
+    assert done.json["restores"] == 2
+    assert log.head(root, "b").account.reason == "It hears nothing."
+    assert version(root) == "1"
+    refused = tinyai("rollback", "b", "--registry", root, "--to", "f" * 64)
+    assert refused.code == 2
+    assert len(refused.err.splitlines()) == 1
