@@ -14,6 +14,7 @@ help:
 	@echo "make refresh     refresh the example registry's model from the newer table, in build/example"
 	@echo "make test        the whole test suite"
 	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
+	@echo "make stress      many writers of one registry at once, with a lock and without"
 	@echo "make check       lint, formatting, types, import rules"
 	@echo "make bench       tinyai refresh against a plain PyTorch loop"
 	@echo "make clean       remove everything that make has made"
@@ -51,6 +52,10 @@ check: .venv/.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: stress
+stress: .venv/.installed
+	$(BIN)/python -m pytest -m stress tests/store
 
 .PHONY: bench
 bench: .venv/.installed

@@ -34,6 +34,9 @@ class NoLock:
         pass
 
 
+pytestmark = pytest.mark.stress
+
+
 @pytest.fixture(params=["filelock", "no lock"])
 def lies(request, monkeypatch) -> bool:
     if request.param == "no lock":
