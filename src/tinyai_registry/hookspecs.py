@@ -37,7 +37,7 @@ def tinyai_recipes() -> Sequence[Recipe]:
     ... def tinyai_recipes():
     ...     return [
     ...         Recipe(
-    ...             id="brightness_v1", kind="nr", inputs=(Input("features", ("luma",)),), target="mos",
+    ...             id="brightness_v1", kind="nr", inputs=(Input("features", ("luma",)),), target="rating",
     ...             target_range=(1.0, 5.0), key=("clip",), group="clip", clip="clip", dataset="made-up",
     ...             folds=KFold(3), criteria=(Criterion("plcc", "mean", ">=", 0.5),), license="MIT",
     ...             dataset_license="CC0-1.0", decision="ADR-0001",
