@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyai_registry.evaluation import Evaluation, Fold, Metrics, aggregate
-from tinyai_registry.lab.gate import judge
+from tinyai_registry.gate import judge
 from tinyai_registry.recipe import Criterion
 
 MEAN_PLCC = Criterion("plcc", "mean", ">=", 0.95)

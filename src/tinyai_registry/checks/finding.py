@@ -1,0 +1,56 @@
+"""What a check says: which rule is broken, how bad that is, where, and about which model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad it is: an error fails a validation, a warning only a strict one, an info none."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that can be wrong. ``code`` never changes its meaning; ``why`` and ``mend`` are what explains it."""
+
+    code: str
+    severity: Severity
+    title: str
+    why: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """A rule that a document or a file breaks, said by a check that knows no registry.
+
+    ``pointer`` is a JSON pointer inside that document, empty for the whole of it.
+    """
+
+    rule: Rule
+    message: str
+    pointer: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that a registry breaks: in which file, where in it, in which model's affairs.
+
+    ``file`` is relative to the registry folder, with forward slashes; what is wrong with a binary file is found at the
+    place in the JSON document that vouches for it. ``line`` and ``column`` count from 1, ``length`` is how many
+    characters of that line are meant; for a whole file all three are 1.
+    """
+
+    rule: Rule
+    file: str
+    message: str
+    pointer: str = ""
+    model: str | None = None
+    line: int = 1
+    column: int = 1
+    length: int = 1
