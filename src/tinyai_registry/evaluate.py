@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyai_registry import gate
 from tinyai_registry.errors import PluginError, RecipeError
 from tinyai_registry.evaluation import Aggregate, Evaluation, Fold, Metrics, ProtocolResult, aggregate
-from tinyai_registry.lab import caveats, folds, gate, metrics
+from tinyai_registry.lab import caveats, folds, metrics
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.reference import reference_prediction
 from tinyai_registry.lab.table import Table, read_table
