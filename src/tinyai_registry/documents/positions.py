@@ -43,21 +43,21 @@ def tokens(text: str) -> Iterator[Token]:
     """Every value of ``text`` in order, as far as it is JSON; a key that stands twice gives its pointer twice."""
     levels: list[_Level] = []
     for match in _TOKEN.finditer(text):
-        token, level = match.group(), levels[-1] if levels else None
-        if token in "}]":
+        word, level = match.group(), levels[-1] if levels else None
+        if word in "}]":
             del levels[-1:]
-        elif token == ",":
+        elif word == ",":
             if level is not None:
                 level.index, level.key = level.index + 1, None
-        elif token == ":":
+        elif word == ":":
             continue
         elif level is not None and level.is_object and level.key is None:
-            level.key = _unquoted(token)
+            level.key = _unquoted(word)
         else:
             pointer = "" if level is None else f"{level.pointer}/{_step(level)}"
-            yield Token(pointer, token, match.start(), len(levels))
-            if token in "{[":
-                levels.append(_Level(pointer, token == "{"))
+            yield Token(pointer, word, match.start(), len(levels))
+            if word in "{[":
+                levels.append(_Level(pointer, word == "{"))
 
 
 def position(text: str, start: int, length: int = 1) -> Position:
