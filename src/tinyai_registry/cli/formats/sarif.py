@@ -64,5 +64,5 @@ def _result(report: Report, finding: Finding, index: Mapping[str, int]) -> dict[
 
 def _fingerprint(finding: Finding) -> str:
     """The same when lines and rows move: where the finding is does not enter, only what it says about what."""
-    said = strict_json.dumps([finding.rule.code, finding.file, finding.model, finding.message])
-    return hashlib.sha256(said.encode()).hexdigest()
+    said = "\0".join((finding.rule.code, finding.file, finding.model or "", finding.message))
+    return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()
