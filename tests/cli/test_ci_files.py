@@ -42,7 +42,7 @@ def repository(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["tiny", "a b", 'it\'s "quoted"', "# {x}: $HOME `id`", "日本", "-x"])
+@pytest.mark.parametrize("name", ["tiny", "a b", 'it\'s "quoted"', "# {x}: $HOME `id`", "日本 🙂", "-x"])
 def test_the_workflow_lies_at_the_top_of_the_repository_and_names_the_registry(tinyai, repository, name):
     assert tinyai("init", "--json", "--ci", "--", f"../model/{name}").json == {
         "registry": f"../model/{name}",

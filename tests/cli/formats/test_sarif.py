@@ -57,7 +57,9 @@ def test_the_schema_would_find_a_mistake(valid, case):
 def test_any_finding_is_valid_and_its_file_is_a_relative_uri(valid, made, file, message, model, line, column, length):
     document = json.loads(FORMATS["sarif"](made(Finding(RULE, file, message, "", model, line, column, length))))
     valid.validate(document)
-    uri = document["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    [result] = document["runs"][0]["results"]
+    assert result["message"]["text"].isprintable()
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert uri.isascii()
     assert not set(uri) & set('\\ :?#"<>[]{}')
     assert unquote(uri) == f"model/tiny/{file.encode(errors='backslashreplace').decode()}"
