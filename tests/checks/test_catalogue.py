@@ -42,7 +42,7 @@ def test_a_rule_has_a_code_a_title_in_one_line_a_reason_and_a_remedy():
         assert code == rule.code
         assert re.fullmatch(r"[^\n]{3,100}(?<!\.)", rule.title), code
         for text in (rule.why, rule.mend):
-            assert re.fullmatch(r"[A-Z`].*[.?]", text), code
+            assert re.fullmatch(r"[A-Z`].*[.?]\)?", text), code
             assert text.count("`") % 2 == 0, code
 
 

@@ -26,8 +26,8 @@ MISSING = Rule(
     "TAI202",
     Severity.ERROR,
     "a file is named but missing",
-    "The registry promises a file that a consumer will not find. It was not committed, was renamed, or lies outside what "
-    "is published (a large-file pointer that was never fetched looks like this too).",
+    "The registry promises a file that a consumer will not find. It was not committed, was renamed, or lies outside "
+    "what is published (a large-file pointer that was never fetched looks like this too).",
     "Restore the file, or remove what names it. `tinyai rollback` brings back a release that is whole.",
 )
 DIGEST = Rule(
@@ -41,16 +41,16 @@ NOT_REGULAR = Rule(
     "TAI204",
     Severity.ERROR,
     "a file is not a regular, readable file",
-    "A folder, a pipe or a device under a model's name makes loaders fail or wait for ever; an unreadable file cannot be "
-    "checked by anyone.",
+    "A folder, a pipe or a device under a model's name makes loaders fail or wait for ever; an unreadable file cannot "
+    "be checked by anyone.",
     "Put a regular file with the right permissions there.",
 )
 LINK = Rule(
     "TAI205",
     Severity.ERROR,
     "a file is linked to a place outside the registry folder",
-    "Through a symbolic or hard link, whoever can write the other place changes the model without touching the registry, "
-    "and a checkout or a copy elsewhere finds nothing or something else.",
+    "Through a symbolic or hard link, whoever can write the other place changes the model without touching the "
+    "registry, and a checkout or a copy elsewhere finds nothing or something else.",
     "Replace the link by a copy of the file.",
 )
 SIZE = Rule(
@@ -64,8 +64,8 @@ ORPHAN_MODEL = Rule(
     "TAI207",
     Severity.ERROR,
     "an ONNX file belongs to no row",
-    "Nothing pins its bytes or says what it is, yet it lies where loaders look for models: it can be loaded by name, and "
-    "nobody would notice if it changed.",
+    "Nothing pins its bytes or says what it is, yet it lies where loaders look for models: it can be loaded by name, "
+    "and nobody would notice if it changed.",
     "Remove the file, or add its row (`tinyai refresh` does).",
 )
 ORPHAN_DATA = Rule(
@@ -87,14 +87,14 @@ NO_SIDECAR = Rule(
     "TAI210",
     Severity.ERROR,
     "a model has no sidecar",
-    "Without <stem>.json beside the ONNX file nobody knows how to call the model or how it was judged; the target runtime "
-    "falls back to defaults.",
+    "Without <stem>.json beside the ONNX file nobody knows how to call the model or how it was judged; the target "
+    "runtime falls back to defaults.",
     "Restore the sidecar, or publish the model with `tinyai refresh`.",
 )
 
 MAX_NAME = 255
 # Ours, or a schema's, a signature's: JSON that is no sidecar.
-_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z|(^|/)\.|(^|/)package(-lock)?\.json\Z")
+_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
 
 
 @dataclass(frozen=True)

@@ -22,22 +22,24 @@ NOT_ONNX = Rule(
     "TAI401",
     Severity.ERROR,
     "a file is no ONNX model",
-    "Nothing can load it: it was cut short, is a pointer to a file that was never fetched, or something else altogether.",
+    "Nothing can load it: it was cut short, is a pointer to a file that was never fetched, or something else "
+    "altogether.",
     "Restore the file, or publish the model again.",
 )
 CHECKER = Rule(
     "TAI402",
     Severity.ERROR,
     "onnx.checker refuses the graph",
-    "The graph breaks the ONNX specification, or its shapes contradict each other; runtimes refuse it, or read it each in "
-    "their own way.",
+    "The graph breaks the ONNX specification, or its shapes contradict each other; runtimes refuse it, or read it "
+    "each in their own way.",
     "Export the model again; the message is the checker's own.",
 )
 OPSET = Rule(
     "TAI403",
     Severity.ERROR,
     "the opset is not the graph's",
-    "An opset that was typed instead of read tells a runtime that it can load what it cannot, and means other operators.",
+    "An opset that was typed instead of read tells a runtime that it can load what it cannot, and means other "
+    "operators.",
     "Write what the graph says; `tinyai migrate` and `tinyai refresh` read it from there.",
 )
 OPERATOR = Rule(
@@ -267,7 +269,8 @@ def _refusals(
     operator = shown(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
     length = len(node.op_type.encode())
     if length > runtime.max_operator_name_bytes:
-        yield OPERATOR_NAME, f"an operator's name has {length} bytes; {runtime.name} reads {runtime.max_operator_name_bytes}"
+        limit = runtime.max_operator_name_bytes
+        yield OPERATOR_NAME, f"an operator's name has {length} bytes; {runtime.name} reads {limit}"
     elif (node.domain, node.op_type) in local:
         yield FUNCTION, f"operator {operator} is a model-local function, which {runtime.name} does not take"
     elif node.domain not in runtime.domains:
@@ -275,7 +278,8 @@ def _refusals(
     elif node.op_type not in runtime.operators:
         yield OPERATOR, f"operator {operator} is not one that {runtime.name} takes"
     if depth > runtime.max_subgraph_depth:
-        yield DEPTH, f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {runtime.max_subgraph_depth}"
+        limit = runtime.max_subgraph_depth
+        yield DEPTH, f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {limit}"
 
 
 def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.NodeProto, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tinyai_registry.checks.files import shown
@@ -61,35 +61,38 @@ KIND = Rule(
     "TAI107",
     Severity.ERROR,
     "the kind does not fit the graph",
-    "A filter gives a frame, a no-reference model is fed one frame: a runtime that goes by the kind calls the graph in a "
-    "way that it was not made for.",
+    "A filter gives a frame, a no-reference model is fed one frame: a runtime that goes by the kind calls the graph "
+    "in a way that it was not made for.",
     "Write the kind that the graph has.",
 )
 
 _COMPARED = {"id": "id", "kind": "kind", "onnx": "onnx", "opset": "opset", "onnx_opset": "opset", "sha256": "sha256"}
 _COMPARED |= {"int8_sha256": "int8_sha256", "quant_mode": "quant_mode"}
 _IMAGE_RANK = 4
+# Cyrillic, then Greek small letters, and the dotless i, as the eye takes them.
+_LATIN = str.maketrans("асеорхуіјѕԁһӏԛԝѵαορνικτυı", "aceopxyijsdhlqwvaopviktui")  # the point
 
 
-def of_rows(rows: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
-    """Ids and files that several of ``rows`` have; each is found at the later row."""
-    yield from _repeated(rows, "id", DUPLICATE, lambda value: value, "have the id")
-    yield from _repeated(rows, "id", LOOKALIKE, _skeleton, "have ids that look alike:")
-    yield from _repeated(rows, "onnx", SAME_FILE, str.casefold, "name the file")
+def of_rows(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Finding]:
+    """Ids and files that several rows have, each found at the later one; ``rows`` come with their place in the file."""
+    yield from _repeated(rows, "id", DUPLICATE, "have the id", str)
+    yield from _repeated(rows, "id", LOOKALIKE, "have ids that look alike:", _skeleton)
+    yield from _repeated(rows, "onnx", SAME_FILE, "name the file", str.casefold)
 
 
-def _repeated(rows: Sequence[Mapping[str, Any]], key: str, rule: Rule, same: Any, what: str) -> Iterator[Finding]:
+def _repeated(
+    rows: Sequence[tuple[int, Mapping[str, Any]]], key: str, rule: Rule, what: str, same: Callable[[str], str]
+) -> Iterator[Finding]:
     seen: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        value = row.get(key)
-        if isinstance(value, str):
-            seen[same(value)].append((index, value))
+    for index, row in rows:
+        if isinstance(row.get(key), str):
+            seen[same(row[key])].append((index, row[key]))
     for (first, one), *others in seen.values():
         for index, value in others:
-            if rule is LOOKALIKE and value == one:
-                continue
-            message = f"rows {first + 1} and {index + 1} {what} {shown(value)}" + ("" if one == value else f", {shown(one)}")
-            yield Finding(rule, INDEX, message, f"/models/{index}/{key}", _name(rows[index]))
+            if rule is not LOOKALIKE or value != one:  # equal ids are duplicates
+                also = "" if one == value else f", {shown(one)}"
+                message = f"rows {first + 1} and {index + 1} {what} {shown(value)}{also}"
+                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", dict(rows)[index].get("id"))
 
 
 def of_model(model: Model) -> Iterator[Finding]:
@@ -100,9 +103,9 @@ def of_model(model: Model) -> Iterator[Finding]:
         if key in model.said and in_row in model.row and model.said[key] != model.row[in_row]:
             said, wanted = shown(str(model.said[key])), shown(str(model.row[in_row]))
             yield model.in_sidecar(DISAGREE, f"{key} is {said}, but the row says {wanted}", f"/{key}")
-    notes = model.said.get("notes"), model.row.get("notes")
-    if all(isinstance(each, str) for each in notes) and notes[0] != notes[1]:
-        yield model.in_sidecar(NOTES, f"the notes are not those of the row ({_difference(*notes)})", "/notes")
+    here, there = model.said.get("notes"), model.row.get("notes")
+    if isinstance(here, str) and isinstance(there, str) and here != there:
+        yield model.in_sidecar(NOTES, f"the notes are not those of the row ({_difference(here, there)})", "/notes")
     if model.graph is not None and model.graph.signature is not None:
         yield from _agreement_with_graph(model, model.graph.signature)
 
@@ -123,20 +126,12 @@ def _agreement_with_graph(model: Model, signature: Any) -> Iterator[Finding]:
 
 
 def _skeleton(text: str) -> str:
-    """What is left of ``text`` for the eye: letters of other alphabets that look Latin are taken for those."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(_LATIN.get(each, each) for each in plain if not unicodedata.combining(each))
-
-
-# Cyrillic, Greek and others, small letters, as the eye takes them.
-_LATIN = dict(zip("асеорхуіјѕԁһӏԛԝѵαορνικτυοіı", "aceopxyijsdhlqwvaopvikтuoii".replace("т", "t"), strict=True))
+    """What is left of ``text`` for the eye: no case, no accents, and Latin letters for those that look like them."""
+    plain = unicodedata.normalize("NFKD", text).casefold().translate(_LATIN)
+    return "".join(each for each in plain if not unicodedata.combining(each))
 
 
 def _difference(one: str, other: str) -> str:
     at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     here, there = shown(one[at : at + 20]) or "nothing", shown(other[at : at + 20]) or "nothing"
     return f"from character {at + 1}: {here} here, {there} there"
-
-
-def _name(row: Mapping[str, Any]) -> str | None:
-    return row["id"] if isinstance(row.get("id"), str) else None

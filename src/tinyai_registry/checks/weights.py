@@ -27,8 +27,8 @@ OUTSIDE = Rule(
     "TAI302",
     Severity.ERROR,
     "the weights of a graph lie outside the registry folder",
-    "The location of external data is a path inside the graph: with `..` or an absolute path it makes a loader read any "
-    "file of the machine that it runs on.",
+    "The location of external data is a path inside the graph: with `..` or an absolute path it makes a loader read "
+    "any file of the machine that it runs on.",
     "Save the model as one file.",
 )
 MISFIT = Rule(
@@ -80,25 +80,28 @@ def _external(tensor: onnx.TensorProto) -> External | Flaw:
     return External(name, said["location"], offset, length, math.prod(tensor.dims) * item)
 
 
-def flaws(
-    model: onnx.ModelProto, graph: str, folder: Folder, pinned: Mapping[str, str], limit: int
-) -> Iterator[tuple[Flaw, str | None]]:
-    """What is wrong with the external weights of ``model``, the file ``graph``; beside each, the data file if it exists.
+def flaws(model: onnx.ModelProto, graph: str, folder: Folder, pinned: Mapping[str, str], limit: int) -> Iterator[Flaw]:
+    """What is wrong with the weights of ``model``, the file ``graph``, that lie outside it.
 
     ``pinned`` maps the paths of data files to the digests that the sidecar lists.
     """
-    found = external(model)
-    yield from ((flaw, None) for flaw in found if isinstance(flaw, Flaw))
-    by_location: dict[str, list[External]] = defaultdict(list)
-    for each in found:
-        if isinstance(each, External):
-            by_location[each.location].append(each)
+    yield from (flaw for flaw in external(model) if isinstance(flaw, Flaw))
+    for name, group in _by_file(model, graph).items():
+        yield from _of_file(graph, folder.fetch(name, limit), group, pinned.get(name))
+
+
+def data_files(model: onnx.ModelProto, graph: str) -> list[str]:
+    """The files that ``model``, the file ``graph``, reads weights from, relative to the registry folder."""
+    return list(_by_file(model, graph))
+
+
+def _by_file(model: onnx.ModelProto, graph: str) -> dict[str, list[External]]:
     above = graph.rpartition("/")[0]
-    for location, group in by_location.items():
-        name = f"{above}/{location}".lstrip("/") if not location.startswith("/") else location
-        file = folder.fetch(name, limit)
-        data_file = name if file.data is not None else None
-        yield from ((flaw, data_file) for flaw in _of_file(graph, file, group, pinned.get(name)))
+    found: dict[str, list[External]] = defaultdict(list)
+    for each in external(model):
+        if isinstance(each, External):
+            found[f"{above}/{each.location}" if above else each.location].append(each)
+    return found
 
 
 def _of_file(graph: str, file: File, group: list[External], pinned: str | None) -> Iterator[Flaw]:
