@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents import c_reader, strict_json
+from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
 from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.recipe import fingerprint
@@ -56,7 +57,7 @@ def _findings(root: Path) -> list[Finding]:
         registry = open_registry(root)
     except DocumentError as error:
         return [Finding(INDEX, None, str(error))]
-    found = [Finding(INDEX, None, text) for text in violations("registry", registry.document)]
+    found = [Finding(INDEX, None, str(v)) for v in violations("registry", registry.document)]
     ids = [row.get("id") for row in registry.rows]
     repeated = sorted({str(i) for i in ids if ids.count(i) > 1})
     found += [Finding(INDEX, i, f"several rows have the id {i!r}; keep one") for i in repeated]
@@ -113,18 +114,20 @@ def _sidecar(registry: Registry, row: Mapping[str, Any], model: str, name: str) 
         yield Finding(name, model, "the model has no sidecar")
         return
     document = strict_json.read(path)
-    broken = list(violations("sidecar", document))
-    yield from (Finding(name, model, text) for text in broken)
-    if broken or "schema_version" not in document:
+    broken = list(violations(dialect(document).schema, document))
+    yield from (Finding(name, model, str(violation)) for violation in broken)
+    if broken or dialect(document) != CURRENT:
         return  # an earlier dialect says no more that could be checked here
     yield from (Finding(name, model, text) for text in c_reader.misread(path.read_text(encoding="utf-8")))
     for key in ("id", "kind", "onnx", "opset", "sha256", "notes"):
         if row.get(key) != document[key]:
             yield Finding(name, model, f"{key} is {document[key]!r}, but the row says {row.get(key)!r}")
-    if document["recipe_fingerprint"] != fingerprint(document["recipe"]):
-        yield Finding(name, model, "recipe_fingerprint is not that of the recipe beside it")
     for artifact in document["artifacts"]:
         yield from _digest(registry, name, model, artifact["path"], artifact["sha256"])
+    if "imported_from" in document:
+        return  # it has no evidence that could be held against itself
+    if document["recipe_fingerprint"] != fingerprint(document["recipe"]):
+        yield Finding(name, model, "recipe_fingerprint is not that of the recipe beside it")
     yield from _extra(registry, document, model, name)
 
 
@@ -133,6 +136,6 @@ def _extra(registry: Registry, document: Mapping[str, Any], model: str, name: st
     schema = extra_schema_name(document.get("member_of", model))
     if registry.path(schema).is_file():
         found = extra_violations(strict_json.read(registry.path(schema)), document["extra"])
-        yield from (Finding(name, model, f"extra: {text}") for text in found)
+        yield from (Finding(name, model, f"extra: {violation}") for violation in found)
     elif document["extra"]:
         yield Finding(schema, model, "the sidecar has extra fields, but the schema that describes them is missing")
