@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
-from tinyai_registry.validate import Finding, validate
+from tinyai_registry.validate import validate
 
 
 @click.command()
@@ -22,15 +21,6 @@ def command(session: Session, folder: Path | None, registry: Path | None) -> int
     """
     root = session.config.registry_folder(folder or registry)
     findings = validate(root)
-    if session.as_json:
-        session.answer({"findings": [asdict(f) for f in findings], "summary": {"findings": len(findings)}})
-    else:
-        for finding in findings:
-            session.answers.write(f"{_where(root, finding)}: {finding.message}\n")
-        session.answers.write(f"{len(findings) or 'no'} finding{'s' * (len(findings) != 1)} in {root}\n")
+    for f in findings:
+        print(f"{f.file}:{f.line}:{f.column}: {f.rule.severity} {f.rule.code} [{f.model}] {f.message}")
     return 1 if findings else 0
-
-
-def _where(root: Path, finding: Finding) -> str:
-    file = str(root / finding.file)
-    return f"{file} ({finding.model})" if finding.model else file
