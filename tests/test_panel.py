@@ -338,7 +338,7 @@ MISDESCRIBED = {
     ),
     "extra with a field too many": (
         DESCRIBE.replace("3.0", "3.0, 'x': 1"),
-        "do not fit their schema at /x: unknown key",
+        "not fit their schema at /x: unknown key",
     ),
     "extra without a schema": (DESCRIBE.replace("schema=SCHEMA, ", ""), "extra fields without a schema"),
     "a schema that is none": (DESCRIBE.replace("SCHEMA", "{'type': 'banana'}"), "the schema itself"),
