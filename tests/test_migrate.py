@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from tinyai_registry import recipe_lock
-from tinyai_registry.documents import c_reader, strict_json
+from tinyai_registry.documents import c_reader, evidence, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.schema import violations
 from tinyai_registry.release import sha256_of
@@ -113,6 +113,24 @@ def test_a_model_of_a_plugin_that_was_imported_is_adopted_by_its_recipe(real, ti
     after = recipe_lock.check(recipe, said(real, "fr_regressor_v1"))
     assert set(before) <= set(after)
     assert {"feature_order", "input_names", "onnx_opset"} <= set(after)
+
+
+def test_an_imported_model_is_refreshed_like_any_other(duo, tinyai, registry, refresh, frame, write_table, tmp_path):
+    table = write_table(frame)
+    assert refresh(table).code == 0
+    made, row = said(registry, "duo_v1"), open_registry(registry).row("duo_v1")
+    shutil.rmtree(registry / ".tinyai")
+    old = {key: made[key] for key in ("id", "kind", "onnx", "opset", "sha256", "feature_order", "training")}
+    (registry / "duo_v1.json").write_text(json.dumps(old))
+    write_row(registry, row)
+    assert tinyai("migrate", "--registry", registry).code == 0
+    again = refresh(table)
+    assert (again.code, again.json["status"]) == (0, "published")
+    assert again.json["previous"]["metrics"] == {
+        name: pytest.approx(value) for name, value in evidence.headlines_of_training(made["training"]).items()
+    }
+    assert {"feature_order", "input_names", "kind", "opset"} <= set(again.json["previous"]["adopted"])
+    assert "imported_from" not in said(registry, "duo_v1")
 
 
 # --- one model

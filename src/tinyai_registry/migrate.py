@@ -10,7 +10,7 @@ from typing import Any, Literal
 from tinyai_registry.checks import pinned, twins, weights
 from tinyai_registry.checks.files import File, Folder
 from tinyai_registry.checks.finding import Severity
-from tinyai_registry.checks.model import Graph, Model, read_model
+from tinyai_registry.checks.model import Model, read_model
 from tinyai_registry.checks.runtime import load_runtime
 from tinyai_registry.checks.scaler import scaler_in_graph
 from tinyai_registry.documents import imported, row, sidecar
@@ -135,19 +135,17 @@ def _facts(read: Model, files: list[File]) -> Facts:
     graph = read.graph
     if graph is None or graph.proto is None or graph.signature is None or graph.signature.opset is None:
         raise DocumentError("the graph imports no opset of the default domain")
-    opsets = {each.file.name: _opset(each) for each in (graph, read.twin) if each is not None}
+    opsets = {each.file.name: each.signature.opset for each in (graph, read.twin) if each and each.signature}
     return Facts(
         opset=graph.signature.opset,
         inputs=tuple(graph.signature.inputs),
         outputs=tuple(graph.signature.outputs),
         standardises=scaler_in_graph(graph.proto),
-        artifacts=tuple(_artifact(file, opsets.get(file.name, {})) for file in files),
+        artifacts=tuple(_artifact(file, opsets.get(file.name)) for file in files),
     )
 
 
-def _opset(graph: Graph) -> dict[str, Any]:
-    return {"opset": graph.signature.opset} if graph.signature else {}
-
-
-def _artifact(file: File, opset: Mapping[str, Any]) -> dict[str, Any]:
-    return {"path": file.name, "sha256": file.sha256, "bytes": len(file.data or b""), **opset}
+def _artifact(file: File, opset: int | None) -> dict[str, Any]:
+    """As a sidecar lists it; a file of weights has no opset."""
+    listed = {"path": file.name, "sha256": file.sha256, "bytes": len(file.data or b"")}
+    return listed if opset is None else {**listed, "opset": opset}

@@ -101,6 +101,14 @@ def test_the_row_has_the_last_word_on_notes_and_licence_and_the_old_ones_are_kep
     assert "legacy" not in imported.compose(old, bare, FACTS)
 
 
+def test_of_two_words_for_one_thing_the_c_readers_first_choice_counts():
+    old = {**PACKED, **VECTORS, "feature_order": ["c", "d"], "onnx_has_scaler": False}
+    new = imported.compose(old, ROW, FACTS)
+    assert new["feature_order"] == ["c", "d"]
+    assert new["legacy"] == {"was_features": ["a", "b"]}
+    assert list(imported.corrections(old, {}, new)) == ["opset 17 -> 18, as the graph has it"]
+
+
 def test_without_a_licence_there_is_none():
     new = imported.compose(RUN, {key: value for key, value in ROW.items() if key != "license"}, FACTS)
     assert [str(each) for each in violations("sidecar", new)] == ["/: lacks license"]
@@ -115,11 +123,12 @@ def test_the_twin_is_told_by_row_and_sidecar_alike():
 
 
 def test_what_the_graph_knows_better_is_told():
-    old = {**RUN, "input_name": "w", "notes": "old", **VECTORS}
+    old = {**RUN, "input_name": "w", "notes": "old", "onnx_has_scaler": False, **VECTORS}
     row = {**ROW, "notes": "new"}
     assert list(imported.corrections(old, row, imported.compose(old, row, SCALES))) == [
         "onnx_opset 17 -> 18, as the graph has it",
         "input_name w -> x, as the graph has it",
+        "onnx_has_scaler False -> True, as the graph has it",
         "opset of the row 17 -> 18, as the graph has it",
         "the graph standardises, so no caller may: input_mean, input_std kept under legacy",
         "notes are those of the row; the sidecar's own kept under legacy",

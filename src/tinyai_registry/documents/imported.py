@@ -22,8 +22,8 @@ _VECTORS = ("feature_mean", "feature_std")
 # What earlier dialects call them; the C reader takes either word.
 _ALIASES = {"feature_order": "features", "feature_mean": "input_mean", "feature_std": "input_std"}
 _NOWHERE = object()
-# The graph knows better, and says so; any other difference from the old sidecar is kept under `legacy`.
-_OF_THE_GRAPH = ("opset", "onnx_opset", "input_name", "input_names", "output_name", "output_names")
+# The graph knows better, and that is told; any other difference from the old sidecar is kept under `legacy`.
+_OF_THE_GRAPH = ("opset", "onnx_opset", "input_name", "input_names", "output_name", "output_names", "onnx_has_scaler")
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,13 @@ def _scaling(said: Json, facts: Facts) -> dict[str, Any]:
 
 def _legacy(old: Json, document: Json) -> dict[str, Any]:
     aliases = {alias: key for key, alias in _ALIASES.items() if key not in old}
+    corrected = {key for key in _OF_THE_GRAPH if key in document}
     # What is not in the document, or stands there as the row has it.
-    rest = {key: value for key, value in old.items() if key not in _OF_THE_GRAPH}
-    rest = {key: value for key, value in rest.items() if document.get(aliases.get(key, key), _NOWHERE) != value}
+    rest = {
+        key: value
+        for key, value in old.items()
+        if key not in corrected and document.get(aliases.get(key, key), _NOWHERE) != value
+    }
     # The C reader looks for its keys at any depth.
     taken = {*c_reader.KEYS, "features"}
     return {f"was_{key}" if key in taken else key: value for key, value in rest.items()}
@@ -95,13 +99,13 @@ def _legacy(old: Json, document: Json) -> dict[str, Any]:
 def corrections(old: Json, row: Json, document: Json) -> Iterator[str]:
     """One line for each thing in which ``document`` differs from what sidecar and row have said."""
     for key in _OF_THE_GRAPH:
-        if key in old and old[key] != document[key]:
+        if key in old and key in document and old[key] != document[key]:
             yield f"{key} {_shown(old[key])} -> {_shown(document[key])}, as the graph has it"
     if "opset" in row and row["opset"] != document["opset"]:
         yield f"opset of the row {row['opset']} -> {document['opset']}, as the graph has it"
     kept = document.get("legacy", {})
-    moved = [key for key in (*_VECTORS, *_ALIASES.values()) if f"was_{key}" in kept]
-    if moved:
+    moved = [key for key in (*_VECTORS, "input_mean", "input_std") if f"was_{key}" in kept]
+    if moved and document.get("onnx_has_scaler"):
         yield f"the graph standardises, so no caller may: {', '.join(moved)} kept under legacy"
     if "notes" in kept:
         yield "notes are those of the row; the sidecar's own kept under legacy"
