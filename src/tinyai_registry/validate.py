@@ -19,10 +19,10 @@ from tinyai_registry.checks.runtime import Runtime, load_runtime
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.positions import positions
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.store import audit, layout, log
+from tinyai_registry.store import audit, log
 from tinyai_registry.store.recovery import is_pending, settle
 
-# How often, and after how many seconds, a finding is looked at again where a writer may be at work.
+# How often, and after how many seconds, a registry is looked at again in which a writer is at work.
 LOOKS, PAUSE = 50, 0.1
 # Models whose files are held in memory at once.
 BATCH = 64
@@ -33,25 +33,24 @@ Row = Mapping[str, Any]
 def validate(root: Path) -> list[Finding]:
     """Everything that is wrong with the registry in ``root``, in order of files and lines.
 
-    A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so where
-    there is a log, a finding counts when it is seen twice with nobody at work. Raises RegistryError if there is no
-    registry.
+    A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so what
+    counts is what was found while nobody was at work. Raises RegistryError if there is no registry.
     """
-    settle(root)
-    if not os.path.lexists(root / INDEX):
-        raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
-    found = _findings(root)
-    if not (root / layout.FOLDER).is_dir():
-        return found
     for _ in range(LOOKS):
-        if not found:
+        settle(root)
+        if not os.path.lexists(root / INDEX):
+            raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+        before = _committed(root)
+        found = _findings(root)
+        if not is_pending(root) and _committed(root) == before:
             break
         time.sleep(PAUSE)
-        settle(root)
-        before, found = found, _findings(root)
-        if found == before and not is_pending(root):
-            break
     return found
+
+
+def _committed(root: Path) -> dict[str, int]:
+    """How far the log of each model goes."""
+    return {model: max(log.numbers(root, model), default=0) for model in log.models(root)}
 
 
 def _findings(root: Path) -> list[Finding]:

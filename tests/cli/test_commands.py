@@ -48,8 +48,8 @@ def test_there_is_no_option_that_lowers_a_threshold():
     options = {option for name in COMMANDS for parameter in command(name).params for option in parameter.opts}
     assert options == {
         *("--table", "--registry", "--metrics-out", "--reason", "--note", "--dry-run", "--force", "--json"),
-        *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout"),
-        *("model", "models", "folder", "name"),
+        *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout", "--ci"),
+        *("model", "models", "folder", "name", "codes"),
     }
 
 

@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = {
     "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
     "evaluate": "Cross-validate a model on a table and judge it; write nothing.",
     "validate": "Check a registry: schemas, digests, files.",
+    "explain": "Say why a finding matters and how to mend it.",
     "migrate": "Rewrite sidecars of earlier dialects in today's.",
     "schema": "Print a JSON Schema; without a NAME, list them.",
     "list": "List the models of a registry.",
