@@ -91,7 +91,7 @@ C_READER = Rule(
 )
 RUNTIME_LIMIT = Rule(
     "TAI511",
-    Severity.WARNING,
+    Severity.INFO,
     "the sidecar has more names than the runtime reads",
     "The runtime stops reading after its limit (8 outputs, 32 features, 32 encoders) and cannot feed the model itself.",
     "Nothing, if only other callers use the model; else train one with fewer inputs.",
@@ -208,13 +208,15 @@ def _is_number(value: Any) -> bool:
 def _scaler(model: Model, proto: onnx.ModelProto) -> Iterator[Finding]:
     marker, scaled = model.said.get("onnx_has_scaler"), scaler_in_graph(proto)
     vector = next(_said(model, "feature_mean"), None) or next(_said(model, "feature_std"), None)
-    if marker is not None and marker is not scaled:
-        does = "standardises its inputs" if scaled else "does not standardise its inputs"
-        what = f"onnx_has_scaler is {shown(str(marker)).lower()}, but the graph {does}"
-        yield model.in_sidecar(SCALER, what, "/onnx_has_scaler")
-    elif scaled and vector is not None:
+    if marker is None and scaled and vector is not None:
         said = f"the graph standardises its inputs, and the sidecar has {vector[0]} for callers to do it again"
         yield model.in_sidecar(SCALED_TWICE, said, f"/{vector[0]}")
+    elif marker is False and scaled:
+        yield model.in_sidecar(SCALER, "onnx_has_scaler is false, but the graph standardises", "/onnx_has_scaler")
+    elif marker is True and not scaled and vector is not None:
+        # Without vectors it may be so: a graph can be made for raw features, or its scaler folded into a layer.
+        said = f"onnx_has_scaler is true, but the graph does not standardise, and there is {vector[0]} for callers to"
+        yield model.in_sidecar(SCALER, said, "/onnx_has_scaler")
 
 
 def _c_reader(model: Model) -> Iterator[Finding]:

@@ -189,16 +189,18 @@ def _recipe(model: Model) -> Iterator[Finding]:
         "id": said.get("member_of", said["id"]),
         "inputs": said["input_names"],
         "columns": said["feature_order"],
+        "scaler": said["onnx_has_scaler"],
     }
     found = {
         "id": recipe["id"],
         "inputs": [each["tensor"] for each in recipe["inputs"]],
         "columns": [column for each in recipe["inputs"] for column in each["columns"]],
+        "scaler": recipe.get("scaler_in_graph", False),
     }
     for what, value in found.items():
         if value != wanted[what]:
-            message = f"the {what} of the recipe ({shown(str(value))}) are not those of the sidecar"
-            yield model.in_sidecar(RECIPE, message, "/recipe/id" if what == "id" else "/recipe/inputs")
+            message = f"the recipe says other {what} than the sidecar: {shown(str(value))}"
+            yield model.in_sidecar(RECIPE, message, "/recipe/inputs" if what in {"inputs", "columns"} else "/recipe")
 
 
 def _members(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

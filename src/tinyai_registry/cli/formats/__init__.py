@@ -11,6 +11,8 @@ from tinyai_registry.cli.formats.report import Report
 from tinyai_registry.cli.formats.sarif import sarif
 from tinyai_registry.cli.formats.text import text
 
+__all__ = ["FORMATS", "Report"]
+
 FORMATS: Mapping[str, Callable[[Report], str]] = {
     "text": text,
     "json": json_text,
