@@ -50,7 +50,7 @@ def test_there_is_no_option_that_lowers_a_threshold():
         *("--table", "--registry", "--metrics-out", "--reason", "--note", "--dry-run", "--force", "--json"),
         *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout", "--ci"),
         *("--format", "--select", "--ignore", "--strict"),  # of validate, which judges no model
-        *("model", "folder", "name", "codes"),
+        *("model", "models", "folder", "name", "codes"),
     }
 
 
@@ -63,6 +63,8 @@ MISTAKES = {
     "no registry named": (("list",), "which registry?"),
     "no registry there": (("list", "--registry", "{tmp}/nowhere"), "nowhere has no registry.json"),
     "a file for a registry": (("list", "--registry", "{table}"), "has no registry.json"),
+    "an unknown schema": (("schema", "card"), "there is no schema 'card'; there are: registry, row, sidecar"),
+    "unknown model migrated": (("migrate", "nope_v1", *REGISTRY), "has no model 'nope_v1'"),
     "not a registry": (("list", "--registry", "{tmp}/array"), "a list called models"),
     "not JSON": (("show", "duo_v1", "--registry", "{tmp}/broken"), "registry.json:1:1"),
     "the index is a folder": (("list", "--registry", "{tmp}/folder"), "registry.json"),

@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, str] = {
     "evaluate": "Cross-validate a model on a table and judge it; write nothing.",
     "validate": "Check a registry: every document, file and graph, and whether they agree.",
     "explain": "Say why a finding matters and how to mend it.",
+    "migrate": "Rewrite sidecars of earlier dialects in today's.",
+    "schema": "Print a JSON Schema; without a NAME, list them.",
     "list": "List the models of a registry.",
     "show": "Show one registered model.",
     "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",

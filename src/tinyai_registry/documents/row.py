@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# They speak of an int8 twin of the old weights, which a refresh withdraws.
+# They speak of an int8 twin: of the weights that the sidecar is about, if it has them; else of old ones, withdrawn.
 TWIN_KEYS = ("int8_sha256", "quant_mode")
 
 FROM_SIDECAR = ("id", "kind", "onnx", "opset", "sha256", "notes")
@@ -15,7 +15,8 @@ def merged(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[st
     """``row`` with what the release of ``sidecar`` changes; every other key survives untouched."""
     kept = {key: value for key, value in (row or {}).items() if key not in TWIN_KEYS}
     licence = {} if "license" in kept else {"license": sidecar["license"]}
-    return {**kept, **licence, **{key: sidecar[key] for key in FROM_SIDECAR}}
+    twin = {key: sidecar[key] for key in TWIN_KEYS if key in sidecar}
+    return {**kept, **licence, **twin, **{key: sidecar[key] for key in FROM_SIDECAR}}
 
 
 def projected(current: Mapping[str, Any] | None, recorded: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""``tinyai migrate [MODEL...]``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyai_registry import provenance
+from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.migrate import Migration, migrate
+from tinyai_registry.store.log import Account
+
+
+@click.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@registry_option
+@click.option("--dry-run", is_flag=True, help="Show the new sidecars as a diff; write nothing.")
+@lock_timeout_option
+@in_session
+def command(
+    session: Session, models: tuple[str, ...], registry: Path | None, dry_run: bool, lock_timeout: float
+) -> int:
+    """Rewrite sidecars of earlier dialects in today's.
+
+    Without MODEL all of the registry's. Names and opset are read from the graph; evidence that nobody recorded stays
+    absent. Exit codes: 0 done, 1 a model could not be migrated.
+    """
+    opened = session.opened(registry)
+    known = [str(row.get("id")) for row in opened.rows]
+    for model in models:
+        if model not in known:
+            raise RegistryError(f"{opened.root} has no model {model!r}; it has: {', '.join(known) or 'none'}")
+    git = provenance.git_state(opened.root)
+    account = Account(provenance.now(), provenance.who(), git.commit if git else None)
+    done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
+    if session.as_json:
+        session.answer({"models": [_document(each) for each in done]})
+    else:
+        session.answers.writelines(f"{line}\n" for each in done for line in _lines(each))
+        if all(each.status == "current" for each in done):
+            session.answers.write("nothing to do\n")
+    return 1 if any(each.status == "failed" for each in done) else 0
+
+
+def _document(done: Migration) -> dict[str, Any]:
+    plan = done.plan
+    return {
+        "model": done.model,
+        "status": done.status,
+        "why": done.why,
+        "imported_from": plan.written_in.name if plan else None,
+        "corrections": list(plan.corrections) if plan else [],
+        "sidecar": json.loads(plan.after) if plan else None,
+    }
+
+
+def _lines(done: Migration) -> Iterator[str]:
+    if done.why is not None:
+        yield f"{done.model}: cannot be migrated: {done.why}"
+    if done.plan is None:
+        return
+    yield f"{done.model}: {done.status}, from the {done.plan.written_in.name} dialect"
+    yield from (f"  {each}" for each in done.plan.corrections)
+    if done.status == "planned":
+        before, after = done.plan.before.splitlines(), done.plan.after.splitlines()
+        yield from unified_diff(before, after, "sidecar", "sidecar of today", lineterm="")
