@@ -16,7 +16,7 @@ help:
 	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
 	@echo "make stress      many writers of one registry at once, with a lock and without"
 	@echo "make check       lint, formatting, types, import rules"
-	@echo "make bench       tinyai refresh against a plain PyTorch loop"
+	@echo "make bench       tinyai refresh against a plain PyTorch loop, tinyai validate against check-jsonschema"
 	@echo "make clean       remove everything that make has made"
 
 .venv/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
@@ -61,6 +61,7 @@ stress: .venv/.installed
 bench: .venv/.installed
 	$(BIN)/python bench/refresh.py
 	$(BIN)/python bench/publish.py
+	$(BIN)/python bench/validate.py
 
 .PHONY: clean
 clean:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.validate import validate
+
+# What was imported stays until the end; without this the collector goes through all of it, at exit last of all, which
+# takes a tenth of the time of a small registry.
+gc.freeze()
 
 
 @click.command()
