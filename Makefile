@@ -17,7 +17,7 @@ help:
 	@echo "make stress      many writers of one registry at once, with a lock and without"
 	@echo "make check       lint, formatting, types, import rules"
 	@echo "make docs        docs/checks.md anew, from the rules of tinyai validate"
-	@echo "make bench       tinyai refresh against a plain PyTorch loop"
+	@echo "make bench       tinyai refresh against a plain PyTorch loop, tinyai validate against check-jsonschema"
 	@echo "make clean       remove everything that make has made"
 
 .venv/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
@@ -66,6 +66,7 @@ stress: .venv/.installed
 bench: .venv/.installed
 	$(BIN)/python bench/refresh.py
 	$(BIN)/python bench/publish.py
+	$(BIN)/python bench/validate.py
 
 .PHONY: clean
 clean:

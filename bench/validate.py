@@ -1,12 +1,13 @@
 """``tinyai validate`` on 24 models against ``check-jsonschema`` on the same registry file; then up to 10 000 rows.
 
 ``python bench/validate.py [ROUNDS]`` prints both, whole processes taking turns, and their ratio; then the time for a
-row in registries of growing size.
+row and the peak of memory in registries of growing size.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import statistics
 import subprocess
@@ -23,6 +24,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "registry"
 MODELS, AIM = 24, 1.5
 SIZES = (100, 1000, 10_000)
 BIN = Path(sys.executable).parent
+TINYAI = [sys.executable, "-m", "tinyai_registry", "validate"]
 
 
 def filled(root: Path, size: int) -> Path:
@@ -62,7 +64,7 @@ def main(rounds: int) -> None:
         schemafile = str(schema.folder() / "registry.schema.json")
         commands = {
             "check-jsonschema": [str(BIN / "check-jsonschema"), "--schemafile", schemafile, f"{small}/registry.json"],
-            "tinyai validate": [str(BIN / "tinyai"), "validate", str(small)],
+            "tinyai validate": [*TINYAI, str(small)],
         }
         taken: dict[str, list[float]] = {what: [] for what in commands}
         for _ in range(rounds):
@@ -73,8 +75,9 @@ def main(rounds: int) -> None:
         theirs, ours = (statistics.median(each) for each in taken.values())
         print(f"ratio: {ours / theirs:.2f}; the aim is {AIM} or less")
         for size in SIZES:
-            took = seconds([str(BIN / "tinyai"), "validate", str(filled(folder / str(size), size))])
-            print(f"{size:>6} rows: {took:.2f} s, {took / size * 1000:.2f} ms a row")
+            took = seconds([*TINYAI, str(filled(folder / str(size), size))])
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+            print(f"{size:>6} rows: {took:.2f} s, {took / size * 1000:.2f} ms a row, {peak} MiB at most")
 
 
 if __name__ == "__main__":

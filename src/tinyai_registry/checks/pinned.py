@@ -55,12 +55,12 @@ def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runt
 def of_artifacts(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
     """The files that the sidecar of ``model`` lists, the graph of the row among them."""
     listed = list(_listed(model))
-    main = f"{model.stem}.onnx"
+    main, read = f"{model.stem}.onnx", {each.file.name: each.file for each in (model.graph, model.twin) if each}
     if "artifacts" in model.said and main not in {name for name, *_ in listed}:
         yield model.in_sidecar(ARTIFACTS, f"{shown(main)} is not in the list", "/artifacts")
     for index, (name, sha256, size) in enumerate(listed):
         at = f"/artifacts/{index}"
-        file = folder.fetch(name, runtime.max_file_bytes)
+        file = read.get(name) or folder.fetch(name, runtime.max_file_bytes)
         yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in file.flaws)
         if file.data and file.sha256 != sha256:
             what = f"{shown(name)} has the digest {file.sha256}, not {shown(sha256)}"

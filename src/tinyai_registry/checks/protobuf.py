@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import onnx
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 
 def messages(message: Message) -> Iterator[Message]:
     """``message`` and everything inside it: subgraphs, functions and sparse weights too."""
-    yield message
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for inner in [value] if isinstance(value, Message) else value:
-                yield from messages(inner)
+    levels = [iter([message])]
+    while levels:
+        each = next(levels[-1], None)
+        if each is None:
+            levels.pop()
+            continue
+        yield each
+        # Only what can hold a message is asked: the bytes of a tensor would be copied.
+        for name in _names(each.DESCRIPTOR, FieldDescriptor.TYPE_MESSAGE):
+            value = getattr(each, name)
+            if isinstance(value, Message):
+                levels += [iter([value])] if each.HasField(name) else []
+            elif value:
+                levels.append(iter(value))
 
 
 def tensors(message: Message) -> Iterator[onnx.TensorProto]:
@@ -25,6 +35,12 @@ def tensors(message: Message) -> Iterator[onnx.TensorProto]:
 
 def texts(message: Message) -> Iterator[str | bytes]:
     """Every string in ``message`` itself; bytes where it is not UTF-8."""
-    for field, value in message.ListFields():
-        if field.type == FieldDescriptor.TYPE_STRING:
-            yield from [value] if isinstance(value, str | bytes) else value
+    for name in _names(message.DESCRIPTOR, FieldDescriptor.TYPE_STRING):
+        value = getattr(message, name)
+        yield from [value] if isinstance(value, str | bytes) else value
+
+
+@cache
+def _names(kind: Descriptor, of_type: int) -> tuple[str, ...]:
+    """The fields of messages of this ``kind`` that hold one type of value."""
+    return tuple(field.name for field in kind.fields if field.type == of_type)

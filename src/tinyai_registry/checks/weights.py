@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -85,20 +85,21 @@ def flaws(model: onnx.ModelProto, graph: str, folder: Folder, pinned: Mapping[st
 
     ``pinned`` maps the paths of data files to the digests that the sidecar lists.
     """
-    yield from (flaw for flaw in external(model) if isinstance(flaw, Flaw))
-    for name, group in _by_file(model, graph).items():
+    found = external(model)
+    yield from (flaw for flaw in found if isinstance(flaw, Flaw))
+    for name, group in _by_file(found, graph).items():
         yield from _of_file(graph, folder.fetch(name, limit), group, pinned.get(name))
 
 
 def data_files(model: onnx.ModelProto, graph: str) -> list[str]:
     """The files that ``model``, the file ``graph``, reads weights from, relative to the registry folder."""
-    return list(_by_file(model, graph))
+    return list(_by_file(external(model), graph))
 
 
-def _by_file(model: onnx.ModelProto, graph: str) -> dict[str, list[External]]:
+def _by_file(outside: Iterable[External | Flaw], graph: str) -> dict[str, list[External]]:
     above = graph.rpartition("/")[0]
     found: dict[str, list[External]] = defaultdict(list)
-    for each in external(model):
+    for each in outside:
         if isinstance(each, External):
             found[f"{above}/{each.location}" if above else each.location].append(each)
     return found

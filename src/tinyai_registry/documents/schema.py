@@ -1,4 +1,9 @@
-"""The JSON Schemas (2020-12) of registry, row and sidecars, and what they say about a document."""
+"""The JSON Schemas (2020-12) of registry, row and sidecars, and what they say about a document.
+
+Two validators read them. jsonschema_rs, which costs next to nothing, answers whether a document is valid. Only where it
+does not say yes is jsonschema imported and asked, which takes longer to import than a registry takes to check: its
+answer is the one that counts, and it can be put into words.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,16 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import jsonschema
-from jsonschema.protocols import Validator
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+import jsonschema_rs
 
 from tinyai_registry.documents import strict_json
-from tinyai_registry.documents.violation import Strict, Violation, described
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+    from tinyai_registry.documents.violation import Violation
 
 SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime"]
 NAMES: tuple[SchemaName, ...] = get_args(SchemaName)
@@ -38,7 +44,10 @@ def load(name: SchemaName) -> dict[str, Any]:
 
 def violations(name: SchemaName, document: Any) -> Iterator[Violation]:
     """Each way in which ``document`` breaks the schema ``name``, in document order."""
-    yield from described(_validator(name), document)
+    if not _is_valid(name, document):
+        from tinyai_registry.documents.violation import described
+
+        yield from described(_validator(name), document)
 
 
 def extra_schema_name(model: str) -> str:
@@ -52,6 +61,12 @@ def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violatio
     Pointers are inside ``extra``. A schema that is none is a violation by the whole. References to other documents are
     not followed.
     """
+    import jsonschema
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    from tinyai_registry.documents.violation import Strict, Violation, described
+
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
         yield from described(Strict(schema, registry=Registry()), extra)
@@ -63,7 +78,23 @@ def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violatio
         yield Violation("", f"the schema cannot be used: {error}")
 
 
+def _is_valid(name: SchemaName, document: Any) -> bool:
+    try:
+        return _quick_validator(name).is_valid(document)
+    except ValueError:  # it has no words for half a surrogate pair
+        return False
+
+
+@cache
+def _quick_validator(name: SchemaName) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(load(name))
+
+
 @cache
 def _validator(name: SchemaName) -> Validator:
+    from referencing import Registry
+
+    from tinyai_registry.documents.violation import Strict
+
     # Without "$schema": behind a $ref it would bring back jsonschema's own validator class, and its `$`.
     return Strict({key: value for key, value in load(name).items() if key != "$schema"}, registry=Registry())
