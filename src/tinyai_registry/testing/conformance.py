@@ -25,6 +25,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from tinyai_registry.checks.selection import failed
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluate import Bench, Judged, bench, judge
 from tinyai_registry.lab import folds
@@ -185,7 +186,8 @@ class Conformance:
         assert [artifact.sha256 for artifact in first] == [artifact.sha256 for artifact in second]
 
     def test_the_published_release_is_valid_and_nothing_else_is_left_behind(self, where: Bench, registry: Path) -> None:
-        assert validate(registry) == []
+        findings = validate(registry)
+        assert not failed(findings, strict=True), findings
         sidecar = _sidecar(registry, where)
         assert sidecar["plugin"] == {"distribution": where.owner.distribution, "version": where.owner.version}
         assert all(path.name.startswith(where.recipe.id) for path in registry.iterdir() if path.suffix == ".onnx")
