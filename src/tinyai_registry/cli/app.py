@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module, metadata
+from importlib import import_module
 
 import click
 
@@ -68,7 +68,7 @@ def _unavailable(name: str, why: str) -> click.Command:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(metadata.version("tinyai-registry"), prog_name="tinyai")
+@click.version_option(package_name="tinyai-registry", prog_name="tinyai")
 @click.option("--debug", is_flag=True, help="Show a traceback where something goes wrong.")
 @click.option("--no-plugins", is_flag=True, help="Import no plugin but the built-in.")
 def main(debug: bool, no_plugins: bool) -> None:
