@@ -177,7 +177,8 @@ def test_a_neighbour_that_came_or_changed_meanwhile_survives(root):
     assert open_registry(root).document["house"] == "ours"
 
 
-def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root, monkeypatch):
+@pytest.mark.parametrize("other_sees_us", [True, False])
+def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root, monkeypatch, other_sees_us):
     made = []
 
     class NoLock:
@@ -186,6 +187,8 @@ def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root,
         def release(self) -> None: ...
 
     monkeypatch.setattr(turn, "FileLock", NoLock)
+    if not other_sees_us:  # then only the number of the entry can tell us
+        monkeypatch.setattr(publish, "recover_pending", lambda *_: [])
 
     def make() -> publish.Change:
         made.append(open_registry(root).row("b")["notes"] if len(made) else None)
@@ -200,6 +203,17 @@ def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root,
     assert (root / "b.onnx").read_bytes() == b"b graph mine"
     assert validate(root) == []
     assert_tidy(root, "a lost race")
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "reason"),
+    [('{"kind": "fr"}', "registered by another tool"), ('{"schema_version": 1}', "published before there was a log")],
+)
+def test_what_was_there_before_the_log_becomes_its_first_entry_and_says_whose_it_was(root, sidecar, reason):
+    (root / "b.json").write_text(sidecar)
+    put(root, "b", "1")
+    adopted = log.entries(root, "b")[0]
+    assert (adopted.action, adopted.account.reason) == ("adopt", reason)
 
 
 def test_a_writer_that_waits_too_long_says_so(root):

@@ -79,8 +79,11 @@ def publish(
             for _ in range(ATTEMPTS):
                 with _racing(workplace):
                     if entry is None or not log.holds(root, entry):
+                        # Asked before: who commits while the change is made takes the number away.
+                        number = _next(root, model)
+                        _finish_others(root, model, workplace)
                         change = make()
-                        entry = _prepared(root, change, account, workplace)
+                        entry = _prepared(root, change, number, account, workplace)
                         log.append(root, entry, workplace)
                     # Again: a recovery that saw no lock may have dropped what no entry needed yet.
                     _stored(root, model, change.release.files, workplace)
@@ -170,13 +173,19 @@ def _racing(workplace: Path) -> Iterator[None]:
         durable.make_folder(workplace)  # a recovery that saw no lock took us for dead
 
 
-def _prepared(root: Path, change: Change, account: log.Account, workplace: Path) -> log.Entry:
+def _finish_others(root: Path, model: str, workplace: Path) -> None:
+    """Project what somebody who is at work all the same has committed: a change is made from whole releases."""
+    if len(layout.pending(root)) > 1:
+        with suppress(RegistryError):  # what cannot be projected is mended by what we are about to publish
+            project(root, model, workplace)
+
+
+def _prepared(root: Path, change: Change, number: int, account: log.Account, workplace: Path) -> log.Entry:
     """The entry that commits ``change``, with everything that it speaks of in the store."""
     release, registry = change.release, files_under(root)
     for name in (*release.files, *release.withdrawn):
         registry.path(name)
-    _adopt(root, release.model, account, workplace)
-    number = _next(root, release.model)
+    number = _adopt(root, release.model, number, account, workplace)
     return log.Entry(
         number=number,
         model=release.model,
@@ -194,26 +203,28 @@ def _stored(root: Path, model: str, files: Mapping[str, bytes], workplace: Path)
     return {name: objects.put(root, model, data, workplace) for name, data in files.items()}
 
 
-def _adopt(root: Path, model: str, account: log.Account, workplace: Path) -> None:
-    """A release that another tool registered becomes the first entry, so that one can go back to it."""
+def _adopt(root: Path, model: str, number: int, account: log.Account, workplace: Path) -> int:
+    """A release that has no history becomes entry ``number``, so that one can go back to it; returns the next number."""
     if log.head(root, model) is not None:
-        return
+        return number
     registry = open_registry(root)
     before = registry.find(model)
     if before is None:
-        return
+        return number
     files = {name: registry.path(name).read_bytes() for name in files_of(registry, before)}
-    number = _next(root, model)
+    ours = "schema_version" in (before.sidecar or {})
+    reason = "published before there was a log" if ours else "registered by another tool"
     entry = log.Entry(
         number=number,
         model=model,
         action="adopt",
         parent=log.digest_of(root, model, number - 1),
-        account=log.Account(account.time, account.who, account.commit, "registered by another tool"),
+        account=log.Account(account.time, account.who, account.commit, reason),
         files=_stored(root, model, files, workplace),
         rows=(before.row,),
     )
     log.append(root, entry, workplace)
+    return number + 1
 
 
 def _next(root: Path, model: str) -> int:
