@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,8 @@ def test_a_changed_entry_is_found_and_named(root, number):
 
 
 def test_a_changed_entry_whose_own_digest_was_made_right_is_found_by_the_next(root):
-    changed = log.rendered(
-        log.entries(root, "a")[0].__class__(**{**vars(log.entries(root, "a")[1]), "withdrawn": ("x",)})
-    )
-    entry_file(root, 2).write_bytes(changed)
+    changed = replace(log.entries(root, "a")[1], withdrawn=("x",))
+    entry_file(root, 2).write_bytes(log.rendered(changed))
     assert found(root) == {
         "00000003.json": ["the entry before it is not the one that it was written after"],
     }
@@ -71,9 +70,37 @@ def test_a_removed_entry_is_found_and_named(root, number):
     assert found(root) == {f"{number + 1:08}.json": [f"entry {number} is missing before it"]}
 
 
-def test_a_removed_last_entry_shows_in_the_files_that_it_published(root):
-    entry_file(root, 4).unlink()
-    assert any("is not what the log says was published" in each for each in found(root)["00000002.json"])
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [(5, "entry 5 was removed"), (4, "entries 4 to 5 were removed"), (1, "entries 1 to 5 were removed")],
+)
+def test_removed_last_entries_are_found_and_named_and_their_numbers_not_given_again(root, first, said):
+    refuse(root, "a", ACCOUNT)
+    for number in range(first, 6):
+        entry_file(root, number).unlink()
+    assert found(root) == {f"{first:08}.json": [said]}
+    put(root, "a", "4")
+    assert found(root) == {"00000006.json": [f"entry {first} is missing before it"]}
+
+
+def test_a_changed_last_entry_whose_own_digest_was_made_right_is_found_by_the_tip(root):
+    changed = replace(log.entries(root, "a")[-1], withdrawn=("x",))
+    entry_file(root, 4).write_bytes(log.rendered(changed))
+    assert found(root) == {"00000004.json": ["it is not the entry that tip.json names"]}
+
+
+@pytest.mark.parametrize("content", ["", "<<<<<<< ours", "[]", "{}", '{"number": "4", "digest": ""}', None])
+def test_a_log_without_a_tip_is_valid_and_one_that_says_nothing_is_named_and_made_again(root, content):
+    path = entry_file(root, 4).with_name(log.TIP)
+    was = path.read_bytes()
+    path.write_text(content) if content is not None else path.unlink()
+    assert found(root) == ({} if content is None else {log.TIP: ["it does not say which entry is the last"]})
+    refuse(root, "a", ACCOUNT)
+    assert validate(root) == []
+    entry_file(root, 5).unlink()
+    assert found(root) == {"00000005.json": ["entry 5 was removed"]}
+    path.write_bytes(was)  # a tip that lags behind is that of a writer who died
+    assert validate(root) == []
 
 
 def test_reordered_entries_are_found_and_named(root):
@@ -103,8 +130,8 @@ def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):
     before = contents()
     refuse(root, "a", ACCOUNT)
     after = contents()
-    added = entry_file(root, 5)
-    assert {**before, added: after[added]} == after
+    added = [entry_file(root, 5), entry_file(root, 5).with_name(log.TIP)]
+    assert {**before, **{path: after[path] for path in added}} == after
     assert validate(root) == []
 
 

@@ -79,15 +79,16 @@ def publish(
             for _ in range(ATTEMPTS):
                 with _racing(workplace):
                     if entry is None or not log.holds(root, entry):
-                        # Asked before: who commits while the change is made takes the number away.
-                        number = _next(root, model)
+                        # Asked before: who commits while the change is made takes the next number away.
+                        tip = log.tip(root, model)
                         _finish_others(root, model, workplace)
                         change = make()
-                        entry = _prepared(root, change, number, account, workplace)
+                        entry = _prepared(root, change, tip, account, workplace)
                         log.append(root, entry, workplace)
                     # Again: a recovery that saw no lock may have dropped what no entry needed yet.
                     _stored(root, model, change.release.files, workplace)
                     project(root, model, workplace)
+                    log.record_tip(root, model, workplace)
                     drop_old(root, model)
                     return entry
         raise RegistryBusyError(f"{model} in {root} was published by others {ATTEMPTS} times meanwhile; try again")
@@ -108,13 +109,16 @@ def publish(
 
 def refuse(root: Path, model: str, account: log.Account) -> None:
     """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises PublishError."""
+    entry: log.Entry | None = None
     try:
         with writing(root, model) as workplace:
             for _ in range(ATTEMPTS):
                 with _racing(workplace):
-                    number = _next(root, model)
-                    parent = log.digest_of(root, model, number - 1)
-                    log.append(root, log.Entry(number, model, "refuse", parent, account, {}), workplace)
+                    if entry is None or not log.holds(root, entry):
+                        tip = log.tip(root, model)
+                        entry = log.Entry(tip.number + 1, model, "refuse", tip.digest, account, {})
+                        log.append(root, entry, workplace)
+                    log.record_tip(root, model, workplace)
                     return
     except OSError as error:
         raise PublishError(f"cannot record the refusal of {model} in {root}: {error.strerror}") from error
@@ -180,17 +184,17 @@ def _finish_others(root: Path, model: str, workplace: Path) -> None:
             project(root, model, workplace)
 
 
-def _prepared(root: Path, change: Change, number: int, account: log.Account, workplace: Path) -> log.Entry:
-    """The entry that commits ``change``, with everything that it speaks of in the store."""
+def _prepared(root: Path, change: Change, tip: log.Tip, account: log.Account, workplace: Path) -> log.Entry:
+    """The entry after ``tip`` that commits ``change``, with everything that it speaks of in the store."""
     release, registry = change.release, files_under(root)
     for name in (*release.files, *release.withdrawn):
         registry.path(name)
-    number = _adopt(root, release.model, number, account, workplace)
+    tip = _adopt(root, release.model, tip, account, workplace)
     return log.Entry(
-        number=number,
+        number=tip.number + 1,
         model=release.model,
         action="publish" if change.restores is None else "rollback",
-        parent=log.digest_of(root, release.model, number - 1),
+        parent=tip.digest,
         account=account,
         files=_stored(root, release.model, release.files, workplace),
         rows=release.rows,
@@ -203,32 +207,27 @@ def _stored(root: Path, model: str, files: Mapping[str, bytes], workplace: Path)
     return {name: objects.put(root, model, data, workplace) for name, data in files.items()}
 
 
-def _adopt(root: Path, model: str, number: int, account: log.Account, workplace: Path) -> int:
-    """A release that has no history becomes entry ``number``, so that one can go back to it; returns the next number."""
+def _adopt(root: Path, model: str, tip: log.Tip, account: log.Account, workplace: Path) -> log.Tip:
+    """A release that has no history becomes an entry, so that one can go back to it; returns the tip after it."""
     if log.head(root, model) is not None:
-        return number
+        return tip
     registry = open_registry(root)
     before = registry.find(model)
     if before is None:
-        return number
+        return tip
     files = {name: registry.path(name).read_bytes() for name in files_of(registry, before)}
     ours = "schema_version" in (before.sidecar or {})
     reason = "published before there was a log" if ours else "registered by another tool"
     entry = log.Entry(
-        number=number,
+        number=tip.number + 1,
         model=model,
         action="adopt",
-        parent=log.digest_of(root, model, number - 1),
+        parent=tip.digest,
         account=log.Account(account.time, account.who, account.commit, reason),
         files=_stored(root, model, files, workplace),
         rows=(before.row,),
     )
-    log.append(root, entry, workplace)
-    return number + 1
-
-
-def _next(root: Path, model: str) -> int:
-    return max(log.numbers(root, model), default=0) + 1
+    return log.append(root, entry, workplace)
 
 
 def _workplace(root: Path, model: str) -> Path:
