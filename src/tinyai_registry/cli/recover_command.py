@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from filelock import Timeout
 
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryBusyError
@@ -25,8 +24,6 @@ def command(session: Session, folder: Path | None, registry: Path | None, lock_t
     root = session.config.registry_folder(folder or registry)
     try:
         models = recover(root, lock_timeout)
-    except Timeout:
-        raise RegistryBusyError(f"a writer has been at work in {root} for {lock_timeout:g} seconds") from None
     except OSError as error:
         raise RegistryBusyError(f"{root} cannot be mended from here: {error.strerror}") from error
     if session.as_json:

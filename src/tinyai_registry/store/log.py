@@ -138,8 +138,8 @@ def tip(root: Path, model: str) -> Tip:
 
 
 def record_tip(root: Path, model: str, workplace: Path) -> None:
-    """Bring the file that names the last entry up to the log. Asked again: another writer may have gone on."""
-    while (there := _tip_there(root, model)).number > (_tip_recorded(root, model) or NO_ENTRY).number:
+    """Bring the file that names the last entry up to the log; one that is ahead says that entries were removed."""
+    if (there := _tip_there(root, model)).number > (_tip_recorded(root, model) or NO_ENTRY).number:
         staged = workplace / TIP
         staged.unlink(missing_ok=True)
         durable.write_new(staged, strict_json.dumps(asdict(there)).encode())
