@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.documents import row, strict_json
+from tinyai_registry.documents import index, row
 from tinyai_registry.store import durable, log, objects
 from tinyai_registry.store.registry import ENDINGS, INDEX, Registry, files_under, open_registry
 
@@ -21,8 +21,9 @@ def project(root: Path, model: str, workplace: Path) -> None:
     if head is None:
         return
     _project_files(root, head, workplace)
-    _project_rows(root, head, workplace)
-    _withdraw(root, head, workplace)
+    registry = open_registry(root)
+    _project_rows(registry, head, workplace)
+    _withdraw(registry, head, workplace)
 
 
 def lags(root: Path, model: str) -> bool:
@@ -43,12 +44,10 @@ def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
             _put_in_place(registry.path(name), objects.get(root, head.model, sha256), workplace)
 
 
-def _project_rows(root: Path, head: log.Entry, workplace: Path) -> None:
-    registry = open_registry(root)
+def _project_rows(registry: Registry, head: log.Entry, workplace: Path) -> None:
     rows = _stale_rows(registry, head)
     if rows:
-        text = strict_json.dumps(row.with_rows(registry.document, rows), sort_keys=False)
-        _put_in_place(root / INDEX, text.encode(), workplace)
+        _put_in_place(registry.root / INDEX, index.with_rows(registry.text, rows).encode(), workplace)
 
 
 def _stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
@@ -57,10 +56,9 @@ def _stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
     return [each for each in projected if registry.row(each["id"]) != each]
 
 
-def _withdraw(root: Path, head: log.Entry, workplace: Path) -> None:
+def _withdraw(registry: Registry, head: log.Entry, workplace: Path) -> None:
     if not head.withdrawn:
         return
-    registry = open_registry(root)
     spared = {INDEX, *head.files}
     for other in registry.rows:
         if other.get("id") not in {each["id"] for each in head.rows} and isinstance(other.get("onnx"), str):

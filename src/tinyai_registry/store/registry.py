@@ -35,10 +35,11 @@ class Registered:
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry folder as it was when it was opened."""
+    """A registry folder as it was when it was opened: its ``registry.json``, read and as text."""
 
     root: Path
     document: Mapping[str, Any]
+    text: str = ""
 
     @property
     def rows(self) -> list[Mapping[str, Any]]:
@@ -108,7 +109,8 @@ def open_registry(root: Path) -> Registry:
     """
     if not (root / INDEX).exists():
         raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
-    document = strict_json.read(root / INDEX)
+    data = strict_json.bytes_of(root / INDEX)
+    document = strict_json.loads(data, str(root / INDEX))
     if not isinstance(document, dict) or not isinstance(document.get("models"), list):
         raise DocumentError(f"{root / INDEX}: a registry is an object with a list called models")
-    return Registry(root, document)
+    return Registry(root, document, data.decode())
