@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness import ACCOUNT, change, contents, own_registry, put
+from harness import ACCOUNT, change, contents, killed_at, own_registry, put
 
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import refuse
+from tinyai_registry.store.registry import INDEX, open_registry
 from tinyai_registry.store.rollback import rollback
 from tinyai_registry.validate import validate
 
@@ -169,18 +170,34 @@ def git(root: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_branches_that_refreshed_two_models_merge_and_validate(root):
+def branches(root: Path, ours: str, theirs: str) -> None:
+    """Two branches of what is there, ``ours`` and ``theirs``, which is checked out; each has published one model."""
     git(root, "init", "-q", "-b", "main")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "start")
-    tracked = git(root, "ls-files").split()
-    assert ".tinyai/log/a/00000001.json" in tracked
-    assert not [name for name in tracked if "/objects/" in name or "/pending/" in name or name.endswith("lock")]
-    for branch, model in (("ours", "a"), ("theirs", "c")):
+    for branch, model in (("ours", ours), ("theirs", theirs)):
         git(root, "checkout", "-q", "-b", branch, "main")
         put(root, model, branch)
         git(root, "add", "-A")
-        git(root, "commit", "-qm", f"refresh {model}")
+        git(root, "commit", "-qm", f"publish {model}")
+
+
+def test_git_has_the_log_and_not_the_store(tinyai, tmp_path):
+    root = tmp_path / "fresh"
+    tinyai("init", root)
+    put(root, "a", "1")
+    killed_at(30, lambda: put(root, "b", "1"))
+    assert {path.name for path in (root / layout.FOLDER).iterdir()} >= {"objects", "pending", "lock"}
+    assert layout.pending(root)
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    log_of_a = [f".tinyai/log/a/{name}" for name in ("00000001.json", log.TIP)]
+    expected = [".tinyai/.gitignore", *log_of_a, "a.json", "a.md", "a.onnx", "a.plain.onnx", INDEX]
+    assert git(root, "ls-files").split() == expected
+
+
+def test_branches_that_refreshed_two_neighbours_merge_and_validate(root):
+    branches(root, "a", "c")
     git(root, "merge", "-q", "ours", "-m", "both")
     assert git(root, "status", "--porcelain") == ""
     assert validate(root) == []
@@ -195,16 +212,35 @@ def test_branches_that_refreshed_two_models_merge_and_validate(root):
 
 
 def test_branches_that_refreshed_the_same_model_do_not_merge_silently(root):
-    git(root, "init", "-q", "-b", "main")
-    git(root, "add", "-A")
-    git(root, "commit", "-qm", "start")
-    for branch in ("ours", "theirs"):
-        git(root, "checkout", "-q", "-b", branch, "main")
-        put(root, "a", branch)
-        git(root, "add", "-A")
-        git(root, "commit", "-qm", branch)
+    branches(root, "a", "a")
     with pytest.raises(AssertionError, match=r"log/a/00000005\.json"):
         git(root, "merge", "-q", "ours")
+
+
+def test_branches_that_published_new_models_far_apart_merge_and_validate(root):
+    branches(root, "b", "d")
+    git(root, "merge", "-q", "ours", "-m", "both")
+    assert validate(root) == []
+    assert [row["id"] for row in open_registry(root).rows] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("side", ["--ours", "--theirs"])
+@pytest.mark.parametrize("objects", [True, False])
+def test_rows_that_two_branches_put_into_one_place_are_made_from_the_log(root, tinyai, side, objects):
+    branches(root, "m", "n")
+    with pytest.raises(AssertionError, match=r"Merge conflict in registry\.json"):
+        git(root, "merge", "-q", "ours")
+    git(root, "checkout", side, INDEX)
+    if not objects:  # as in a clone
+        shutil.rmtree(layout.object_file(root, "x", "x").parent.parent)
+    assert validate(root)
+    missing = "m" if side == "--ours" else "n"
+    assert tinyai("recover", root, "--json").json["recovered"] == [missing]
+    assert validate(root) == []
+    assert [row["id"] for row in open_registry(root).rows] == ["a", "c", "m", "n"]
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "both")
+    assert git(root, "diff", "--stat", "ours", "--", "m.onnx", "a.onnx") == ""
 
 
 def test_what_a_refresh_hands_over_is_a_pure_function(root):

@@ -233,8 +233,8 @@ def test_where_the_folder_cannot_be_mended_a_reader_says_what_to_do(root, tinyai
         said = tinyai("list", "--registry", root)
     assert said.code == 5
     assert "`tinyai recover`" in said.err
-    assert tinyai("recover", root, "--json").json == {"recovered": ["b"]}
-    assert tinyai("recover", root, "--json").json == {"recovered": []}
+    assert tinyai("recover", root, "--json").json == {"recovered": ["b"], "stuck": {}}
+    assert tinyai("recover", root, "--json").json == {"recovered": [], "stuck": {}}
     assert_tidy(root, "recovered")
 
 

@@ -26,31 +26,31 @@ def project(root: Path, model: str, workplace: Path) -> None:
     _withdraw(registry, head, workplace)
 
 
-def lags(root: Path, model: str) -> bool:
+def lags(registry: Registry, model: str) -> bool:
     """Whether a file or a row of the model's head is not what the log says."""
-    head = log.head(root, model)
-    if head is None:
-        return False
-    registry = open_registry(root)
-    return bool(_stale_rows(registry, head)) or any(
-        registry.digest(name) != sha256 for name, sha256 in head.files.items()
-    )
+    head = log.head(registry.root, model)
+    return head is not None and bool(stale_rows(registry, head) or _stale_files(registry, head))
+
+
+def _stale_files(registry: Registry, head: log.Entry) -> dict[str, str]:
+    return {name: sha256 for name, sha256 in head.files.items() if registry.digest(name) != sha256}
 
 
 def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
     registry = files_under(root)
-    for name, sha256 in head.files.items():
-        if registry.digest(name) != sha256:
-            _put_in_place(registry.path(name), objects.get(root, head.model, sha256), workplace)
+    # All of them at hand, or none is put in place: where the store lost one, the release before stays whole.
+    at_hand = {n: objects.get(root, head.model, sha256) for n, sha256 in _stale_files(registry, head).items()}
+    for name, data in at_hand.items():
+        _put_in_place(registry.path(name), data, workplace)
 
 
 def _project_rows(registry: Registry, head: log.Entry, workplace: Path) -> None:
-    rows = _stale_rows(registry, head)
+    rows = stale_rows(registry, head)
     if rows:
         _put_in_place(registry.root / INDEX, index.with_rows(registry.text, rows).encode(), workplace)
 
 
-def _stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
+def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
     """The rows that the log asks for and that ``registry.json`` does not have."""
     projected = [row.projected(registry.row(each["id"]), each) for each in head.rows]
     return [each for each in projected if registry.row(each["id"]) != each]

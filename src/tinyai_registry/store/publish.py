@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json
-from tinyai_registry.errors import OvertakenError, PublishError, RegistryBusyError, RegistryError, TinyaiError
+from tinyai_registry.errors import (
+    DocumentError,
+    OvertakenError,
+    PublishError,
+    RegistryBusyError,
+    RegistryError,
+    TinyaiError,
+)
 from tinyai_registry.release import Release
 from tinyai_registry.store import durable, log, objects
 from tinyai_registry.store.projection import lags, project
@@ -71,7 +78,7 @@ def publish(
     entry: log.Entry | None = None
     try:
         for _ in attempts(patience):
-            if entry is not None and log.holds(root, entry) and not lags(root, model):
+            if entry is not None and log.holds(root, entry) and not lags(open_registry(root), model):
                 return entry  # who has overtaken us after the commit has finished it
             with suppress(OvertakenError), writing(root, model, patience) as workplace:
                 if entry is None or not log.holds(root, entry):
@@ -79,14 +86,15 @@ def publish(
                     log.append(root, entry, workplace)
                 project(root, model, workplace)
                 log.record_tip(root, model, workplace)
-                drop_old(root, model, workplace)
+                with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
+                    drop_old(root, model, workplace)
                 return entry
         raise RegistryBusyError(f"others have kept writing into {root} for {patience:g} seconds; try again")
     except (OSError, TinyaiError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         # The log alone knows: the call that commits may do so and fail.
         if entry is not None and log.holds(root, entry):
-            if not lags(root, model):
+            if not lags(open_registry(root), model):
                 return entry  # tidying up has finished it
             raise RegistryBusyError(
                 f"{model} is published, but its files in {root} could not be brought up to date ({why}); "

@@ -1,4 +1,4 @@
-"""Finishing what a process began and did not live to finish.
+"""Finishing what a process began and did not live to finish, and bringing up to its log what lags behind it.
 
 What is committed is brought into place, what is not is dropped; a recovery can itself be killed, and the next one
 does the rest.
@@ -6,11 +6,24 @@ does the rest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from tinyai_registry.errors import RegistryBusyError
-from tinyai_registry.store import layout
+from tinyai_registry.errors import DocumentError, RegistryBusyError, RegistryError
+from tinyai_registry.store import layout, log, objects
+from tinyai_registry.store.projection import lags
+from tinyai_registry.store.registry import Registry, open_registry
+from tinyai_registry.store.takeover import new_workplace
 from tinyai_registry.store.turn import PATIENCE, writing
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The models that were finished or brought up, and of each that could not be, what is in the way."""
+
+    recovered: list[str]
+    stuck: Mapping[str, str]
 
 
 def is_pending(root: Path) -> bool:
@@ -25,7 +38,7 @@ def settle(root: Path) -> None:
     may not write.
     """
     try:
-        recover(root, patience=0)
+        _finish(root, patience=0)
     except RegistryBusyError:
         return  # somebody is at work; readers see one release or the other
     except OSError as error:
@@ -35,10 +48,47 @@ def settle(root: Path) -> None:
         ) from error
 
 
-def recover(root: Path, patience: float = PATIENCE) -> list[str]:
-    """Finish every publish that died; returns the models concerned. Raises RegistryBusyError if a writer is at work."""
-    models = sorted({layout.model_of(folder) for folder in layout.pending(root)})
+def recover(root: Path, patience: float = PATIENCE) -> Recovery:
+    """Finish every publish that died, and bring up every model that lags behind its log, as after a merge in git.
+
+    What somebody has changed by hand is left as it is. Raises RegistryBusyError if a writer is at work.
+    """
+    finished, stuck = _finish(root, patience), {}
+    registry = open_registry(root)
+    for model in log.models(root):
+        try:
+            if _is_behind(registry, model):
+                new_workplace(root, model)  # a turn begins with what such a folder speaks of
+        except (DocumentError, RegistryError) as error:
+            stuck[model] = str(error)
+    finished |= _finish(root, patience)
+    return Recovery(sorted(finished - stuck.keys()), stuck)
+
+
+def _finish(root: Path, patience: float) -> set[str]:
+    models = {layout.model_of(folder) for folder in layout.pending(root)}
     if models:
         with writing(root, "recovery", patience):
-            pass  # a turn begins with what there is to finish
+            pass
     return models
+
+
+def _is_behind(registry: Registry, model: str) -> bool:
+    """Whether files or rows of ``model`` are not yet those of its last release, and can be made so.
+
+    Raises RegistryError where they are not, and cannot: the log is broken, the store has not got a file, or what is
+    there is of no release, so that somebody must have put it there.
+    """
+    for name, problem in log.breaks(registry.root, model):
+        raise RegistryError(f"{name} of its log: {problem}")
+    head = log.head(registry.root, model)
+    if head is None or not lags(registry, model):
+        return False
+    known = {None, *(sha256 for entry in log.entries(registry.root, model) for sha256 in entry.files.values())}
+    for name, sha256 in head.files.items():
+        now = registry.digest(name)
+        if now not in known:
+            raise RegistryError(f"{name} is of no release in its log")
+        if now != sha256:
+            objects.get(registry.root, model, sha256)
+    return True

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.documents import row
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.release import sha256_of
 from tinyai_registry.store import log
+from tinyai_registry.store.projection import stale_rows
 from tinyai_registry.store.recovery import is_pending
 from tinyai_registry.store.registry import INDEX, Registered, Registry, open_registry
 from tinyai_registry.store.superseded import files_of
@@ -119,7 +119,9 @@ def _look(root: Path, model: str, head: log.Entry | None, choose: Choice) -> _Lo
     read = {name: _bytes(registry, name) for name in choose(registry, found, head) if name not in sidecar}
     files = {name: data for name, data in {**sidecar, **read}.items() if data is not None}
     missing = [f"{root / name} is missing" for name in read if name not in files]
-    wrong = (*_rows_amiss(registry, head), *missing, *_files_amiss(root, found, head, files))
+    stale = stale_rows(registry, head) if head else ()
+    rows = [f"{root / INDEX}: the row of {each['id']} is not what was registered" for each in stale]
+    wrong = (*rows, *missing, *_files_amiss(root, found, head, files))
     return _Look(registry, found, files, next(iter(wrong), None))
 
 
@@ -130,13 +132,6 @@ def _every_file(registry: Registry, found: Registered, head: log.Entry | None) -
 def _card(registry: Registry, found: Registered, _: log.Entry | None) -> Iterable[str]:
     name = f"{found.stem}.md"
     return (name,) if registry.path(name).is_file() else ()
-
-
-def _rows_amiss(registry: Registry, head: log.Entry | None) -> Iterator[str]:
-    for recorded in head.rows if head else ():
-        now = registry.row(recorded["id"])
-        if now is None or row.projected(now, recorded) != now:
-            yield f"{registry.root / INDEX}: the row of {recorded['id']} is not what was registered"
 
 
 def _files_amiss(root: Path, found: Registered, head: log.Entry | None, files: Mapping[str, bytes]) -> Iterator[str]:

@@ -7,10 +7,16 @@ unnoticed, as it takes ours. So between reading and writing nobody comes in betw
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from pathlib import Path
 
+from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.projection import project
+from tinyai_registry.store.registry import open_registry
+
+logger = logging.getLogger(__name__)
 
 
 def new_workplace(root: Path, model: str) -> Path:
@@ -33,7 +39,11 @@ def take_over(root: Path, workplace: Path) -> None:
                 marks[model] = new_workplace(root, model)
             _take(folder, workplace)
     for model, mark in sorted(marks.items()):
-        bring_up(root, model, workplace)
+        try:
+            bring_up(root, model, workplace)
+        except (DocumentError, RegistryError) as error:
+            open_registry(root)  # where that is what cannot be read, nothing is finished, and nothing forgotten
+            logger.warning("a publish of %s cannot be finished: %s; see `tinyai recover`", model, error)
         durable.remove_folder(mark)
 
 
@@ -43,8 +53,9 @@ def bring_up(root: Path, model: str, workplace: Path) -> None:
         durable.sync_folder(folder)  # made by a process that may have died before it could do so
     project(root, model, workplace)
     log.record_tip(root, model, workplace)
-    needed = {sha256 for entry in log.entries(root, model) for sha256 in entry.files.values()}
-    objects.keep_only(root, model, needed, workplace)
+    with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
+        needed = {sha256 for entry in log.entries(root, model) for sha256 in entry.files.values()}
+        objects.keep_only(root, model, needed, workplace)
 
 
 def _take(folder: Path, workplace: Path) -> None:
