@@ -199,6 +199,7 @@ def test_where_the_index_cannot_be_read_nothing_is_forgotten(root, tinyai):
     (root / INDEX).write_text("<<<<<<< ours\n" + index)
     assert tinyai("list", "--registry", root).code == 2
     assert tinyai("recover", root).code == 2
+    assert [finding.file for finding in validate(root)] == [INDEX]
     assert layout.pending(root)
     (root / INDEX).write_text(index)
     assert tinyai("list", "--registry", root).code == 0

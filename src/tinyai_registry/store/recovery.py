@@ -41,6 +41,8 @@ def settle(root: Path) -> None:
         _finish(root, patience=0)
     except RegistryBusyError:
         return  # somebody is at work; readers see one release or the other
+    except DocumentError:
+        return  # registry.json cannot be read, as whoever opens it will say
     except OSError as error:
         raise RegistryBusyError(
             f"{root} was left half-published, and cannot be mended from here ({error.strerror}); "

@@ -115,10 +115,10 @@ def _look(root: Path, model: str, head: log.Entry | None, choose: Choice) -> _Lo
     found = registry.find(model)
     if found is None:
         return _Look(registry, None, {}, f"{root / INDEX} has no row of {model}" if head else None)
-    sidecar = {} if found.sidecar_bytes is None else {f"{found.stem}.json": found.sidecar_bytes}
-    read = {name: _bytes(registry, name) for name in choose(registry, found, head) if name not in sidecar}
-    files = {name: data for name, data in {**sidecar, **read}.items() if data is not None}
-    missing = [f"{root / name} is missing" for name in read if name not in files]
+    names, sidecar = tuple(choose(registry, found, head)), f"{found.stem}.json"
+    read = {name: _bytes(registry, name) for name in names if name != sidecar}
+    files = {name: data for name, data in {sidecar: found.sidecar_bytes, **read}.items() if data is not None}
+    missing = [f"{root / name} is missing" for name in names if name not in files]
     stale = stale_rows(registry, head) if head else ()
     rows = [f"{root / INDEX}: the row of {each['id']} is not what was registered" for each in stale]
     wrong = (*rows, *missing, *_files_amiss(root, found, head, files))
