@@ -70,7 +70,7 @@ def publish(
     """
     entry: log.Entry | None = None
     try:
-        for _ in attempts(patience):
+        for _ in attempts(root, patience):
             if entry is not None and log.holds(root, entry) and not lags(root, model):
                 return entry  # who has overtaken us after the commit has finished it
             with suppress(OvertakenError), writing(root, model, patience) as workplace:
@@ -99,7 +99,7 @@ def publish(
 def refuse(root: Path, model: str, account: log.Account) -> None:
     """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises PublishError."""
     try:
-        for _ in attempts(PATIENCE):
+        for _ in attempts(root, PATIENCE):
             with suppress(OvertakenError), writing(root, model) as workplace:
                 number = _next(root, model)
                 parent = log.digest_of(root, model, number - 1)
