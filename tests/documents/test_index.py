@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyai_registry.documents import index, strict_json
-from tinyai_registry.documents.index import with_rows
+from tinyai_registry.documents.index import with_row
 
 KEYS = st.text(string.ascii_lowercase + '_"\\é', min_size=1, max_size=8)
 JSON = st.recursive(
@@ -31,6 +32,10 @@ STYLES: dict[str, dict[str, Any]] = {
     "on one line": {},
     "compact": {"separators": (",", ":")},
 }
+
+
+def with_rows(text: str, rows: list[dict[str, Any]]) -> str:
+    return reduce(with_row, rows, text)
 
 
 def expected(document: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def read(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@given(MODELS, st.lists(ROWS, max_size=3), st.booleans())
+@given(MODELS, st.lists(ROWS, min_size=1, max_size=3), st.booleans())
 def test_it_means_what_was_asked_for_and_every_neighbour_keeps_its_bytes(style, models, rows, crlf):
     text = json.dumps({"a": [{"models": []}], "models": models, "z": "models"}, **STYLES[style])
     text = text.replace("\n", "\r\n") if crlf else text
@@ -85,10 +90,11 @@ def neighbours(text: str, new: str, rows: list[dict[str, Any]]) -> None:
 
 def apart(text: str, rows: list[dict[str, Any]]) -> tuple[str, list[str], str]:
     """What stands before the models, those that are not among ``rows``, and what stands behind the models."""
-    spans = list(index._spans(text, start := index._models(text)))
+    spans = list(index._models(text))
+    start = index._list(text)
     assert [json.loads(text[at:end]) for _, at, end in spans] == read(text)["models"]
     ours = {row["id"] for row in rows}
-    others = [text[at:end] for each, at, end in spans if not (isinstance(each, dict) and each.get("id") in ours)]
+    others = [text[at:end] for model, at, end in spans if not isinstance(model, str) or model not in ours]
     return text[:start], others, text[spans[-1][2] if spans else start :]
 
 
@@ -113,7 +119,7 @@ def test_what_we_have_written_stays_as_we_write(models, rows):
     ids=str,
 )
 def test_a_new_row_goes_before_the_first_later_id(ids, order):
-    text = with_rows(strict_json.dumps({"models": [{"id": i} for i in ids]}), [{"id": "m"}])
+    text = with_row(strict_json.dumps({"models": [{"id": i} for i in ids]}), {"id": "m"})
     assert [row["id"] for row in read(text)["models"]] == order
 
 
@@ -125,7 +131,7 @@ def test_several_rows_go_each_to_its_place():
 
 def test_a_refresh_is_a_small_diff_in_a_file_of_a_foreign_style():
     text = '{ "schema_version": 0,\n  "models": [\n   {"id": "a", "x": 1.50},\n   {"id": "c"}\n ]}'
-    assert with_rows(text, [{"id": "b", "onnx": "b.onnx"}]).splitlines() == [
+    assert with_row(text, {"id": "b", "onnx": "b.onnx"}).splitlines() == [
         *['{ "schema_version": 0,', '  "models": [', '   {"id": "a", "x": 1.50},'],
         *["   {", '     "id": "b",', '     "onnx": "b.onnx"', "   },"],
         *['   {"id": "c"}', " ]}"],

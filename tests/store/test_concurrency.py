@@ -34,9 +34,6 @@ class NoLock:
         pass
 
 
-pytestmark = pytest.mark.stress
-
-
 @pytest.fixture(params=["filelock", "no lock"])
 def lies(request, monkeypatch) -> bool:
     if request.param == "no lock":

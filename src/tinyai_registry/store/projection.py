@@ -7,6 +7,7 @@ alone in the registry for as long as that is there (:mod:`takeover`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
 def _project_rows(registry: Registry, head: log.Entry, workplace: Path) -> None:
     rows = stale_rows(registry, head)
     if rows:
-        _put_in_place(registry.root / INDEX, index.with_rows(registry.text, rows).encode(), workplace)
+        text = reduce(index.with_row, rows, registry.text)
+        _put_in_place(registry.root / INDEX, text.encode(), workplace)
 
 
 def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:

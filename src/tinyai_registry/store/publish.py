@@ -77,7 +77,7 @@ def publish(
     """
     entry: log.Entry | None = None
     try:
-        for _ in attempts(patience):
+        for _ in attempts(root, patience):
             if entry is not None and log.holds(root, entry) and not lags(open_registry(root), model):
                 return entry  # who has overtaken us after the commit has finished it
             with suppress(OvertakenError), writing(root, model, patience) as workplace:
@@ -109,7 +109,7 @@ def refuse(root: Path, model: str, account: log.Account) -> None:
     """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises PublishError."""
     entry: log.Entry | None = None
     try:
-        for _ in attempts(PATIENCE):
+        for _ in attempts(root, PATIENCE):
             with suppress(OvertakenError), writing(root, model) as workplace:
                 if entry is None or not log.holds(root, entry):
                     tip = log.tip(root, model)

@@ -23,20 +23,24 @@ logger = logging.getLogger(__name__)
 # Seconds for which a writer waits for others.
 PATIENCE = 60.0
 
-# Seconds before a writer that was overtaken tries again, at most: the first time, and after many times.
-SHORTEST, LONGEST = 0.02, 2.0
+# Seconds between two looks of a writer that was overtaken, at most.
+PAUSE = 0.02
 
 
-def attempts(patience: float) -> Iterator[None]:
+def attempts(root: Path, patience: float) -> Iterator[None]:
     """Times to try to get a turn undisturbed, for ``patience`` seconds.
 
-    The pauses between them are random and grow, or writers that overtake each other would do so for ever.
+    Between them the others get the chance to come to their end: a longer one each time, and a random one, or writers
+    that overtake each other could do so for ever. Whom one waits for may be dead, so one does not wait for good.
     """
-    deadline, longest = time.monotonic() + patience, SHORTEST
+    deadline, longest = time.monotonic() + patience, PAUSE
     yield
-    while time.monotonic() < deadline:
-        time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret
-        longest = min(LONGEST, 2 * longest)
+    while (now := time.monotonic()) < deadline:
+        until = min(deadline, now + _random(longest))
+        time.sleep(_random(PAUSE))
+        while time.monotonic() < until and layout.pending(root):
+            time.sleep(_random(PAUSE))
+        longest *= 2
         yield
 
 
@@ -72,6 +76,10 @@ def ignore_store(root: Path, workplace: Path) -> None:
     if not ignore.exists():
         durable.write_new(workplace / ignore.name, layout.IGNORED.encode())
         durable.rename(workplace / ignore.name, ignore)
+
+
+def _random(longest: float) -> float:
+    return random.uniform(0, longest)  # noqa: S311 - no secret
 
 
 @contextmanager
