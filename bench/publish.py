@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import statistics
 import sys
 import tempfile
@@ -22,7 +21,6 @@ from tinyai_registry.store.registry import INDEX
 SIZES = (10, 1000)
 AIM = 3.0
 ACCOUNT = Account("2026-01-02T03:04:05Z", "bench")
-LONG_AGO = time.time() - 24 * 3600
 
 
 def change(model: str, version: str) -> Change:
@@ -44,12 +42,10 @@ def put(root: Path, model: str, version: str) -> float:
 
 
 def filled(root: Path, size: int) -> Path:
-    """A registry of ``size`` models, each with files and a history, all published a day ago."""
+    """A registry of ``size`` models, each with files and a history."""
     init(root)
     for number in range(size):
         put(root, f"m{number:04}", "1")
-    for folder in (root / ".tinyai" / "log").iterdir():
-        os.utime(folder, (LONG_AGO, LONG_AGO))
     return root
 
 
@@ -60,7 +56,7 @@ def main(rounds: int, folder: Path | None) -> None:
         taken: dict[int, list[float]] = {size: [] for size in SIZES}
         for turn in range(rounds):
             for size, root in roots.items():
-                taken[size].append(put(root, f"m{turn % min(SIZES):04}", f"{turn + 2}"))
+                taken[size].append(put(root, f"m{turn % 10 * size // 10:04}", f"{turn + 2}"))
         index = (roots[max(SIZES)] / INDEX).stat().st_size
     for size, seconds in taken.items():
         spread = f"{min(seconds) * 1000:.1f} to {max(seconds) * 1000:.1f}"

@@ -61,3 +61,7 @@ class RegistryBusyError(TinyaiError):
     """Another process changed the registry while this one was about to, or left it half-swapped."""
 
     exit_code = 5
+
+
+class OvertakenError(RegistryBusyError):
+    """Another writer took this one for dead, or was quicker; what was begun is the other's to finish."""

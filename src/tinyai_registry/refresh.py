@@ -26,6 +26,8 @@ from tinyai_registry.starting_point import starting_point, up_to_date
 from tinyai_registry.store.log import Account
 from tinyai_registry.store.publish import Change, publish, refuse
 from tinyai_registry.store.recovery import settle
+from tinyai_registry.store.registry import open_registry
+from tinyai_registry.store.snapshot import as_it_stands
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def refresh(where: Bench, request: Request, progress: Progress) -> Outcome:
     recipe, owner = where.recipe, where.owner
     with progress.step("open registry"):
         settle(request.registry)
-        start = starting_point(request.registry, recipe)
+        start = starting_point(*as_it_stands(request.registry, recipe.id), recipe)
         fresh = not request.force and up_to_date(start, recipe, owner, digest(request.table))
     if fresh:
         return Outcome(recipe.id, "up-to-date", sidecar=start.sidecar)
@@ -97,7 +99,9 @@ def _published(request: Request, candidate: Candidate) -> Composed:
     made: list[Composed] = []
 
     def make() -> Change:
-        made.append(compose(candidate, starting_point(request.registry, candidate.recipe)))
+        registry = open_registry(request.registry)  # it is our turn: what does not agree is damage, and we mend it
+        before = registry.find(candidate.recipe.id)
+        made.append(compose(candidate, starting_point(registry, before, candidate.recipe)))
         return Change(made[-1].release)
 
     account = _account(request, candidate.judgement)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tinyai_registry import recipe_lock
@@ -16,7 +15,7 @@ from tinyai_registry.outcome import Previous
 from tinyai_registry.plugins import Plugin
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
 from tinyai_registry.release import sha256_of
-from tinyai_registry.store.registry import Registered, Registry, open_registry
+from tinyai_registry.store.registry import Registered, Registry
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,11 @@ class StartingPoint:
         return self.before.sidecar if self.before else None
 
 
-def starting_point(folder: Path, recipe: Recipe) -> StartingPoint:
-    """The registry in ``folder``, its release of ``recipe.id`` held against the recipe lock.
+def starting_point(registry: Registry, before: Registered | None, recipe: Recipe) -> StartingPoint:
+    """The release ``before`` of ``recipe.id``, held against the recipe lock.
 
-    Raises RegistryError or DocumentError if registry or sidecar cannot be read, RecipeChangedError if the registered
-    release was made with another recipe.
+    Raises DocumentError if its sidecar is broken, RecipeChangedError if it was made with another recipe.
     """
-    registry = open_registry(folder)
-    before = registry.find(recipe.id)
     if before is None:
         return StartingPoint(registry, None, None)
     if before.sidecar is not None:

@@ -6,6 +6,7 @@ Every call that changes something on the disk goes through :func:`watched`, whoe
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from tinyai_registry.store.registry import INDEX, open_registry
 from tinyai_registry.store.superseded import superseded
 from tinyai_registry.validate import validate
 
+CHILD_SECONDS = 180.0  # after which a child counts as hanging, on the busiest machine
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 ACCOUNT = log.Account("2026-01-02T03:04:05Z", "Ada <ada@example.org>", reason="The ears were fixed.")
 
@@ -145,7 +147,7 @@ class Killer:
 
 
 def forked(action: Callable[[], object]) -> int:
-    """The process id of a child that runs ``action``; it exits with 1 and a traceback if that raises."""
+    """The process id of a child that runs ``action``; it exits with 1 and a traceback if that raises, or hangs."""
     sys.stdout.flush()
     sys.stderr.flush()
     with warnings.catch_warnings():
@@ -154,6 +156,7 @@ def forked(action: Callable[[], object]) -> int:
     if child:
         return child
     code = 1
+    faulthandler.dump_traceback_later(CHILD_SECONDS, exit=True, file=2)
     try:
         action()
         code = 0
@@ -308,6 +311,9 @@ def assert_tidy(root: Path, where: str) -> None:
         for path in folder.iterdir():
             assert path.name in known, f"{where}: {path} is an object that no entry needs"
             assert digest(path) == path.name, f"{where}: {path} is damaged"
+    for model in log.models(root):
+        last, tip = log.numbers(root, model)[-1:], layout.log_folder(root, model) / log.TIP
+        assert not last or last == [strict_json.read(tip)["number"]], f"{where}: the tip of {model} lags"
     for path in root.rglob("*"):
         assert not path.is_file() or path.stat().st_nlink == 1, f"{where}: {path} is a hard link"
 

@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness import ACCOUNT, change, contents, own_registry, put
+from harness import ACCOUNT, change, contents, killed_at, own_registry, put
 
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import refuse
+from tinyai_registry.store.registry import INDEX, open_registry
 from tinyai_registry.store.rollback import rollback
 from tinyai_registry.validate import validate
 
@@ -56,10 +58,8 @@ def test_a_changed_entry_is_found_and_named(root, number):
 
 
 def test_a_changed_entry_whose_own_digest_was_made_right_is_found_by_the_next(root):
-    changed = log.rendered(
-        log.entries(root, "a")[0].__class__(**{**vars(log.entries(root, "a")[1]), "withdrawn": ("x",)})
-    )
-    entry_file(root, 2).write_bytes(changed)
+    changed = replace(log.entries(root, "a")[1], withdrawn=("x",))
+    entry_file(root, 2).write_bytes(log.rendered(changed))
     assert found(root) == {
         "00000003.json": ["the entry before it is not the one that it was written after"],
     }
@@ -71,9 +71,37 @@ def test_a_removed_entry_is_found_and_named(root, number):
     assert found(root) == {f"{number + 1:08}.json": [f"entry {number} is missing before it"]}
 
 
-def test_a_removed_last_entry_shows_in_the_files_that_it_published(root):
-    entry_file(root, 4).unlink()
-    assert any("is not what the log says was published" in each for each in found(root)["00000002.json"])
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [(5, "entry 5 was removed"), (4, "entries 4 to 5 were removed"), (1, "entries 1 to 5 were removed")],
+)
+def test_removed_last_entries_are_found_and_named_and_their_numbers_not_given_again(root, first, said):
+    refuse(root, "a", ACCOUNT)
+    for number in range(first, 6):
+        entry_file(root, number).unlink()
+    assert found(root) == {f"{first:08}.json": [said]}
+    put(root, "a", "4")
+    assert found(root) == {"00000006.json": [f"entry {first} is missing before it"]}
+
+
+def test_a_changed_last_entry_whose_own_digest_was_made_right_is_found_by_the_tip(root):
+    changed = replace(log.entries(root, "a")[-1], withdrawn=("x",))
+    entry_file(root, 4).write_bytes(log.rendered(changed))
+    assert found(root) == {"00000004.json": ["it is not the entry that tip.json names"]}
+
+
+@pytest.mark.parametrize("content", ["", "<<<<<<< ours", "[]", "{}", '{"number": "4", "digest": ""}', None])
+def test_a_log_without_a_tip_is_valid_and_one_that_says_nothing_is_named_and_made_again(root, content):
+    path = entry_file(root, 4).with_name(log.TIP)
+    was = path.read_bytes()
+    path.write_text(content) if content is not None else path.unlink()
+    assert found(root) == ({} if content is None else {log.TIP: ["it does not say which entry is the last"]})
+    refuse(root, "a", ACCOUNT)
+    assert validate(root) == []
+    entry_file(root, 5).unlink()
+    assert found(root) == {"00000005.json": ["entry 5 was removed"]}
+    path.write_bytes(was)  # a tip that lags behind is that of a writer who died
+    assert validate(root) == []
 
 
 def test_reordered_entries_are_found_and_named(root):
@@ -103,8 +131,8 @@ def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):
     before = contents()
     refuse(root, "a", ACCOUNT)
     after = contents()
-    added = entry_file(root, 5)
-    assert {**before, added: after[added]} == after
+    added = [entry_file(root, 5), entry_file(root, 5).with_name(log.TIP)]
+    assert {**before, **{path: after[path] for path in added}} == after
     assert validate(root) == []
 
 
@@ -142,18 +170,34 @@ def git(root: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_branches_that_refreshed_two_models_merge_and_validate(root):
+def branches(root: Path, ours: str, theirs: str) -> None:
+    """Two branches of what is there, ``ours`` and ``theirs``, which is checked out; each has published one model."""
     git(root, "init", "-q", "-b", "main")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "start")
-    tracked = git(root, "ls-files").split()
-    assert ".tinyai/log/a/00000001.json" in tracked
-    assert not [name for name in tracked if "/objects/" in name or "/pending/" in name or name.endswith("lock")]
-    for branch, model in (("ours", "a"), ("theirs", "c")):
+    for branch, model in (("ours", ours), ("theirs", theirs)):
         git(root, "checkout", "-q", "-b", branch, "main")
         put(root, model, branch)
         git(root, "add", "-A")
-        git(root, "commit", "-qm", f"refresh {model}")
+        git(root, "commit", "-qm", f"publish {model}")
+
+
+def test_git_has_the_log_and_not_the_store(tinyai, tmp_path):
+    root = tmp_path / "fresh"
+    tinyai("init", root)
+    put(root, "a", "1")
+    killed_at(30, lambda: put(root, "b", "1"))
+    assert {path.name for path in (root / layout.FOLDER).iterdir()} >= {"objects", "pending", "lock"}
+    assert layout.pending(root)
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    log_of_a = [f".tinyai/log/a/{name}" for name in ("00000001.json", log.TIP)]
+    expected = [".tinyai/.gitignore", *log_of_a, "a.json", "a.md", "a.onnx", "a.plain.onnx", INDEX]
+    assert git(root, "ls-files").split() == expected
+
+
+def test_branches_that_refreshed_two_neighbours_merge_and_validate(root):
+    branches(root, "a", "c")
     git(root, "merge", "-q", "ours", "-m", "both")
     assert git(root, "status", "--porcelain") == ""
     assert validate(root) == []
@@ -168,16 +212,35 @@ def test_branches_that_refreshed_two_models_merge_and_validate(root):
 
 
 def test_branches_that_refreshed_the_same_model_do_not_merge_silently(root):
-    git(root, "init", "-q", "-b", "main")
-    git(root, "add", "-A")
-    git(root, "commit", "-qm", "start")
-    for branch in ("ours", "theirs"):
-        git(root, "checkout", "-q", "-b", branch, "main")
-        put(root, "a", branch)
-        git(root, "add", "-A")
-        git(root, "commit", "-qm", branch)
+    branches(root, "a", "a")
     with pytest.raises(AssertionError, match=r"log/a/00000005\.json"):
         git(root, "merge", "-q", "ours")
+
+
+def test_branches_that_published_new_models_far_apart_merge_and_validate(root):
+    branches(root, "b", "d")
+    git(root, "merge", "-q", "ours", "-m", "both")
+    assert validate(root) == []
+    assert [row["id"] for row in open_registry(root).rows] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("side", ["--ours", "--theirs"])
+@pytest.mark.parametrize("objects", [True, False])
+def test_rows_that_two_branches_put_into_one_place_are_made_from_the_log(root, tinyai, side, objects):
+    branches(root, "m", "n")
+    with pytest.raises(AssertionError, match=r"Merge conflict in registry\.json"):
+        git(root, "merge", "-q", "ours")
+    git(root, "checkout", side, INDEX)
+    if not objects:  # as in a clone
+        shutil.rmtree(layout.object_file(root, "x", "x").parent.parent)
+    assert validate(root)
+    missing = "m" if side == "--ours" else "n"
+    assert tinyai("recover", root, "--json").json["recovered"] == [missing]
+    assert validate(root) == []
+    assert [row["id"] for row in open_registry(root).rows] == ["a", "c", "m", "n"]
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "both")
+    assert git(root, "diff", "--stat", "ours", "--", "m.onnx", "a.onnx") == ""
 
 
 def test_what_a_refresh_hands_over_is_a_pure_function(root):

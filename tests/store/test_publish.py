@@ -65,8 +65,8 @@ def test_keys_of_the_row_that_we_have_never_heard_of_survive_and_those_of_the_tw
 
 def test_files_appear_before_the_row_that_makes_them_count_and_withdrawals_come_last(root):
     ops = recorded(lambda: put(root, "b", "1"))
-    moves = [(op.target or op.path).name for op in ops if op.kind in {"replace", "unlink"}]
-    named = [name for name in moves if (root / name).exists() or name in WITHDRAWN]
+    moved = [(op.path, op.target) for op in ops if op.kind == "replace"]
+    named = [path.name for paths in moved for path in paths if path.parent == root]
     assert named == [*files_of_release("b", "1"), INDEX, *WITHDRAWN]
 
 
@@ -202,9 +202,20 @@ def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root,
     assert_tidy(root, "a lost race")
 
 
+@pytest.mark.parametrize(
+    ("sidecar", "reason"),
+    [('{"kind": "fr"}', "registered by another tool"), ('{"schema_version": 1}', "published before there was a log")],
+)
+def test_what_was_there_before_the_log_becomes_its_first_entry_and_says_whose_it_was(root, sidecar, reason):
+    (root / "b.json").write_text(sidecar)
+    put(root, "b", "1")
+    adopted = log.entries(root, "b")[0]
+    assert (adopted.action, adopted.account.reason) == ("adopt", reason)
+
+
 def test_a_writer_that_waits_too_long_says_so(root):
     put(root, "b", "1")
-    with publish.writing(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
+    with turn.writing(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
         put(root, "b", "2", patience=0.1)
     assert validate(root) == []
 
@@ -222,8 +233,8 @@ def test_where_the_folder_cannot_be_mended_a_reader_says_what_to_do(root, tinyai
         said = tinyai("list", "--registry", root)
     assert said.code == 5
     assert "`tinyai recover`" in said.err
-    assert tinyai("recover", root, "--json").json == {"recovered": ["b"]}
-    assert tinyai("recover", root, "--json").json == {"recovered": []}
+    assert tinyai("recover", root, "--json").json == {"recovered": ["b"], "stuck": {}}
+    assert tinyai("recover", root, "--json").json == {"recovered": [], "stuck": {}}
     assert_tidy(root, "recovered")
 
 

@@ -12,8 +12,8 @@ from harness import digest, foreign_registry, killed_at, put
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.store import layout, snapshot
 from tinyai_registry.store.recovery import recover
-from tinyai_registry.store.registry import open_registry
-from tinyai_registry.store.snapshot import read_release
+from tinyai_registry.store.registry import Registry, open_registry
+from tinyai_registry.store.snapshot import as_it_stands, read_documents, read_release
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_file_that_is_not_what_was_registered_is_refused_at_once(root, name):
     put(root, "b", "1")
     (root / name).write_bytes(b"{}")
     start = time.monotonic()
-    with pytest.raises(RegistryError, match=r"is not what was registered for b$"):
+    with pytest.raises(RegistryError, match=r"is not what was registered for b; `tinyai validate`"):
         read_release(root, "b")
     assert time.monotonic() - start < 5
 
@@ -82,3 +82,83 @@ def test_what_is_finished_meanwhile_is_read(root, monkeypatch):
     assert read_release(root, "b").onnx == f"b graph {version}".encode()
     assert looked.is_set()
     assert not layout.pending(root)
+
+
+@pytest.fixture(params=["foreign", "ours"])
+def before(request, root) -> Path:
+    """A registry whose ``b`` nobody or somebody has published before."""
+    if request.param == "ours":
+        put(root, "b", "1")
+    return root
+
+
+@pytest.mark.parametrize("read", [read_release, read_documents, lambda *words: as_it_stands(*words)[1]])
+@pytest.mark.parametrize("publishes", [1, 3])
+def test_what_somebody_publishes_between_two_reads_is_read_whole(before, monkeypatch, read, publishes):
+    real, left = Registry.row, [f"new {n}" for n in range(publishes)]
+
+    def row(self, model):
+        found = real(self, model)
+        if left and model == "b":
+            version = left.pop()
+            with monkeypatch.context() as patch:
+                patch.setattr(Registry, "row", real)
+                put(before, "b", version)
+        return found
+
+    monkeypatch.setattr(Registry, "row", row)
+    release = read(before, "b")
+    assert not left
+    assert release.row["notes"] == release.sidecar["notes"] == "b, version new 0"
+    assert release.row["sha256"] == release.sidecar["sha256"] == digest(before / "b.onnx")
+
+
+@pytest.mark.parametrize("read", [read_documents, as_it_stands])
+def test_documents_too_are_waited_for_while_a_publish_is_under_way(root, read):
+    put(root, "b", "1")
+    torn(root)
+    (root / "b.json").write_bytes(b"{}")
+    with pytest.raises(RegistryBusyError, match="under way"):
+        read(root, "b", patience=0.1)
+
+
+def test_the_bytes_that_are_handed_out_are_those_that_were_hashed(root, monkeypatch):
+    put(root, "b", "1")
+    real = snapshot.sha256_of
+
+    def hashed(data: bytes) -> str:
+        (root / "b.onnx").write_bytes(b"swapped")  # after it was read
+        return real(data)
+
+    monkeypatch.setattr(snapshot, "sha256_of", hashed)
+    assert read_release(root, "b").onnx == b"b graph 1"
+
+
+def test_show_needs_no_graph_and_says_where_documents_disagree(root, tinyai):
+    put(root, "b", "1")
+    (root / "b.onnx").write_bytes(b"damaged")
+    assert tinyai("show", "b", "--registry", root).out == "# b 1\n"
+    (root / "b.md").unlink()
+    shown = tinyai("show", "b", "--registry", root, "--json").json
+    assert shown["row"]["sha256"] == shown["sidecar"]["sha256"]
+    (root / "b.json").write_text('{"kind": "fr"}')
+    said = tinyai("show", "b", "--registry", root)
+    assert said.code == 2
+    assert "b.json is not what was registered for b; `tinyai validate`" in said.err
+
+
+def test_what_another_tool_registered_is_shown_whatever_its_digests(root, tinyai):
+    (root / "b.onnx").write_bytes(b"another graph")
+    shown = tinyai("show", "b", "--registry", root, "--json")
+    assert shown.json["sidecar"] == {"kind": "fr"}
+    assert as_it_stands(root, "b")[1].sidecar == {"kind": "fr"}
+    with pytest.raises(RegistryError, match=r"b\.onnx is not what was registered"):
+        read_release(root, "b")
+
+
+def test_a_refresh_starts_from_damaged_files_as_they_are(root):
+    put(root, "b", "1")
+    (root / "b.json").write_text('{"kind": "nr"}')
+    registry, found = as_it_stands(root, "b")
+    assert found.sidecar == {"kind": "nr"}
+    assert registry.row("b") == found.row

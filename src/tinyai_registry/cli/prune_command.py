@@ -8,7 +8,8 @@ import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.store import log
-from tinyai_registry.store.publish import KEPT_RELEASES, drop_old, writing
+from tinyai_registry.store.publish import KEPT_RELEASES, drop_old
+from tinyai_registry.store.turn import writing
 
 
 @click.command()
@@ -19,8 +20,8 @@ def command(session: Session, registry: Path | None) -> int:
     root = session.opened(registry).root
     dropped: dict[str, list[str]] = {}
     for model in log.models(root):
-        with writing(root, model):
-            dropped[model] = drop_old(root, model)
+        with writing(root, model) as workplace:
+            dropped[model] = drop_old(root, model, workplace)
     if session.as_json:
         session.answer({"dropped": dropped})
     else:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
-from filelock import Timeout
 
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.store.recovery import recover
+
+REMEDY = "Put that right, or replace the release: `tinyai refresh {model}` or `tinyai rollback {model}`"
 
 
 @click.command()
@@ -20,17 +22,18 @@ from tinyai_registry.store.recovery import recover
 def command(session: Session, folder: Path | None, registry: Path | None, lock_timeout: float) -> int:
     """Finish what a killed refresh left half-done.
 
-    Other commands do so by themselves, if they may write.
+    Other commands do so by themselves, if they may write. This one also brings up what lags behind the log for another
+    reason, such as a merge in git. Exit codes: 0 done, 5 something could not be restored.
     """
     root = session.config.registry_folder(folder or registry)
     try:
-        models = recover(root, lock_timeout)
-    except Timeout:
-        raise RegistryBusyError(f"a writer has been at work in {root} for {lock_timeout:g} seconds") from None
+        done = recover(root, lock_timeout)
     except OSError as error:
         raise RegistryBusyError(f"{root} cannot be mended from here: {error.strerror}") from error
     if session.as_json:
-        session.answer({"recovered": models})
+        session.answer(asdict(done))
     else:
-        session.answers.write(f"recovered: {', '.join(models) or 'nothing to do'}\n")
-    return 0
+        session.answers.write(f"recovered: {', '.join(done.recovered) or 'nothing to do'}\n")
+    for model, why in done.stuck.items():
+        click.echo(f"tinyai: {model} cannot be brought up to its log: {why}. {REMEDY.format(model=model)}", err=True)
+    return RegistryBusyError.exit_code if done.stuck else 0

@@ -8,7 +8,7 @@ import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents import strict_json
-from tinyai_registry.errors import RegistryError
+from tinyai_registry.store.snapshot import read_documents
 
 
 @click.command()
@@ -20,17 +20,13 @@ def command(session: Session, model: str, registry: Path | None) -> int:
 
     Its card, if the release has one; else its row and sidecar.
     """
-    opened = session.opened(registry)
-    found = opened.find(model)
-    if found is None:
-        known = ", ".join(str(row.get("id")) for row in opened.rows) or "none"
-        raise RegistryError(f"{opened.root} has no model {model!r}; it has: {known}")
-    document = {"row": found.row, "sidecar": found.sidecar}
-    card = opened.path(f"{found.stem}.md")
+    release = read_documents(session.opened(registry).root, model)
+    document = {"row": release.row, "sidecar": release.sidecar}
+    card = release.files.get(f"{release.stem}.md")
     if session.as_json:
         session.answer(document)
-    elif card.is_file():
-        session.answers.write(card.read_text(encoding="utf-8", errors="replace"))
+    elif card is not None:
+        session.answers.write(card.decode("utf-8", errors="replace"))
     else:
         session.answers.write(strict_json.dumps(document))
     return 0

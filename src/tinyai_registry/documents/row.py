@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 # They speak of an int8 twin: of the weights that the sidecar is about, if it has them; else of old ones, withdrawn.
@@ -25,19 +25,3 @@ def projected(current: Mapping[str, Any] | None, recorded: Mapping[str, Any]) ->
     others = recorded if current is None else current
     kept = {key: value for key, value in others.items() if key not in ours}
     return {**kept, **{key: value for key, value in recorded.items() if key in ours}}
-
-
-def with_rows(document: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The registry ``document`` with each of ``rows`` in place of the one of the same id, or else inserted by id.
-
-    Rows keep their order, and a neighbour keeps even the order of its keys.
-    """
-    models = list(document["models"])
-    for row in rows:
-        ids = [other.get("id") if isinstance(other, dict) else None for other in models]
-        if row["id"] in ids:
-            models[ids.index(row["id"])] = dict(sorted(row.items()))
-        else:
-            later = (n for n, other in enumerate(ids) if isinstance(other, str) and other > row["id"])
-            models.insert(next(later, len(models)), dict(sorted(row.items())))
-    return {**document, "models": models}

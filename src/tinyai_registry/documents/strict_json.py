@@ -84,11 +84,15 @@ def loads(data: bytes, where: str) -> Any:
 
 def read(path: Path) -> Any:
     """The value in the file at ``path``. Raises StrictJsonError, also where the file cannot be read."""
+    return loads(bytes_of(path), str(path))
+
+
+def bytes_of(path: Path) -> bytes:
+    """What is in the file at ``path``. Raises StrictJsonError where it cannot be read."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise StrictJsonError(str(path), Fault.UNREADABLE, error.strerror or str(error)) from error
-    return loads(data, str(path))
 
 
 def dumps(value: Any, *, sort_keys: bool = True) -> str:

@@ -54,18 +54,28 @@ def link_new(source: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
-def remove(path: Path) -> None:
-    """No file at ``path``; none there already is fine."""
+def discard(path: Path, workplace: Path) -> None:
+    """No file at ``path``; none there already is fine.
+
+    It goes by way of ``workplace``, so that who has lost that can no longer remove anything.
+    """
     try:
-        os.unlink(path)
+        os.replace(path, workplace / "discarded")
     except FileNotFoundError:
+        if path.exists():
+            raise
         return
     sync_folder(path.parent)
 
 
-def remove_folder(folder: Path) -> None:
-    """No folder at ``folder``. What is in it is nobody's by now, so its end need not be durable."""
+def remove_folder(folder: Path, *, surely: bool = False) -> None:
+    """No folder at ``folder``, if the disk lets us; raises where it has to be ``surely`` gone, and is not.
+
+    What is in it is nobody's by now, so its end need not be durable.
+    """
     shutil.rmtree(folder, ignore_errors=True)
+    if surely and folder.is_dir():
+        shutil.rmtree(folder)
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ releases, ``pending/<model>.<unique>/`` what a publish is working on; both stay 
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 FOLDER = ".tinyai"
@@ -32,6 +33,16 @@ def pending(root: Path) -> list[Path]:
     """The folders in it; what else may be there (a file browser's) is not ours."""
     folder = pending_folder(root)
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def new_pending(root: Path, model: str) -> Path:
+    """Where another of them may be made, for ``model``."""
+    return pending_folder(root) / f"{model}.{uuid.uuid4().hex}"
+
+
+def model_of(pending: Path) -> str:
+    """Whom a pending folder is for."""
+    return pending.name.partition(".")[0]
 
 
 def folders(root: Path, model: str) -> list[Path]:

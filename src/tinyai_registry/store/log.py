@@ -21,6 +21,9 @@ from tinyai_registry.store import durable, layout
 
 Action = Literal["adopt", "publish", "rollback", "refuse"]
 
+# Beside the entries of a model: which is the last, so that it is missed if it goes.
+TIP = "tip.json"
+
 
 @dataclass(frozen=True)
 class Account:
@@ -64,6 +67,17 @@ class Entry:
     def release_number(self) -> int:
         """The entry that first published what this one stands for."""
         return self.number if self.restores is None else self.restores
+
+
+@dataclass(frozen=True)
+class Tip:
+    """The last entry of a history: its number and the digest of its file, which the next entry carries."""
+
+    number: int
+    digest: str | None
+
+
+NO_ENTRY = Tip(0, None)
 
 
 def rendered(entry: Entry) -> bytes:
@@ -117,15 +131,38 @@ def head(root: Path, model: str) -> Entry | None:
     return None
 
 
-def digest_of(root: Path, model: str, number: int) -> str | None:
-    """The digest of one entry's file, which the next carries; ``None`` for the one before the first."""
-    if number == 0:
+def tip(root: Path, model: str) -> Tip:
+    """The last entry that ``model`` ever had; one whose file was removed has had its number, and no other gets it."""
+    there, recorded = _tip_there(root, model), _tip_recorded(root, model) or NO_ENTRY
+    return recorded if recorded.number > there.number else there
+
+
+def record_tip(root: Path, model: str, workplace: Path) -> None:
+    """Bring the file that names the last entry up to the log; one that is ahead says that entries were removed."""
+    if (there := _tip_there(root, model)).number > (_tip_recorded(root, model) or NO_ENTRY).number:
+        staged = workplace / TIP
+        staged.unlink(missing_ok=True)
+        durable.write_new(staged, strict_json.dumps(asdict(there)).encode())
+        durable.rename(staged, layout.log_folder(root, model) / TIP)
+
+
+def _tip_there(root: Path, model: str) -> Tip:
+    number = max(numbers(root, model), default=0)
+    path = layout.log_folder(root, model) / f"{number:08}.json"
+    return Tip(number, sha256_of(path.read_bytes())) if number else NO_ENTRY
+
+
+def _tip_recorded(root: Path, model: str) -> Tip | None:
+    """What the file says; None where there is none (a log of before there were any), or one that says nothing."""
+    try:
+        recorded = Tip(**strict_json.read(layout.log_folder(root, model) / TIP))
+    except (DocumentError, TypeError):
         return None
-    return sha256_of((layout.log_folder(root, model) / f"{number:08}.json").read_bytes())
+    return recorded if isinstance(recorded.number, int) else None
 
 
-def append(root: Path, entry: Entry, workplace: Path) -> None:
-    """Make ``entry`` the last of its model's history. This is the commit point.
+def append(root: Path, entry: Entry, workplace: Path) -> Tip:
+    """Make ``entry`` the last of its model's history, and return it as such. This is the commit point.
 
     Raises FileExistsError if another entry has its number: somebody was first.
     """
@@ -135,6 +172,7 @@ def append(root: Path, entry: Entry, workplace: Path) -> None:
     folder = layout.log_folder(root, entry.model)
     durable.make_folder(folder)
     durable.link_new(staged, folder / f"{entry.number:08}.json")
+    return Tip(entry.number, sha256_of(rendered(entry)))
 
 
 def holds(root: Path, entry: Entry) -> bool:
@@ -160,7 +198,23 @@ def breaks(root: Path, model: str) -> list[tuple[str, str]]:
         else:
             found += [(path.name, problem) for problem in _misplaced(entry, model, number, parent)]
         parent = sha256_of(path.read_bytes())
-    return found
+    return found + _breaks_at_the_end(root, model)
+
+
+def _breaks_at_the_end(root: Path, model: str) -> list[tuple[str, str]]:
+    """What no later entry tells of, and the tip does: the last was removed, or changed and given a new digest."""
+    there, recorded = _tip_there(root, model), _tip_recorded(root, model)
+    if recorded is None:
+        broken = (layout.log_folder(root, model) / TIP).exists()
+        return [(TIP, "it does not say which entry is the last")] if broken else []
+    first = there.number + 1
+    if recorded.number == first:
+        return [(f"{first:08}.json", f"entry {first} was removed")]
+    if recorded.number > first:
+        return [(f"{first:08}.json", f"entries {first} to {recorded.number} were removed")]
+    if recorded.number == there.number and recorded.digest != there.digest:
+        return [(f"{there.number:08}.json", f"it is not the entry that {TIP} names")]
+    return []
 
 
 def _misplaced(entry: Entry, model: str, number: int, parent: str | None) -> Sequence[str]:

@@ -44,21 +44,12 @@ def get(root: Path, model: str, sha256: str) -> bytes:
     return data
 
 
-def keep_only(root: Path, model: str, digests: Collection[str]) -> list[str]:
+def keep_only(root: Path, model: str, digests: Collection[str], workplace: Path) -> list[str]:
     """Remove every object of ``model`` that is not among ``digests``; returns those that went."""
     folder = layout.object_file(root, model, "x").parent
     if not folder.is_dir():
         return []
     gone = sorted(path.name for path in folder.iterdir() if path.name not in digests)
     for name in gone:
-        durable.remove(folder / name)
+        durable.discard(folder / name, workplace)
     return gone
-
-
-def drop(root: Path, model: str, needed: Collection[str], known: Collection[str]) -> list[str]:
-    """Remove the objects that are ``known`` and not ``needed``; one that nobody knows may be a writer's at work."""
-    gone = sorted(set(known) - set(needed))
-    there = [sha256 for sha256 in gone if layout.object_file(root, model, sha256).is_file()]
-    for sha256 in there:
-        durable.remove(layout.object_file(root, model, sha256))
-    return there

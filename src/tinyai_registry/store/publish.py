@@ -7,32 +7,34 @@
 4. The fixed names are made what the log says (:mod:`projection`), objects of old releases are dropped, and the pending
    folder goes.
 
-The lock is courtesy: it saves writers from each other's races. Should it lie, as on some network file systems, one
-of two writers loses the race for the entry and starts again from what the other has published.
+The lock is courtesy: it saves writers from each other's races. Should it lie, as on some network file systems, the
+later of two writers takes the earlier one's workplace away, without which nothing can be changed (:mod:`turn`).
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import Timeout
-
 from tinyai_registry.documents import strict_json
-from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError, TinyaiError
+from tinyai_registry.errors import (
+    DocumentError,
+    OvertakenError,
+    PublishError,
+    RegistryBusyError,
+    RegistryError,
+    TinyaiError,
+)
 from tinyai_registry.release import Release
-from tinyai_registry.store import durable, layout, log, objects
+from tinyai_registry.store import durable, log, objects
 from tinyai_registry.store.projection import lags, project
-from tinyai_registry.store.recovery import bring_up, recover_pending
 from tinyai_registry.store.registry import EMPTY, INDEX, files_under, open_registry
 from tinyai_registry.store.superseded import files_of
-from tinyai_registry.store.turn import turn
+from tinyai_registry.store.takeover import new_workplace
+from tinyai_registry.store.turn import PATIENCE, attempts, ignore_store, writing
 
-# Races that a publish may lose before it gives up.
-ATTEMPTS = 50
 # Releases of a model whose files are kept, the registered one included.
 KEPT_RELEASES = 3
 
@@ -54,8 +56,8 @@ def init(root: Path) -> Path:
         if index.exists():
             raise RegistryError(f"{index} exists already; nothing was changed")
         root.mkdir(parents=True, exist_ok=True)
-        workplace = _workplace(root, "init")
-        _ignore_store(root, workplace)
+        workplace = new_workplace(root, "init")
+        ignore_store(root, workplace)
         durable.write_new(workplace / INDEX, strict_json.dumps(EMPTY).encode())
         durable.link_new(workplace / INDEX, index)
         durable.remove_folder(workplace)
@@ -65,7 +67,7 @@ def init(root: Path) -> Path:
 
 
 def publish(
-    root: Path, model: str, make: Callable[[], Change], account: log.Account, patience: float = 60.0
+    root: Path, model: str, make: Callable[[], Change], account: log.Account, patience: float = PATIENCE
 ) -> log.Entry:
     """Commit what ``make`` makes as the registered release of ``model``, and bring the registry's files up to it.
 
@@ -75,24 +77,24 @@ def publish(
     """
     entry: log.Entry | None = None
     try:
-        with writing(root, model, patience) as workplace:
-            for _ in range(ATTEMPTS):
-                with _racing(workplace):
-                    if entry is None or not log.holds(root, entry):
-                        change = make()
-                        entry = _prepared(root, change, account, workplace)
-                        log.append(root, entry, workplace)
-                    # Again: a recovery that saw no lock may have dropped what no entry needed yet.
-                    _stored(root, model, change.release.files, workplace)
-                    project(root, model, workplace)
-                    drop_old(root, model)
-                    return entry
-        raise RegistryBusyError(f"{model} in {root} was published by others {ATTEMPTS} times meanwhile; try again")
+        for _ in attempts(root, patience):
+            if entry is not None and log.holds(root, entry) and not lags(open_registry(root), model):
+                return entry  # who has overtaken us after the commit has finished it
+            with suppress(OvertakenError), writing(root, model, patience) as workplace:
+                if entry is None or not log.holds(root, entry):
+                    entry = _prepared(root, make(), account, workplace)
+                    log.append(root, entry, workplace)
+                project(root, model, workplace)
+                log.record_tip(root, model, workplace)
+                with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
+                    drop_old(root, model, workplace)
+                return entry
+        raise RegistryBusyError(f"others have kept writing into {root} for {patience:g} seconds; try again")
     except (OSError, TinyaiError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         # The log alone knows: the call that commits may do so and fail.
         if entry is not None and log.holds(root, entry):
-            if not lags(root, model):
+            if not lags(open_registry(root), model):
                 return entry  # tidying up has finished it
             raise RegistryBusyError(
                 f"{model} is published, but its files in {root} could not be brought up to date ({why}); "
@@ -105,69 +107,28 @@ def publish(
 
 def refuse(root: Path, model: str, account: log.Account) -> None:
     """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises PublishError."""
+    entry: log.Entry | None = None
     try:
-        with writing(root, model) as workplace:
-            for _ in range(ATTEMPTS):
-                with _racing(workplace):
-                    number = _next(root, model)
-                    parent = log.digest_of(root, model, number - 1)
-                    log.append(root, log.Entry(number, model, "refuse", parent, account, {}), workplace)
-                    return
+        for _ in attempts(root, PATIENCE):
+            with suppress(OvertakenError), writing(root, model) as workplace:
+                if entry is None or not log.holds(root, entry):
+                    tip = log.tip(root, model)
+                    entry = log.Entry(tip.number + 1, model, "refuse", tip.digest, account, {})
+                    log.append(root, entry, workplace)
+                log.record_tip(root, model, workplace)
+                return
+        raise RegistryBusyError(f"others have kept writing into {root} for {PATIENCE:g} seconds; try again")
     except OSError as error:
         raise PublishError(f"cannot record the refusal of {model} in {root}: {error.strerror}") from error
 
 
-@contextmanager
-def writing(root: Path, model: str, patience: float = 60.0) -> Iterator[Path]:
-    """A turn at the registry ``root``: locked, recovered, and with a pending folder of one's own.
-
-    Where anything goes wrong, it is tidied up at once if the disk lets us; else the folder stays, and the next command
-    knows by it that there is something to finish.
-    """
-    durable.make_folder(layout.pending_folder(root))
-    try:
-        with turn(root, patience):
-            workplace = _workplace(root, model)
-            try:
-                with _racing(workplace):
-                    recover_pending(root, workplace)
-                    _ignore_store(root, workplace)
-                yield workplace
-            except BaseException:
-                with suppress(OSError, TinyaiError):
-                    bring_up(root, model, workplace)
-                    durable.remove_folder(workplace)
-                raise
-            durable.remove_folder(workplace)
-    except Timeout:
-        raise RegistryBusyError(f"{root} has been busy for {patience:g} seconds; try again") from None
-
-
-def drop_old(root: Path, model: str) -> list[str]:
+def drop_old(root: Path, model: str, workplace: Path) -> list[str]:
     """Drop the objects that only releases before the last ``KEPT_RELEASES`` need; returns their digests."""
-    return objects.drop(root, model, *_needed(log.entries(root, model)))
-
-
-def _needed(history: list[log.Entry]) -> tuple[set[str], set[str]]:
-    """The digests that the last releases need, and those that any release has ever needed."""
-    releases = [entry for entry in history if entry.is_release]
+    releases = [entry for entry in log.entries(root, model) if entry.is_release]
     last = dict.fromkeys(entry.release_number for entry in reversed(releases))
     kept = set(list(last)[:KEPT_RELEASES])
     needed = {digest for e in releases if e.release_number in kept for digest in e.files.values()}
-    return needed, {digest for e in releases for digest in e.files.values()}
-
-
-@contextmanager
-def _racing(workplace: Path) -> Iterator[None]:
-    """What is done here stops where another writer was quicker, and its caller begins again."""
-    try:
-        yield
-    except FileExistsError:
-        pass  # somebody was first: begin again from what they have published
-    except FileNotFoundError:
-        if workplace.is_dir():
-            raise
-        durable.make_folder(workplace)  # a recovery that saw no lock took us for dead
+    return objects.keep_only(root, model, needed, workplace)
 
 
 def _prepared(root: Path, change: Change, account: log.Account, workplace: Path) -> log.Entry:
@@ -175,13 +136,12 @@ def _prepared(root: Path, change: Change, account: log.Account, workplace: Path)
     release, registry = change.release, files_under(root)
     for name in (*release.files, *release.withdrawn):
         registry.path(name)
-    _adopt(root, release.model, account, workplace)
-    number = _next(root, release.model)
+    tip = _adopt(root, release.model, account, workplace)
     return log.Entry(
-        number=number,
+        number=tip.number + 1,
         model=release.model,
         action="publish" if change.restores is None else "rollback",
-        parent=log.digest_of(root, release.model, number - 1),
+        parent=tip.digest,
         account=account,
         files=_stored(root, release.model, release.files, workplace),
         rows=release.rows,
@@ -194,40 +154,25 @@ def _stored(root: Path, model: str, files: Mapping[str, bytes], workplace: Path)
     return {name: objects.put(root, model, data, workplace) for name, data in files.items()}
 
 
-def _adopt(root: Path, model: str, account: log.Account, workplace: Path) -> None:
-    """A release that another tool registered becomes the first entry, so that one can go back to it."""
+def _adopt(root: Path, model: str, account: log.Account, workplace: Path) -> log.Tip:
+    """A release that has no history becomes an entry, so that one can go back to it; returns the last entry then."""
+    tip = log.tip(root, model)
     if log.head(root, model) is not None:
-        return
+        return tip
     registry = open_registry(root)
     before = registry.find(model)
     if before is None:
-        return
+        return tip
     files = {name: registry.path(name).read_bytes() for name in files_of(registry, before)}
-    number = _next(root, model)
+    ours = "schema_version" in (before.sidecar or {})
+    reason = "published before there was a log" if ours else "registered by another tool"
     entry = log.Entry(
-        number=number,
+        number=tip.number + 1,
         model=model,
         action="adopt",
-        parent=log.digest_of(root, model, number - 1),
-        account=log.Account(account.time, account.who, account.commit, "registered by another tool"),
+        parent=tip.digest,
+        account=log.Account(account.time, account.who, account.commit, reason),
         files=_stored(root, model, files, workplace),
         rows=(before.row,),
     )
-    log.append(root, entry, workplace)
-
-
-def _next(root: Path, model: str) -> int:
-    return max(log.numbers(root, model), default=0) + 1
-
-
-def _workplace(root: Path, model: str) -> Path:
-    workplace = layout.pending_folder(root) / f"{model}.{uuid.uuid4().hex}"
-    durable.make_folder(workplace)
-    return workplace
-
-
-def _ignore_store(root: Path, workplace: Path) -> None:
-    ignore = layout.ignore_file(root)
-    if not ignore.exists():
-        durable.write_new(workplace / ignore.name, layout.IGNORED.encode())
-        durable.rename(workplace / ignore.name, ignore)
+    return log.append(root, entry, workplace)

@@ -1,4 +1,4 @@
-"""Finishing what a process began and did not live to finish.
+"""Finishing what a process began and did not live to finish, and bringing up to its log what lags behind it.
 
 What is committed is brought into place, what is not is dropped; a recovery can itself be killed, and the next one
 does the rest.
@@ -6,15 +6,24 @@ does the rest.
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import Timeout
+from tinyai_registry.errors import DocumentError, RegistryBusyError, RegistryError
+from tinyai_registry.store import layout, log, objects
+from tinyai_registry.store.projection import lags
+from tinyai_registry.store.registry import Registry, open_registry
+from tinyai_registry.store.takeover import new_workplace
+from tinyai_registry.store.turn import PATIENCE, writing
 
-from tinyai_registry.errors import RegistryBusyError
-from tinyai_registry.store import durable, layout, log, objects
-from tinyai_registry.store.projection import project
-from tinyai_registry.store.turn import turn
+
+@dataclass(frozen=True)
+class Recovery:
+    """The models that were finished or brought up, and of each that could not be, what is in the way."""
+
+    recovered: list[str]
+    stuck: Mapping[str, str]
 
 
 def is_pending(root: Path) -> bool:
@@ -28,12 +37,12 @@ def settle(root: Path) -> None:
     A writer that is at work is left alone. Raises RegistryBusyError if there is something to finish and this process
     may not write.
     """
-    if not is_pending(root):
-        return
     try:
-        recover(root, patience=0)
-    except Timeout:
+        _finish(root, patience=0)
+    except RegistryBusyError:
         return  # somebody is at work; readers see one release or the other
+    except DocumentError:
+        return  # registry.json cannot be read, as whoever opens it will say
     except OSError as error:
         raise RegistryBusyError(
             f"{root} was left half-published, and cannot be mended from here ({error.strerror}); "
@@ -41,48 +50,47 @@ def settle(root: Path) -> None:
         ) from error
 
 
-def recover(root: Path, patience: float = 60.0) -> list[str]:
-    """Finish every publish that died; returns the models concerned. Raises Timeout if a writer is at work."""
-    if not is_pending(root):
-        return []
-    with turn(root, patience):
-        workplace = layout.pending_folder(root) / f"recovery.{uuid.uuid4().hex}"
-        durable.make_folder(workplace)
-        models = recover_pending(root, workplace)
-        durable.remove_folder(workplace)
-        return models
+def recover(root: Path, patience: float = PATIENCE) -> Recovery:
+    """Finish every publish that died, and bring up every model that lags behind its log, as after a merge in git.
+
+    What somebody has changed by hand is left as it is. Raises RegistryBusyError if a writer is at work.
+    """
+    finished, stuck = _finish(root, patience), {}
+    registry = open_registry(root)
+    for model in log.models(root):
+        try:
+            if _is_behind(registry, model):
+                new_workplace(root, model)  # a turn begins with what such a folder speaks of
+        except (DocumentError, RegistryError) as error:
+            stuck[model] = str(error)
+    finished |= _finish(root, patience)
+    return Recovery(sorted(finished - stuck.keys()), stuck)
 
 
-def recover_pending(root: Path, workplace: Path) -> list[str]:
-    """With the lock held: bring every model with a pending folder, but ``workplace``, up to its log."""
-    taken = [_taken_over(folder) for folder in layout.pending(root) if folder != workplace]
-    died = [each for each in taken if each is not None]
-    since = min((made for _, made in died), default=None)
-    models = sorted({folder.name.partition(".")[0] for folder, _ in died})
-    for model in models:
-        bring_up(root, model, workplace, since)
-    for folder, _ in died:
-        durable.remove_folder(folder)
+def _finish(root: Path, patience: float) -> set[str]:
+    models = {layout.model_of(folder) for folder in layout.pending(root)}
+    if models:
+        with writing(root, "recovery", patience):
+            pass
     return models
 
 
-def bring_up(root: Path, model: str, workplace: Path, since: int | None = None) -> None:
-    """Bring the files of ``model`` up to its log, and drop objects of releases that were never committed."""
-    for folder in layout.folders(root, model):
-        durable.sync_folder(folder)  # made by a process that may have died before it could do so
-    project(root, model, workplace, since)
-    objects.keep_only(root, model, {sha for entry in log.entries(root, model) for sha in entry.files.values()})
+def _is_behind(registry: Registry, model: str) -> bool:
+    """Whether files or rows of ``model`` are not yet those of its last release, and can be made so.
 
-
-def _taken_over(folder: Path) -> tuple[Path, int] | None:
-    """``folder`` under another name, so that a writer that is alive after all (the lock lied) cannot commit from it.
-
-    With it, when its writer last changed it, in nanoseconds. None if its writer, or another recovery, was quicker.
+    Raises RegistryError where they are not, and cannot: the log is broken, the store has not got a file, or what is
+    there is of no release, so that somebody must have put it there.
     """
-    taken = folder.with_name(f"{folder.name.partition('.')[0]}.{uuid.uuid4().hex}")
-    try:
-        changed = folder.stat().st_mtime_ns
-        durable.rename(folder, taken)
-    except FileNotFoundError:
-        return None
-    return taken, changed
+    for name, problem in log.breaks(registry.root, model):
+        raise RegistryError(f"{name} of its log: {problem}")
+    head = log.head(registry.root, model)
+    if head is None or not lags(registry, model):
+        return False
+    known = {None, *(sha256 for entry in log.entries(registry.root, model) for sha256 in entry.files.values())}
+    for name, sha256 in head.files.items():
+        now = registry.digest(name)
+        if now not in known:
+            raise RegistryError(f"{name} is of no release in its log")
+        if now != sha256:
+            objects.get(registry.root, model, sha256)
+    return True

@@ -21,10 +21,11 @@ EMPTY = {"models": [], "schema_version": 1}
 
 @dataclass(frozen=True)
 class Registered:
-    """One registered model: its row, and its sidecar if it has one."""
+    """One registered model: its row, and its sidecar if it has one, which was read from ``sidecar_bytes``."""
 
     row: Mapping[str, Any]
     sidecar: Mapping[str, Any] | None
+    sidecar_bytes: bytes | None = None
 
     @property
     def stem(self) -> str:
@@ -34,10 +35,11 @@ class Registered:
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry folder as it was when it was opened."""
+    """A registry folder as it was when it was opened: its ``registry.json``, read and as text."""
 
     root: Path
     document: Mapping[str, Any]
+    text: str = ""
 
     @property
     def rows(self) -> list[Mapping[str, Any]]:
@@ -60,10 +62,16 @@ class Registry:
         if not isinstance(name, str) or not name.endswith(".onnx"):
             raise RegistryError(f"{self.root / INDEX}: the row of {model!r} names no .onnx file")
         path = self.path(name.removesuffix(".onnx") + ".json")
-        sidecar = strict_json.read(path) if path.is_file() else None
-        if sidecar is not None and not isinstance(sidecar, dict):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return Registered(row, None)
+        except OSError as error:
+            raise DocumentError(f"{path}: {error.strerror}") from error
+        sidecar = strict_json.loads(data, str(path))
+        if not isinstance(sidecar, dict):
             raise DocumentError(f"{path}: a sidecar is a JSON object")
-        return Registered(row, sidecar)
+        return Registered(row, sidecar, data)
 
     def path(self, name: str) -> Path:
         """The file ``name`` of this registry. Raises RegistryError for a name that leads outside."""
@@ -101,7 +109,8 @@ def open_registry(root: Path) -> Registry:
     """
     if not (root / INDEX).exists():
         raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
-    document = strict_json.read(root / INDEX)
+    data = strict_json.bytes_of(root / INDEX)
+    document = strict_json.loads(data, str(root / INDEX))
     if not isinstance(document, dict) or not isinstance(document.get("models"), list):
         raise DocumentError(f"{root / INDEX}: a registry is an object with a list called models")
-    return Registry(root, document)
+    return Registry(root, document, data.decode())

@@ -1,27 +1,28 @@
 """Reading a release while others write: row, sidecar and bytes of one release, or a clear error.
 
 Nothing is locked. What is read is held against one entry of the log (or, where another tool registered the model,
-against its row); while a publish is under way, what does not agree is read again.
+against its row); while a publish is under way, what does not agree is read again. The bytes that are handed out are
+those that were hashed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.release import sha256_of
 from tinyai_registry.store import log
+from tinyai_registry.store.projection import stale_rows
 from tinyai_registry.store.recovery import is_pending
-from tinyai_registry.store.registry import Registry, open_registry
+from tinyai_registry.store.registry import INDEX, Registered, Registry, open_registry
 from tinyai_registry.store.superseded import files_of
 
-# Seconds between two looks at a registry in which a publish is under way.
-PAUSE = 0.02
+# Seconds between two looks at a registry in which a publish is under way, and for which a reader looks.
+PAUSE, PATIENCE = 0.02, 10.0
 
 
 @dataclass(frozen=True)
@@ -33,62 +34,122 @@ class Snapshot:
     files: Mapping[str, bytes]
 
     @property
+    def stem(self) -> str:
+        """The name of the ONNX file without its ending; sidecar, card and twin share it."""
+        return Registered(self.row, self.sidecar).stem
+
+    @property
     def onnx(self) -> bytes:
         """The graph that the row names."""
         return self.files[str(self.row["onnx"])]
 
 
-def read_release(root: Path, model: str, patience: float = 10.0) -> Snapshot:
+@dataclass(frozen=True)
+class _Look:
+    """One look at a model: what was there, and the first thing that is not of the release that was looked for."""
+
+    registry: Registry
+    found: Registered | None
+    files: Mapping[str, bytes]
+    wrong: str | None
+
+
+# Which files to look at, besides the sidecar.
+Choice = Callable[[Registry, Registered, log.Entry | None], Iterable[str]]
+
+
+def read_release(root: Path, model: str, patience: float = PATIENCE) -> Snapshot:
     """The registered release of ``model``, whole.
 
     Raises RegistryError if there is none, or its files are not those that were registered; RegistryBusyError if a
     publish that is under way has not come to an end after ``patience`` seconds.
     """
+    return _snapshot(root, model, _every_file, patience)
+
+
+def read_documents(root: Path, model: str, patience: float = PATIENCE) -> Snapshot:
+    """The row of ``model`` and, as far as they are there, its sidecar and card, all of one release.
+
+    Its graph is not read, and may be damaged. Raises what :func:`read_release` raises.
+    """
+    return _snapshot(root, model, _card, patience)
+
+
+def as_it_stands(root: Path, model: str, patience: float = PATIENCE) -> tuple[Registry, Registered | None]:
+    """The registry, and of ``model`` row and sidecar: of one release, unless there is damage, which stops nobody here.
+
+    A refresh starts from them, and mends it. Raises RegistryBusyError as :func:`read_release` does.
+    """
+    look = _settled(root, model, lambda *_: (), patience)
+    return look.registry, look.found
+
+
+def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Snapshot:
+    look = _settled(root, model, choose, patience)
+    if look.found is None:
+        known = ", ".join(str(each.get("id")) for each in look.registry.rows) or "none"
+        raise RegistryError(f"{root} has no model {model!r}; it has: {known}")
+    if look.wrong:
+        raise RegistryError(f"{look.wrong}; `tinyai validate` says what else is wrong")
+    return Snapshot(look.found.row, look.found.sidecar, look.files)
+
+
+def _settled(root: Path, model: str, choose: Choice, patience: float) -> _Look:
+    """A look in which nothing is wrong, or nothing that a publish has to do with."""
     deadline = time.monotonic() + patience
     while True:
-        before = log.head(root, model)
-        busy = is_pending(root)
-        try:
-            return _read(root, model, before)
-        except RegistryError as error:
-            # Who published, and was done before we asked who is at work, has moved the head.
-            if not busy and not is_pending(root) and log.head(root, model) == before:
-                raise
-            if time.monotonic() > deadline:
-                raise RegistryBusyError(f"{error}; a publish has been under way for {patience:g} seconds") from error
+        head, busy = log.head(root, model), is_pending(root)
+        look = _look(root, model, head, choose)
+        busy = busy or is_pending(root)
+        # Who published, and was done before we asked who is at work, has moved the head.
+        if log.head(root, model) == head and (look.wrong is None or not busy):
+            return look
+        if time.monotonic() > deadline:
+            why = look.wrong or f"{model} was published again meanwhile"
+            raise RegistryBusyError(f"{why}; a publish has been under way for {patience:g} seconds")
         time.sleep(PAUSE)
 
 
-def _read(root: Path, model: str, head: log.Entry | None) -> Snapshot:
+def _look(root: Path, model: str, head: log.Entry | None, choose: Choice) -> _Look:
     registry = open_registry(root)
     found = registry.find(model)
     if found is None:
-        raise RegistryError(f"{registry.root} has no model {model!r}")
-    names = files_of(registry, found) if head is None else tuple(head.files)
-    files = {name: _bytes(registry, name) for name in names}
-    for name, wanted in _digests(found.row, head).items():
-        if name not in files or sha256_of(files[name]) != wanted:
-            raise RegistryError(f"{root / name} is not what was registered for {model}")
-    name = f"{found.stem}.json"
-    sidecar = strict_json.loads(files[name], str(root / name)) if name in files else None
-    return Snapshot(found.row, sidecar, files)
+        return _Look(registry, None, {}, f"{root / INDEX} has no row of {model}" if head else None)
+    names, sidecar = tuple(choose(registry, found, head)), f"{found.stem}.json"
+    read = {name: _bytes(registry, name) for name in names if name != sidecar}
+    files = {name: data for name, data in {sidecar: found.sidecar_bytes, **read}.items() if data is not None}
+    missing = [f"{root / name} is missing" for name in names if name not in files]
+    stale = stale_rows(registry, head) if head else ()
+    rows = [f"{root / INDEX}: the row of {each['id']} is not what was registered" for each in stale]
+    wrong = (*rows, *missing, *_files_amiss(root, found, head, files))
+    return _Look(registry, found, files, next(iter(wrong), None))
 
 
-def _digests(row: Mapping[str, Any], head: log.Entry | None) -> dict[str, Any]:
-    """What each file's digest has to be. Raises RegistryError where row and log speak of different releases."""
-    name = str(row["onnx"])
-    pinned = {name: row.get("sha256")}
-    if "int8_sha256" in row:
-        pinned[f"{name.removesuffix('.onnx')}.int8.onnx"] = row["int8_sha256"]
-    if head is None:
-        return pinned
-    if any(head.files.get(file, sha256) != sha256 for file, sha256 in pinned.items()):
-        raise RegistryError(f"the row of {row['id']} is not that of its last release")
-    return {**pinned, **head.files}
+def _every_file(registry: Registry, found: Registered, head: log.Entry | None) -> Iterable[str]:
+    return dict.fromkeys((*_pinned(found.row), *(head.files if head else files_of(registry, found))))
 
 
-def _bytes(registry: Registry, name: str) -> bytes:
+def _card(registry: Registry, found: Registered, _: log.Entry | None) -> Iterable[str]:
+    name = f"{found.stem}.md"
+    return (name,) if registry.path(name).is_file() else ()
+
+
+def _files_amiss(root: Path, found: Registered, head: log.Entry | None, files: Mapping[str, bytes]) -> Iterator[str]:
+    for name, sha256 in (*_pinned(found.row).items(), *(head.files.items() if head else ())):
+        if name in files and sha256_of(files[name]) != sha256:
+            yield f"{root / name} is not what was registered for {found.row['id']}"
+
+
+def _pinned(registered: Mapping[str, Any]) -> dict[str, Any]:
+    name = str(registered["onnx"])
+    twin = {f"{name.removesuffix('.onnx')}.int8.onnx": registered["int8_sha256"]} if "int8_sha256" in registered else {}
+    return {name: registered.get("sha256"), **twin}
+
+
+def _bytes(registry: Registry, name: str) -> bytes | None:
     try:
         return registry.path(name).read_bytes()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise RegistryError(f"cannot read {registry.root / name}: {error.strerror}") from error

@@ -1,23 +1,101 @@
-"""Taking turns at a registry: courtesy between writers, on which no correctness rests."""
+"""A writer's turn at a registry: alone in it, with nothing left to finish, and a workplace of its own.
+
+The lock is courtesy between writers, on which no correctness rests.
+"""
 
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tinyai_registry.store import layout
+from tinyai_registry.errors import OvertakenError, RegistryBusyError, TinyaiError
+from tinyai_registry.store import durable, layout
+from tinyai_registry.store.takeover import bring_up, new_workplace, take_over
 
 logger = logging.getLogger(__name__)
 
+# Seconds for which a writer waits for others.
+PATIENCE = 60.0
+
+# Seconds between two looks of a writer that was overtaken, at most.
+PAUSE = 0.02
+
+
+def attempts(root: Path, patience: float) -> Iterator[None]:
+    """Times to try to get a turn undisturbed, for ``patience`` seconds.
+
+    Between them the others get the chance to come to their end: a longer one each time, and a random one, or writers
+    that overtake each other could do so for ever. Whom one waits for may be dead, so one does not wait for good.
+    """
+    deadline, longest = time.monotonic() + patience, PAUSE
+    yield
+    while (now := time.monotonic()) < deadline:
+        until = min(deadline, now + _random(longest))
+        time.sleep(_random(PAUSE))
+        while time.monotonic() < until and layout.pending(root):
+            time.sleep(_random(PAUSE))
+        longest *= 2
+        yield
+
 
 @contextmanager
-def turn(root: Path, patience: float) -> Iterator[None]:
-    """Hold the lock of the registry ``root``; says so if it has to wait. Raises Timeout after ``patience`` seconds."""
+def writing(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Path]:
+    """A turn at the registry ``root``, with a workplace of one's own, and what others began finished.
+
+    Where anything goes wrong, it is tidied up at once if the disk lets us; else the workplace stays, and the next
+    command knows by it that there is something to finish. Raises RegistryBusyError if another writer keeps the
+    registry for ``patience`` seconds, OvertakenError if one has taken the workplace away.
+    """
+    durable.make_folder(layout.pending_folder(root))
+    with _locked(root, patience):
+        workplace = new_workplace(root, model)
+        try:
+            take_over(root, workplace)
+            ignore_store(root, workplace)
+            yield workplace
+        except BaseException as error:
+            overtaken = isinstance(error, FileExistsError) or not workplace.is_dir()
+            with suppress(OSError, TinyaiError):
+                bring_up(root, model, workplace)
+                durable.remove_folder(workplace)
+            if overtaken and isinstance(error, OSError | TinyaiError):
+                raise OvertakenError(f"another writer has taken {root} over; try again") from error
+            raise
+        durable.remove_folder(workplace)
+
+
+def ignore_store(root: Path, workplace: Path) -> None:
+    """Keep git from the store."""
+    ignore = layout.ignore_file(root)
+    if not ignore.exists():
+        durable.write_new(workplace / ignore.name, layout.IGNORED.encode())
+        durable.rename(workplace / ignore.name, ignore)
+
+
+def _random(longest: float) -> float:
+    return random.uniform(0, longest)  # noqa: S311 - no secret
+
+
+@contextmanager
+def _locked(root: Path, patience: float) -> Iterator[None]:
     lock = FileLock(layout.lock_file(root))
+    try:
+        _acquire(lock, root, patience)
+    except Timeout:
+        raise RegistryBusyError(f"{root} has been busy for {patience:g} seconds; try again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, root: Path, patience: float) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -25,7 +103,3 @@ def turn(root: Path, patience: float) -> Iterator[None]:
             raise
         logger.warning("waiting up to %g s for another writer of %s", patience, root)
         lock.acquire(timeout=patience)
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,0 +1,80 @@
+"""``registry.json`` as text: a row comes or changes, and every other byte stays.
+
+So a refresh is a small diff also where another tool, or a person, has written the file in a style of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tinyai_registry.documents import strict_json
+
+
+def with_row(text: str, row: Mapping[str, Any]) -> str:
+    """The registry ``text``, in strict JSON, with ``row`` in place of that of its id, else before the first later id.
+
+    It is written in our style, as deep as the rows beside it, and the text ends with a newline.
+    """
+    text = text if text.endswith("\n") else text + "\n"
+    later, last = None, None
+    for model, at, end in _models(text):
+        if model == row["id"]:
+            return text[:at] + _rendered(row, _margin(text, at)) + text[end:]
+        if later is None and isinstance(model, str) and model > row["id"]:
+            later = at
+        last = at, end
+    if later is not None:
+        margin = _margin(text, later)
+        return f"{text[:later]}{_rendered(row, margin)},\n{margin}{text[later:]}"
+    if last is not None:
+        at, end = last
+        margin = _margin(text, at)
+        return f"{text[:end]},\n{margin}{_rendered(row, margin)}{text[end:]}"
+    start = _list(text)
+    margin = _margin(text, start)
+    return f"{text[:start]}\n{margin}  {_rendered(row, margin + '  ')}\n{margin}{text[_next(text, start) :]}"
+
+
+def _models(text: str) -> Iterator[tuple[Any, int, int]]:
+    """The id of each of the models, None for what has none, with where in ``text`` it begins and ends."""
+    at = _next(text, _list(text))
+    going_on = text[at] != "]"
+    while going_on:
+        value, end = _value(text, at)
+        yield value.get("id") if isinstance(value, dict) else None, at, end
+        after = _next(text, end)
+        at, going_on = _next(text, after + 1), text[after] == ","
+
+
+def _list(text: str) -> int:
+    """Where the list of models begins, behind its bracket."""
+    at = _next(text, 0)
+    while True:
+        key, at = _value(text, _next(text, at + 1))
+        at = _next(text, _next(text, at) + 1)
+        if key == "models":
+            return at + 1
+        _, at = _value(text, at)
+        at = _next(text, at)
+
+
+_value = json.JSONDecoder().raw_decode
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def _next(text: str, at: int) -> int:
+    """Where the white space at ``at`` ends."""
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches the empty string as well
+
+
+def _margin(text: str, at: int) -> str:
+    """What the line is indented by in which ``at`` lies."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _rendered(row: Mapping[str, Any], margin: str) -> str:
+    return strict_json.dumps(dict(sorted(row.items())), sort_keys=False).rstrip("\n").replace("\n", f"\n{margin}")

@@ -1,0 +1,70 @@
+"""Taking a registry over from everyone who is at work in it, dead or alive, and finishing what they began.
+
+A writer changes a registry only by renaming or linking files out of its workplace, or, to remove them, into it. Who
+begins takes every other workplace away: from then on the others change nothing more. Nor can one that comes later go
+unnoticed, as it takes ours. So between reading and writing nobody comes in between, whether or not a lock holds.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.store import durable, layout, log, objects
+from tinyai_registry.store.projection import project
+from tinyai_registry.store.registry import open_registry
+
+logger = logging.getLogger(__name__)
+
+
+def new_workplace(root: Path, model: str) -> Path:
+    """A folder that says that there may be something to finish for ``model``, for as long as it is there."""
+    workplace = layout.new_pending(root, model)
+    durable.make_folder(workplace)
+    return workplace
+
+
+def take_over(root: Path, workplace: Path) -> None:
+    """Leave nobody but the owner of ``workplace`` at work in the registry ``root``, and finish what the others began.
+
+    Should we die as well, a mark for each of their models still says that there is something to finish.
+    """
+    marks: dict[str, Path] = {}
+    while others := [each for each in layout.pending(root) if each not in {workplace, *marks.values()}]:
+        for folder in others:
+            model = layout.model_of(folder)
+            if model not in marks:
+                marks[model] = new_workplace(root, model)
+            _take(folder, workplace)
+    for model, mark in sorted(marks.items()):
+        try:
+            bring_up(root, model, workplace)
+        except (DocumentError, RegistryError) as error:
+            open_registry(root)  # where that is what cannot be read, nothing is finished, and nothing forgotten
+            logger.warning("a publish of %s cannot be finished: %s; see `tinyai recover`", model, error)
+        durable.remove_folder(mark)
+
+
+def bring_up(root: Path, model: str, workplace: Path) -> None:
+    """Bring the files of ``model`` up to its log, and drop objects of releases that were never committed."""
+    for folder in layout.folders(root, model):
+        durable.sync_folder(folder)  # made by a process that may have died before it could do so
+    project(root, model, workplace)
+    log.record_tip(root, model, workplace)
+    with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
+        needed = {sha256 for entry in log.entries(root, model) for sha256 in entry.files.values()}
+        objects.keep_only(root, model, needed, workplace)
+
+
+def _take(folder: Path, workplace: Path) -> None:
+    taken = workplace / "taken"
+    try:
+        durable.rename(folder, taken)
+    except FileNotFoundError:
+        if workplace.is_dir():
+            return  # its owner was done, or another was quicker
+        raise
+    # Emptied, as a call of its owner's may have found the folder before the rename, and the file in it not yet.
+    durable.remove_folder(taken, surely=True)
