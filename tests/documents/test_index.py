@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyai_registry.documents import index, strict_json
-from tinyai_registry.documents.index import with_row
+from tinyai_registry.documents.index import with_row, without
 
 KEYS = st.text(string.ascii_lowercase + '_"\\é', min_size=1, max_size=8)
 JSON = st.recursive(
@@ -96,6 +96,17 @@ def apart(text: str, rows: list[dict[str, Any]]) -> tuple[str, list[str], str]:
     ours = {row["id"] for row in rows}
     others = [text[at:end] for model, at, end in spans if not isinstance(model, str) or model not in ours]
     return text[:start], others, text[spans[-1][2] if spans else start :]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(MODELS, IDS)
+def test_a_row_goes_and_every_neighbour_keeps_its_bytes(style, models, model):
+    text = json.dumps({"a": 1, "models": models, "z": 2}, **STYLES[style])
+    new = without(text, model)
+    ids = [each.get("id") if isinstance(each, dict) else None for each in models]
+    left = [each for nth, each in enumerate(models) if model not in ids or nth != ids.index(model)]
+    assert ordered(read(new)) == ordered({"a": 1, "models": left, "z": 2})
+    neighbours(text, new, [{"id": model}])
 
 
 @given(st.lists(ROWS, max_size=6, unique_by=lambda row: row["id"]), st.lists(ROWS, max_size=3))

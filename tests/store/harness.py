@@ -13,7 +13,7 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,19 +220,19 @@ def files_of_release(model: str, version: str) -> dict[str, bytes]:
     }
 
 
-def change(root: Path, model: str, version: str) -> Change:
+def change(root: Path, model: str, version: str, members: Iterable[str] = ()) -> Change:
     """What a refresh hands to the store: a pure function of the candidate (``version``) and the registered release."""
     registry = open_registry(root)
-    before = registry.find(model)
-    files = files_of_release(model, version)
-    sidecar = strict_json.loads(files[f"{model}.json"], "sidecar")
-    rows = (row.merged(before.row if before else None, sidecar),)
-    return Change(Release(model, files, rows, superseded(registry, before, files)))
+    all_files = {each: files_of_release(each, version) for each in (model, *members)}
+    sidecars = [strict_json.loads(files[f"{each}.json"], "sidecar") for each, files in all_files.items()]
+    rows = tuple(row.merged(registry.row(sidecar["id"]), sidecar) for sidecar in sidecars)
+    files = {name: data for files in all_files.values() for name, data in files.items()}
+    return Change(Release(model, files, rows, superseded(registry, registry.find(model), files)))
 
 
-def put(root: Path, model: str, version: str, patience: float = 60.0) -> log.Entry:
-    """Publish ``version`` of ``model``."""
-    return publish(root, model, lambda: change(root, model, version), ACCOUNT, patience)
+def put(root: Path, model: str, version: str, patience: float = 60.0, members: Iterable[str] = ()) -> log.Entry:
+    """Publish ``version`` of ``model``, with a row and files for each of its ``members``."""
+    return publish(root, model, lambda: change(root, model, version, members), ACCOUNT, patience)
 
 
 def foreign_row(root: Path, model: str) -> dict[str, Any]:

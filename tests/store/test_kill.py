@@ -51,6 +51,11 @@ def often_refreshed(root: Path) -> None:
         put(root, "b", version)
 
 
+def ensemble(root: Path) -> None:
+    foreign_registry(root)
+    put(root, "b", "1", members=("b_1", "b_2"))
+
+
 def publish_b(root: Path) -> None:
     put(root, "b", "new")
 
@@ -66,6 +71,8 @@ SCENARIOS: dict[str, tuple[Action, Action]] = {
     "refresh that drops an old release": (often_refreshed, publish_b),
     "rollback": (often_refreshed, rollback_b),
     "rollback to a foreign release": (foreign_refreshed, rollback_b),
+    "rollback to a release of fewer rows": (ensemble, rollback_b),
+    "refresh with fewer rows": (ensemble, publish_b),
 }
 
 

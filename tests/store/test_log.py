@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from harness import ACCOUNT, change, contents, killed_at, own_registry, put
 
+from tinyai_registry.documents import strict_json
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import refuse
 from tinyai_registry.store.registry import INDEX, open_registry
@@ -117,6 +118,18 @@ def test_reordered_entries_are_found_and_named(root):
 def test_an_entry_of_another_model_is_found(root):
     shutil.copy(entry_file(root, 1, "c"), entry_file(root, 5))
     assert "it is an entry of c" in found(root)["00000005.json"]
+
+
+def test_an_entry_from_before_rows_could_go_is_read_and_its_digest_holds(root):
+    path = entry_file(root, 4)
+    document = strict_json.read(path)
+    assert document.pop("withdrawn_rows") == {}
+    del document["digest"]
+    path.write_text(strict_json.dumps({**document, "digest": log._digest(document)}, sort_keys=False))
+    assert log.read(path).withdrawn_rows == {}
+    assert validate(root) == []
+    put(root, "a", "5")
+    assert validate(root) == []
 
 
 def test_what_is_no_entry_is_found_and_named(root):

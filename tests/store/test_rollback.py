@@ -9,6 +9,7 @@ from harness import ACCOUNT, assert_tidy, contents, digest, foreign_registry, pu
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import RegistryError
+from tinyai_registry.release import sha256_of as digest_of
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import KEPT_RELEASES
 from tinyai_registry.store.registry import INDEX, open_registry
@@ -73,6 +74,39 @@ def test_keys_that_others_have_set_meanwhile_survive_a_rollback(root):
     rollback(root, "b", ACCOUNT)
     assert open_registry(root).row("b")["license_url"] == "https://example.org/corrected"
     assert validate(root) == []
+
+
+def test_rows_and_files_of_members_go_with_the_release_and_come_back_with_it(root):
+    put(root, "b", "1")
+    before = contents(root)
+    put(root, "b", "2", members=("b_1", "b_2"))
+    after = contents(root)
+    assert [row["id"] for row in open_registry(root).rows] == ["a", "b", "b_1", "b_2", "c"]
+    rollback(root, "b", ACCOUNT)
+    assert contents(root) == before
+    assert set(log.head(root, "b").withdrawn_rows) == {"b_1", "b_2"}
+    assert validate(root) == []
+    rollback(root, "b", ACCOUNT, to=digest_of(after["b.onnx"]))
+    assert contents(root) == after
+    put(root, "b", "3", members=("b_2",))
+    assert [row["id"] for row in open_registry(root).rows] == ["a", "b", "b_2", "c"]
+    assert not list(root.glob("b_1*"))
+    assert validate(root) == []
+
+
+def test_a_member_that_has_a_history_of_its_own_or_was_registered_anew_stays(root):
+    put(root, "b", "1")
+    put(root, "b_1", "1")
+    put(root, "b", "1", members=("b_1", "b_2", "b_3"))
+    document = strict_json.read(root / INDEX)
+    anew = next(row for row in document["models"] if row["id"] == "b_2")
+    (root / "b_2.onnx").write_bytes(b"another tool's")
+    anew["sha256"] = digest(root / "b_2.onnx")
+    (root / INDEX).write_text(strict_json.dumps(document))
+    rollback(root, "b", ACCOUNT)
+    assert [row["id"] for row in open_registry(root).rows] == ["a", "b", "b_1", "b_2", "c"]
+    assert {path.name for path in root.glob("b_*.onnx")} >= {"b_1.onnx", "b_2.onnx"}
+    assert not list(root.glob("b_3*"))
 
 
 def test_to_a_digest_or_its_beginning(root):

@@ -1,4 +1,4 @@
-"""``registry.json`` as text: a row comes or changes, and every other byte stays.
+"""``registry.json`` as text: a row comes, changes or goes, and every other byte stays.
 
 So a refresh is a small diff also where another tool, or a person, has written the file in a style of its own.
 """
@@ -36,6 +36,20 @@ def with_row(text: str, row: Mapping[str, Any]) -> str:
     start = _list(text)
     margin = _margin(text, start)
     return f"{text[:start]}\n{margin}  {_rendered(row, margin + '  ')}\n{margin}{text[_next(text, start) :]}"
+
+
+def without(text: str, model: str) -> str:
+    """The registry ``text`` without the row of ``model``, if it has one."""
+    places = list(_models(text))
+    ids = [each for each, _, _ in places]
+    if model not in ids:
+        return text
+    nth = ids.index(model)
+    _, at, end = places[nth]
+    if nth + 1 < len(places):
+        return text[:at] + text[places[nth + 1][1] :]
+    before = places[nth - 1][2] if nth else _list(text)
+    return text[:before] + text[end if nth else _next(text, end) :]
 
 
 def _models(text: str) -> Iterator[tuple[Any, int, int]]:

@@ -42,7 +42,8 @@ class Entry:
     """One thing that happened to a model.
 
     ``files`` maps the names of a release's files to their digests, in the order in which they appear in the registry
-    folder; ``rows`` are its rows as published, ``withdrawn`` the files that went with the release before.
+    folder; ``rows`` are its rows as published. ``withdrawn`` are the files that went with the release before, and
+    ``withdrawn_rows`` its rows that this one has no more: their digests by their ids.
     ``restores`` is the number of the entry that a rollback went back to. ``parent`` is the digest of the entry before.
     ``unique`` tells an entry from another writer's of the same content.
     """
@@ -55,6 +56,7 @@ class Entry:
     files: Mapping[str, str]
     rows: tuple[Mapping[str, Any], ...] = ()
     withdrawn: tuple[str, ...] = ()
+    withdrawn_rows: Mapping[str, str | None] = field(default_factory=dict)
     restores: int | None = None
     unique: str = field(default_factory=lambda: uuid.uuid4().hex)
 

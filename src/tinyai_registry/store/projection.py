@@ -6,7 +6,7 @@ alone in the registry for as long as that is there (:mod:`takeover`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,17 @@ def project(root: Path, model: str, workplace: Path) -> None:
         return
     _project_files(root, head, workplace)
     registry = open_registry(root)
-    _project_rows(registry, head, workplace)
-    _withdraw(registry, head, workplace)
+    leaving = _leaving_rows(registry, head)
+    _project_rows(registry, stale_rows(registry, head), leaving, workplace)
+    _withdraw(registry, head, leaving, workplace)
 
 
 def lags(registry: Registry, model: str) -> bool:
     """Whether a file or a row of the model's head is not what the log says."""
     head = log.head(registry.root, model)
-    return head is not None and bool(stale_rows(registry, head) or _stale_files(registry, head))
+    return head is not None and bool(
+        stale_rows(registry, head) or _leaving_rows(registry, head) or _stale_files(registry, head)
+    )
 
 
 def _stale_files(registry: Registry, head: log.Entry) -> dict[str, str]:
@@ -45,10 +48,9 @@ def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
         _put_in_place(registry.path(name), data, workplace)
 
 
-def _project_rows(registry: Registry, head: log.Entry, workplace: Path) -> None:
-    rows = stale_rows(registry, head)
-    if rows:
-        text = reduce(index.with_row, rows, registry.text)
+def _project_rows(registry: Registry, rows: list[Mapping[str, Any]], leaving: Collection[str], workplace: Path) -> None:
+    if rows or leaving:
+        text = reduce(index.with_row, rows, reduce(index.without, leaving, registry.text))
         _put_in_place(registry.root / INDEX, text.encode(), workplace)
 
 
@@ -58,12 +60,23 @@ def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
     return [each for each in projected if registry.row(each["id"]) != each]
 
 
-def _withdraw(registry: Registry, head: log.Entry, workplace: Path) -> None:
+def _leaving_rows(registry: Registry, head: log.Entry) -> set[str]:
+    """The ids of rows that went with the release before; not of one that somebody has registered anew, or shares."""
+    rows = {model: registry.row(model) or {} for model in head.withdrawn_rows}
+    leaving = {model for model, each in rows.items() if each and each.get("sha256") == head.withdrawn_rows[model]}
+    if not leaving:
+        return leaving
+    others = (log.head(registry.root, model) for model in log.models(registry.root) if model != head.model)
+    return leaving - {each["id"] for other in others if other for each in other.rows}
+
+
+def _withdraw(registry: Registry, head: log.Entry, leaving: Collection[str], workplace: Path) -> None:
     if not head.withdrawn:
         return
     spared = {INDEX, *head.files}
+    own = {*leaving, *(each["id"] for each in head.rows)}
     for other in registry.rows:
-        if other.get("id") not in {each["id"] for each in head.rows} and isinstance(other.get("onnx"), str):
+        if other.get("id") not in own and isinstance(other.get("onnx"), str):
             stem = other["onnx"].removesuffix(".onnx")
             spared |= {stem + ending for ending in ENDINGS}
     for name in head.withdrawn:

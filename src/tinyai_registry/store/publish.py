@@ -137,6 +137,9 @@ def _prepared(root: Path, change: Change, account: log.Account, workplace: Path)
     for name in (*release.files, *release.withdrawn):
         registry.path(name)
     tip = _adopt(root, release.model, account, workplace)
+    before = log.head(root, release.model)
+    files, rows = (before.files, before.rows) if before else ({}, ())
+    stay = {row["id"] for row in release.rows}
     return log.Entry(
         number=tip.number + 1,
         model=release.model,
@@ -145,7 +148,8 @@ def _prepared(root: Path, change: Change, account: log.Account, workplace: Path)
         account=account,
         files=_stored(root, release.model, release.files, workplace),
         rows=release.rows,
-        withdrawn=release.withdrawn,
+        withdrawn=tuple(dict.fromkeys(name for name in (*release.withdrawn, *files) if name not in release.files)),
+        withdrawn_rows={row["id"]: row.get("sha256") for row in rows if row["id"] not in stay},
         restores=change.restores,
     )
 

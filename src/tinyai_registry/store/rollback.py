@@ -26,8 +26,7 @@ def _change(root: Path, model: str, to: str | None) -> Change:
         raise RegistryError(f"{root} has no history of {model!r}; there is nothing to go back to")
     target = _target(model, history, head, to)
     files = {name: objects.get(root, model, sha256) for name, sha256 in target.files.items()}
-    withdrawn = tuple(name for name in head.files if name not in files)
-    return Change(Release(model, files, target.rows, withdrawn), restores=target.number)
+    return Change(Release(model, files, target.rows, ()), restores=target.number)
 
 
 def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | None) -> log.Entry:
