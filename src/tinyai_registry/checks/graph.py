@@ -66,9 +66,7 @@ def _findings(data: bytes, runtime: Runtime) -> Iterator[str]:
     if any(isinstance(text, bytes) for message in _messages(model) for text in _texts(message)):
         yield "not an ONNX file: it has a name that is not UTF-8"
         return
-    tensors = (message for message in _messages(model) if isinstance(message, onnx.TensorProto))
-    outside = [tensor.name for tensor in tensors if uses_external_data(tensor)]
-    if outside:
+    if outside := external(model):
         yield f"weights outside the file, where no digest covers them: {', '.join(outside[:5])}"
         return
     try:
@@ -80,6 +78,12 @@ def _findings(data: bytes, runtime: Runtime) -> Iterator[str]:
     yield from _input_shapes(model, runtime)
     yield from _operators(model, runtime)
     yield from _local_names(model)
+
+
+def external(model: onnx.ModelProto) -> list[str]:
+    """The tensors, wherever they stand in the graph, whose numbers are in another file."""
+    tensors = (message for message in _messages(model) if isinstance(message, onnx.TensorProto))
+    return [tensor.name for tensor in tensors if uses_external_data(tensor)]
 
 
 def _messages(message: Message) -> Iterator[Message]:
