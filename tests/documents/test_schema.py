@@ -132,6 +132,31 @@ BAD_SIDECARS = {
 }
 
 
+BAD_VECTORS = {
+    "no rows": {"inputs": [{"tensor": "x", "values": []}]},
+    "an empty row": {"inputs": [{"tensor": "x", "values": [[]]}]},
+    "no tensor": {"inputs": []},
+    "a tensor without a name": {"outputs": [{"values": [1.0]}]},
+    "no output": {"outputs": []},
+    "a number as a word": {"outputs": [{"tensor": "score", "values": ["1.5"]}]},
+    "no tolerance": {"tolerance": 0},
+    "an unknown key": {"rows": 2},
+}
+
+
+@pytest.mark.parametrize("change", BAD_VECTORS.values(), ids=BAD_VECTORS)
+def test_a_bad_test_vector_is_refused(sidecar, change):
+    [artifact] = sidecar["artifacts"]
+    assert broken("sidecar", sidecar) == []
+    artifact["test_vector"] = {**artifact["test_vector"], **change}
+    assert broken("sidecar", sidecar)
+
+
+def test_a_sidecar_from_before_there_were_test_vectors_is_valid(sidecar):
+    del sidecar["artifacts"][0]["test_vector"]
+    assert broken("sidecar", sidecar) == []
+
+
 @pytest.mark.parametrize(("key", "value"), BAD_SIDECARS.values(), ids=BAD_SIDECARS)
 def test_a_bad_sidecar_is_refused(sidecar, key, value):
     assert broken("sidecar", {**sidecar, key: value})
