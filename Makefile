@@ -16,6 +16,7 @@ help:
 	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
 	@echo "make stress      many writers of one registry at once, with a lock and without"
 	@echo "make check       lint, formatting, types, import rules"
+	@echo "make docs        docs/checks.md anew, from the rules of tinyai validate"
 	@echo "make bench       tinyai refresh against a plain PyTorch loop"
 	@echo "make clean       remove everything that make has made"
 
@@ -52,6 +53,10 @@ check: .venv/.installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: docs
+docs: .venv/.installed
+	$(BIN)/python -m tinyai_registry.checks.page > docs/checks.md
 
 .PHONY: stress
 stress: .venv/.installed

@@ -35,6 +35,7 @@ COMMANDS = {
     "list --json": ["list", "--registry", "registry", "--json"],
     "show": ["show", "old_v1", "--registry", "registry"],
     "init": ["init", "fresh"],
+    "explain": ["explain", "TAI203"],
     "plugins": ["plugins"],
     "new-plugin": ["new-plugin", "sharp_eye"],
     "validate": ["validate", "registry"],
@@ -82,6 +83,13 @@ def test_a_light_command_loads_nothing_heavy(run, name):
     assert loaded & set(HEAVY) == set()
     if name in LIGHTEST:
         assert loaded & set(MIDDLING) == set()
+
+
+def test_help_loads_no_check():
+    code = "import sys, tinyai_registry.cli.app; print(*(m for m in sys.modules if m.startswith('tinyai_registry.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "tinyai_registry.cli.app" in loaded
+    assert not [name for name in loaded if name.startswith("tinyai_registry.checks")]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinyai_registry import recipe_lock
 from tinyai_registry.documents import card, evidence, row, sidecar
+from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.schema import violations
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.outcome import Previous
@@ -43,7 +44,7 @@ def starting_point(folder: Path, recipe: Recipe) -> StartingPoint:
     if before is None:
         return StartingPoint(registry, None, None)
     if before.sidecar is not None:
-        for violation in violations("sidecar", before.sidecar):
+        for violation in violations(dialect(before.sidecar).schema, before.sidecar):
             raise DocumentError(f"the registered sidecar {before.stem}.json is broken at {violation}; restore it")
     adopted = recipe_lock.check(recipe, before.sidecar)
     training = (before.sidecar or {}).get("training", {})

@@ -1,138 +1,124 @@
-"""The story of a validation: every document against its schema, every file against its digest."""
+"""The story of a validation: every document, file and graph of a registry, and whether they agree with each other."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.documents import c_reader, strict_json
-from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
-from tinyai_registry.errors import DocumentError, RegistryError
-from tinyai_registry.recipe import fingerprint
-from tinyai_registry.store import layout, log
+from tinyai_registry.checks import calling, evidence, files, identity, licence, pinned, schemas, signatures, twins
+from tinyai_registry.checks.files import Folder
+from tinyai_registry.checks.finding import Finding
+from tinyai_registry.checks.model import INDEX, Model, read_model
+from tinyai_registry.checks.reading import document
+from tinyai_registry.checks.runtime import Runtime, load_runtime
+from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.positions import positions
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.store import audit, log
 from tinyai_registry.store.recovery import is_pending, settle
-from tinyai_registry.store.registry import INDEX, Registry, open_registry
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong: in which file, of which model (if it is about one), and what."""
-
-    file: str
-    model: str | None
-    message: str
-
-
-# How often, and after how many seconds, a finding is looked at again where a writer may be at work.
+# How often, and after how many seconds, a registry is looked at again in which a writer is at work.
 LOOKS, PAUSE = 50, 0.1
+# Models whose files are held in memory at once.
+BATCH = 64
+
+Row = Mapping[str, Any]
 
 
 def validate(root: Path) -> list[Finding]:
-    """Everything that is wrong with the registry in ``root``; a broken file hides nothing about the others.
+    """Everything that is wrong with the registry in ``root``, in order of files and lines.
 
-    Between two renames of a writer a digest may not match. So where there is a log, a finding counts when it is seen
-    twice with nobody at work.
+    A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so what
+    counts is what was found while nobody was at work. Raises RegistryError if there is no registry.
     """
-    settle(root)
-    found = _findings(root)
-    if not (root / layout.FOLDER).is_dir():
-        return found
     for _ in range(LOOKS):
-        if not found:
+        settle(root)
+        if not os.path.lexists(root / INDEX):
+            raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+        before = _committed(root)
+        found = _findings(root)
+        if not is_pending(root) and _committed(root) == before:
             break
         time.sleep(PAUSE)
-        settle(root)
-        before, found = found, _findings(root)
-        if found == before and not is_pending(root):
-            break
     return found
+
+
+def _committed(root: Path) -> dict[str, int]:
+    """How far the log of each model goes."""
+    return {model: max(log.numbers(root, model), default=0) for model in log.models(root)}
 
 
 def _findings(root: Path) -> list[Finding]:
-    try:
-        registry = open_registry(root)
-    except DocumentError as error:
-        return [Finding(INDEX, None, str(error))]
-    found = [Finding(INDEX, None, text) for text in violations("registry", registry.document)]
-    ids = [row.get("id") for row in registry.rows]
-    repeated = sorted({str(i) for i in ids if ids.count(i) > 1})
-    found += [Finding(INDEX, i, f"several rows have the id {i!r}; keep one") for i in repeated]
-    for row in registry.rows:
-        found += _model(registry, row)
+    folder, runtime = Folder(root), load_runtime()
+    index = folder.fetch(INDEX, strict_json.MAX_BYTES)
+    found = [Finding(flaw.rule, INDEX, flaw.message) for flaw in index.flaws]
+    registry = document(index)
+    found += [] if registry.finding is None else [registry.finding]
+    rows: list[Any] = []
+    if registry.value is not None:
+        found += schemas.of_registry(registry.value)
+        listed = registry.value.get("models")
+        rows = listed if isinstance(listed, list) else []
+        found += _of_rows(folder, rows, runtime)
+    by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
     for model in log.models(root):
-        found += _history(registry, model)
-    return found
+        found += audit.of_history(folder, model, by_id)
+    return sorted(_located(folder, found), key=lambda f: (f.file, f.line, f.column, f.rule.code, f.message))
 
 
-def _history(registry: Registry, model: str) -> Iterator[Finding]:
-    """Whether the log is unbroken, and the registry shows what its last release says."""
-    folder = f"{layout.FOLDER}/log/{model}"
-    broken = log.breaks(registry.root, model)
-    yield from (Finding(f"{folder}/{name}", model, problem) for name, problem in broken)
-    head = None if broken else log.head(registry.root, model)
-    if head is None:
+def _of_rows(folder: Folder, rows: Sequence[Any], runtime: Runtime) -> Iterator[Finding]:
+    known = [(index, row) for index, row in enumerate(rows) if isinstance(row, dict)]
+    yield from identity.of_rows(known)
+    by_id = {row["id"]: row for _, row in known if isinstance(row.get("id"), str)}
+    claimed = {INDEX}
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(known), BATCH):
+            batch = known[start : start + BATCH]
+            # Reading and hashing side by side; both let other threads go on.
+            for model in pool.map(lambda each: read_model(folder, each[0], each[1], runtime), batch):
+                yield from _of_model(model, folder, by_id, runtime)
+                claimed |= pinned.claimed(model)
+    yield from files.orphans(folder, claimed)
+
+
+def _of_model(model: Model, folder: Folder, rows: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+    yield from pinned.of_row(model)
+    yield from pinned.of_graphs(model, folder, runtime)
+    yield from identity.of_model(model)
+    yield from twins.of_model(model)
+    yield from signatures.of_model(model, folder)
+    yield from licence.of_model(model)
+    if model.sidecar is None or model.sidecar.value is None:
         return
-    file = f"{folder}/{head.number:08}.json"
-    for name, sha256 in head.files.items():
-        if registry.digest(name) != sha256:
-            yield Finding(file, model, f"{name} is not what the log says was published")
-    for recorded in head.rows:
-        row = registry.row(recorded["id"])
-        if row is None or row.get("sha256") != recorded.get("sha256"):
-            yield Finding(file, model, f"the row of {recorded['id']} is not what the log says was published")
+    yield from schemas.of_dialect(model)
+    yield from calling.of_model(model)
+    yield from pinned.of_artifacts(model, folder, runtime)
+    broken = schemas.of_sidecar(model)
+    yield from broken
+    if not broken:
+        yield from evidence.of_model(model, rows)
+        yield from schemas.of_rendering(model, folder)
 
 
-def _model(registry: Registry, row: Mapping[str, Any]) -> Iterator[Finding]:
-    model, onnx = str(row.get("id")), row.get("onnx")
-    if not isinstance(onnx, str):
-        return  # the schema has said so
-    try:
-        yield from _digest(registry, INDEX, model, onnx, row.get("sha256"))
-        stem = onnx.removesuffix(".onnx")
-        if "int8_sha256" in row:
-            yield from _digest(registry, INDEX, model, f"{stem}.int8.onnx", row["int8_sha256"])
-        yield from _sidecar(registry, row, model, f"{stem}.json")
-    except (RegistryError, DocumentError) as error:
-        yield Finding(INDEX, model, str(error))
+def _located(folder: Folder, found: Sequence[Finding]) -> Iterator[Finding]:
+    """``found`` with lines and columns: a second pass, over the files in which something was found."""
+    pointers: dict[str, set[str]] = {}
+    for finding in found:
+        if finding.pointer or finding.file.endswith(".json"):
+            pointers.setdefault(finding.file, set()).add(finding.pointer)
+    places = {file: positions(_text(folder, file), wanted) for file, wanted in pointers.items()}
+    for finding in found:
+        if finding.line > 1 or finding.column > 1 or finding.file not in places:
+            yield finding
+        else:
+            at = places[finding.file][finding.pointer]
+            yield replace(finding, line=at.line, column=at.column, length=at.length)
 
 
-def _digest(registry: Registry, file: str, model: str, name: str, sha256: Any) -> Iterator[Finding]:
-    digest = registry.digest(name)
-    if digest is None:
-        yield Finding(file, model, f"{name} is pinned but missing")
-    elif digest != sha256:
-        yield Finding(file, model, f"{name} has the digest {digest}, not {sha256}")
-
-
-def _sidecar(registry: Registry, row: Mapping[str, Any], model: str, name: str) -> Iterator[Finding]:
-    path = registry.path(name)
-    if not path.is_file():
-        yield Finding(name, model, "the model has no sidecar")
-        return
-    document = strict_json.read(path)
-    broken = list(violations("sidecar", document))
-    yield from (Finding(name, model, text) for text in broken)
-    if broken or "schema_version" not in document:
-        return  # an earlier dialect says no more that could be checked here
-    yield from (Finding(name, model, text) for text in c_reader.misread(path.read_text(encoding="utf-8")))
-    for key in ("id", "kind", "onnx", "opset", "sha256", "notes"):
-        if row.get(key) != document[key]:
-            yield Finding(name, model, f"{key} is {document[key]!r}, but the row says {row.get(key)!r}")
-    if document["recipe_fingerprint"] != fingerprint(document["recipe"]):
-        yield Finding(name, model, "recipe_fingerprint is not that of the recipe beside it")
-    for artifact in document["artifacts"]:
-        yield from _digest(registry, name, model, artifact["path"], artifact["sha256"])
-    yield from _extra(registry, document, model, name)
-
-
-def _extra(registry: Registry, document: Mapping[str, Any], model: str, name: str) -> Iterator[Finding]:
-    # A member has what its ensemble has, and the ensemble's schema.
-    schema = extra_schema_name(document.get("member_of", model))
-    if registry.path(schema).is_file():
-        found = extra_violations(strict_json.read(registry.path(schema)), document["extra"])
-        yield from (Finding(name, model, f"extra: {text}") for text in found)
-    elif document["extra"]:
-        yield Finding(schema, model, "the sidecar has extra fields, but the schema that describes them is missing")
+def _text(folder: Folder, file: str) -> str:
+    return (folder.fetch(file, strict_json.MAX_BYTES).data or b"").decode("utf-8", errors="replace")

@@ -39,7 +39,7 @@ def parsed(text, head=HEAD):
 
 def found(proto, runtime=RUNTIME):
     data = proto if isinstance(proto, bytes) else proto.SerializeToString()
-    return list(graph.findings(data, runtime))
+    return [flaw.message for flaw in graph.flaws(data, runtime)]
 
 
 def inputs(declaration, output="float[N, 2] y"):
@@ -108,11 +108,11 @@ OPERATORS = {
     ),
     "a known name in an unknown domain": (
         one_node("evil.custom.Relu(x)", EVIL),
-        "operator evil.custom::Relu is not one that libvmaf takes",
+        "operator evil.custom::Relu is of a domain that libvmaf does not take",
     ),
     "an operator of the ML domain": (
         one_node("ai.onnx.ml.Scaler(x)", '<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 3]>'),
-        "operator ai.onnx.ml::Scaler is not one that libvmaf takes",
+        "operator ai.onnx.ml::Scaler is of a domain that libvmaf does not take",
     ),
     "an operator in a branch": (
         parsed(IF.format(body="b = Floor(x)")),
@@ -120,7 +120,7 @@ OPERATORS = {
     ),
     "a foreign domain in a branch": (
         parsed(IF.format(body="b = evil.custom.Relu(x)"), EVIL),
-        "operator evil.custom::Relu is not one that libvmaf takes",
+        "operator evil.custom::Relu is of a domain that libvmaf does not take",
     ),
     "an operator in a Loop": (
         parsed(
@@ -158,7 +158,7 @@ OPERATORS = {
 
 @pytest.mark.parametrize(("proto", "finding"), OPERATORS.values(), ids=OPERATORS)
 def test_an_operator_that_the_runtime_refuses_is_found(proto, finding):
-    assert finding in found(proto)
+    assert any(line.startswith(finding) for line in found(proto))
 
 
 NOT_FED = [

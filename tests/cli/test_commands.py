@@ -48,8 +48,9 @@ def test_there_is_no_option_that_lowers_a_threshold():
     options = {option for name in COMMANDS for parameter in command(name).params for option in parameter.opts}
     assert options == {
         *("--table", "--registry", "--metrics-out", "--reason", "--note", "--dry-run", "--force", "--json"),
-        *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout"),
-        *("model", "folder", "name"),
+        *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout", "--ci"),
+        *("--format", "--select", "--ignore", "--strict"),  # of validate, which judges no model
+        *("model", "folder", "name", "codes"),
     }
 
 
@@ -200,7 +201,7 @@ def test_a_new_registry_is_empty_and_valid(tinyai, tmp_path):
     folder = tmp_path / "deep" / "registry"
     assert tinyai("init", folder, "--json").json == {"registry": str(folder)}
     assert json.loads((folder / "registry.json").read_text()) == {"models": [], "schema_version": 1}
-    assert tinyai("validate", folder, "--json").json == {"findings": [], "summary": {"findings": 0}}
+    assert tinyai("validate", folder, "--json").json["findings"] == []
     assert tinyai("list", "--registry", folder, "--json").json == {"models": []}
 
 
@@ -239,13 +240,28 @@ def test_validate_gives_each_finding_with_its_file_and_model(tinyai, refresh, pl
     ran = tinyai("validate", registry, "--json")
     assert ran.code == 1
     findings = ran.json["findings"]
-    assert all(set(finding) == {"file", "model", "message"} for finding in findings)
+    keys = {"code", "severity", "file", "line", "column", "pointer", "model", "message"}
+    assert all(set(finding) == keys for finding in findings)
     entry = ".tinyai/log/duo_v1/00000001.json"
     assert {"registry.json", "duo_v1.json", entry} == {finding["file"] for finding in findings}
-    assert ran.json["summary"] == {"findings": len(findings)}
+    assert {finding["model"] for finding in findings} == {"duo_v1"}
+    assert ran.json["summary"]["errors"] == ran.json["summary"]["findings"] == len(findings)
     people = tinyai("validate", "--registry", registry)
     assert people.code == 1
-    assert len(people.out.splitlines()) == len(findings) + 1
+    assert all(finding["message"] in people.out for finding in findings)
+
+
+def test_validate_takes_codes_and_formats(tinyai, refresh, places, registry):
+    refresh(places["table"])
+    row = json.loads((registry / "registry.json").read_text())["models"][0]
+    (registry / "registry.json").write_text(json.dumps({"models": [{**row, "notes": "Old."}], "schema_version": 1}))
+    warned = tinyai("validate", registry, "--json")
+    assert (warned.code, [finding["code"] for finding in warned.json["findings"]]) == (0, ["TAI106"])
+    assert tinyai("validate", registry, "--strict").code == 1
+    assert tinyai("validate", registry, "--strict", "--ignore", "TAI106").code == 0
+    assert tinyai("validate", registry, "--strict", "--select", "TAI2").code == 0
+    assert tinyai("validate", registry, "--format", "github").out.startswith("::warning file=")
+    assert tinyai("validate", registry, "--select", "TAI999").code == 2
 
 
 ODD_ROWS = {

@@ -68,7 +68,7 @@ def standardised(recipe, model, raw):
 
 def test_the_runtime_finds_nothing_wrong_with_the_graph(variant):
     *_, proto = variant
-    assert list(graph.findings(proto.SerializeToString(), load_runtime())) == []
+    assert list(graph.flaws(proto.SerializeToString(), load_runtime())) == []
 
 
 def test_opset_inputs_and_outputs_are_those_of_the_recipe(variant):
@@ -176,7 +176,7 @@ def test_members_are_graphs_of_their_own_only_where_the_recipe_says_so(members):
 def test_the_runtime_finds_nothing_wrong_with_the_graphs_of_an_ensemble(members):
     recipe, _, _, graphs = members
     for proto in graphs.values():
-        assert list(graph.findings(proto.SerializeToString(), load_runtime())) == []
+        assert list(graph.flaws(proto.SerializeToString(), load_runtime())) == []
         assert graph.signature(proto).outputs == {recipe.output: ("N",)}
 
 

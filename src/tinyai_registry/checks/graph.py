@@ -2,19 +2,126 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import onnx
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import DecodeError, Message
-from onnx.external_data_helper import uses_external_data
+from google.protobuf.message import DecodeError
 
+from tinyai_registry.checks import weights
+from tinyai_registry.checks.files import shown
+from tinyai_registry.checks.finding import Flaw, Rule, Severity
+from tinyai_registry.checks.protobuf import messages, tensors, texts
 from tinyai_registry.checks.runtime import Runtime
+from tinyai_registry.checks.weights import External
+
+NOT_ONNX = Rule(
+    "TAI401",
+    Severity.ERROR,
+    "a file is no ONNX model",
+    "Nothing can load it: it was cut short, is a pointer to a file that was never fetched, or something else "
+    "altogether.",
+    "Restore the file, or publish the model again.",
+)
+CHECKER = Rule(
+    "TAI402",
+    Severity.ERROR,
+    "onnx.checker refuses the graph",
+    "The graph breaks the ONNX specification, or its shapes contradict each other; runtimes refuse it, or read it "
+    "each in their own way.",
+    "Export the model again; the message is the checker's own.",
+)
+OPSET = Rule(
+    "TAI403",
+    Severity.ERROR,
+    "the opset is not the graph's",
+    "An opset that was typed instead of read tells a runtime that it can load what it cannot, and means other "
+    "operators.",
+    "Write what the graph says; `tinyai migrate` and `tinyai refresh` read it from there.",
+)
+OPERATOR = Rule(
+    "TAI404",
+    Severity.ERROR,
+    "an operator is not one that the runtime takes",
+    "The target runtime goes through every node, subgraphs included, and refuses the model at the first operator that "
+    "is not on its list.",
+    "Export the model without it. An int8 file with DynamicQuantizeLinear needs another profile of the runtime; "
+    "QuantizeLinear and DequantizeLinear are taken.",
+)
+DOMAIN = Rule(
+    "TAI405",
+    Severity.ERROR,
+    "an operator comes from a domain that the runtime does not take",
+    "`evil.custom::Relu` is not Relu: an operator is known by its domain and its name, and another domain needs a "
+    "library of its own to run.",
+    "Export the model with operators of the default ONNX domain.",
+)
+FUNCTION = Rule(
+    "TAI406",
+    Severity.ERROR,
+    "an operator is a function that the model brings along",
+    "A model-local function can give any name to any body, so a list of names says nothing about it.",
+    "Inline the functions before export (`onnx.inliner.inline_local_functions`).",
+)
+DEPTH = Rule(
+    "TAI407",
+    Severity.ERROR,
+    "subgraphs are nested more deeply than the runtime goes",
+    "The runtime's check stops there and refuses the model.",
+    "Flatten the control flow.",
+)
+LOOPS = Rule(
+    "TAI408",
+    Severity.ERROR,
+    "the graph has more loops than the runtime takes",
+    "Loops make the time that a model takes unbounded.",
+    "Unroll them.",
+)
+OPERATOR_NAME = Rule(
+    "TAI409",
+    Severity.ERROR,
+    "an operator's name is longer than the runtime reads",
+    "The runtime copies names into a buffer of fixed size and refuses longer ones.",
+    "No operator of ONNX has such a name; export the model again.",
+)
+INPUT_SHAPE = Rule(
+    "TAI410",
+    Severity.ERROR,
+    "an input has a shape that the runtime does not feed",
+    "The target runtime feeds frames [1|N, 1, H, W] or feature vectors [1|N, F], nothing else.",
+    "Export the model with such an input. A model that is only ever fed by code of its own can be excused with "
+    "`--ignore TAI410`.",
+)
+LOCAL_NAME = Rule(
+    "TAI411",
+    Severity.ERROR,
+    "the graph names something of the machine that made it",
+    "Exporters leave source paths and stack traces in the metadata of nodes. They tell strangers about people and "
+    "machines, and change the bytes from one machine to the next.",
+    "Clear `metadata_props` and `doc_string` of the nodes before saving; `tinyai refresh` exports without them.",
+)
+OPSET_IMPORT = Rule(
+    "TAI412",
+    Severity.ERROR,
+    "the graph imports the default opset twice, or not at all",
+    "Then which version of an operator is meant is anyone's guess.",
+    "Export the model again.",
+)
+GIANT = Rule(
+    "TAI413",
+    Severity.ERROR,
+    "a tensor is larger than anything a tiny model has",
+    "A shape costs a few bytes to write and all the memory of the machine to allocate.",
+    "Export the model with the shapes that it needs.",
+)
 
 # An absolute path, or a line of a traceback: an exporter's notes about the machine that it ran on.
 _LOCAL = re.compile(r"/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
+# 4 GiB of float32; a frame of 8K video has 2^25 values.
+_GIANT = 2**30
 
 Shape = tuple[int | str | None, ...]
 
@@ -48,58 +155,80 @@ def signature(model: onnx.ModelProto) -> Signature:
     )
 
 
-def findings(data: bytes, runtime: Runtime) -> Iterator[str]:
-    """One line for each thing that is wrong with the ONNX file ``data`` for ``runtime``."""
-    # Names in the file are anyone's, and may have line breaks in them.
-    yield from (" ".join(text.split()) for text in _findings(data, runtime))
-
-
-def _findings(data: bytes, runtime: Runtime) -> Iterator[str]:
-    if not 0 < len(data) <= runtime.max_file_bytes:
-        yield f"{len(data)} bytes; {runtime.name} loads 1 to {runtime.max_file_bytes}"
-        return
+def parsed(data: bytes) -> onnx.ModelProto | Flaw:
+    """The model in ``data``, or why there is none."""
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
-        yield f"not an ONNX file: {error}"
+        return Flaw(NOT_ONNX, f"not an ONNX file: {_line(str(error))}")
+    if any(isinstance(text, bytes) for message in messages(model) for text in texts(message)):
+        return Flaw(NOT_ONNX, "not an ONNX file: it has a name that is not UTF-8")
+    if not model.HasField("graph"):
+        return Flaw(NOT_ONNX, "not an ONNX file: it has no graph")
+    return model
+
+
+def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
+    """What is wrong with the ONNX file ``data``, which has to be a model by itself, for ``runtime``."""
+    if not 0 < len(data) <= runtime.max_file_bytes:
+        yield Flaw(NOT_ONNX, f"{len(data)} bytes; {runtime.name} loads 1 to {runtime.max_file_bytes}")
         return
-    if any(isinstance(text, bytes) for message in _messages(model) for text in _texts(message)):
-        yield "not an ONNX file: it has a name that is not UTF-8"
+    model = parsed(data)
+    if isinstance(model, Flaw):
+        yield model
         return
-    if outside := external(model):
-        yield f"weights outside the file, where no digest covers them: {', '.join(outside[:5])}"
-        return
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        yield f"onnx.checker: {str(error).strip().splitlines()[0]}"
-    if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) > 1:
-        yield "two opsets of the default domain are imported; which one holds is anyone's guess"
+    outside = [each.tensor if isinstance(each, External) else each.message for each in weights.external(model)]
+    if outside:
+        yield Flaw(weights.UNPINNED, f"weights outside the file, where no digest covers them: {', '.join(outside[:5])}")
+    yield from structure(model, runtime)
+
+
+def structure(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
+    """What is wrong with the graph of ``model`` for ``runtime``, wherever its weights lie."""
+    giants = list(_giants(model))
+    yield from giants
+    if not giants:  # the checker would allocate them
+        yield from _checked(model)
+    if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) != 1:
+        yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _input_shapes(model, runtime)
     yield from _operators(model, runtime)
     yield from _local_names(model)
 
 
-def external(model: onnx.ModelProto) -> list[str]:
-    """The tensors, wherever they stand in the graph, whose numbers are in another file."""
-    tensors = (message for message in _messages(model) if isinstance(message, onnx.TensorProto))
-    return [tensor.name for tensor in tensors if uses_external_data(tensor)]
+def _checked(model: onnx.ModelProto) -> Iterator[Flaw]:
+    try:
+        onnx.checker.check_model(_self_contained(model), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
+        yield Flaw(CHECKER, f"onnx.checker: {_line(str(error))}")
 
 
-def _messages(message: Message) -> Iterator[Message]:
-    """``message`` and everything inside it: subgraphs, functions and sparse weights too."""
-    yield message
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for inner in [value] if isinstance(value, Message) else value:
-                yield from _messages(inner)
+def _self_contained(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model`` with zeros in place of weights outside, which the checker would look for in the working directory."""
+    sizes = {each.tensor: each.size for each in weights.external(model) if isinstance(each, External)}
+    if not sizes:
+        return model
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for tensor in tensors(copy):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            tensor.raw_data = bytes(sizes.get(shown(tensor.name), 0))
+            tensor.ClearField("data_location")
+            tensor.ClearField("external_data")
+    return copy
 
 
-def _texts(message: Message) -> Iterator[str | bytes]:
-    """Every string in ``message`` itself; bytes where it is not UTF-8."""
-    for field, value in message.ListFields():
-        if field.type == FieldDescriptor.TYPE_STRING:
-            yield from [value] if isinstance(value, str | bytes) else value
+def _giants(model: onnx.ModelProto) -> Iterator[Flaw]:
+    for message in messages(model):
+        if isinstance(message, onnx.TensorProto):
+            dims = list(message.dims)
+        elif isinstance(message, onnx.TypeProto.Tensor):
+            dims = [d.dim_value for d in message.shape.dim if d.HasField("dim_value")]
+        else:
+            continue
+        if math.prod(dims) > _GIANT:
+            yield Flaw(GIANT, f"a tensor has the shape {dims[:8]}, {math.prod(dims):.1e} values")
+            return
 
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:
@@ -108,32 +237,49 @@ def _shape(value: onnx.ValueInfoProto) -> Shape:
     )
 
 
-def _input_shapes(model: onnx.ModelProto, runtime: Runtime) -> Iterator[str]:
+def _input_shapes(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     for name, shape in signature(model).inputs.items():
         fixed = runtime.input_shapes.get(len(shape))
         one_or_any = not isinstance(shape[0], int) or shape[0] == 1 if shape else False
         if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
-            yield f"input {name} has shape {list(shape)}, which {runtime.name} does not feed"
+            what = f"input {shown(name)} has shape {ascii(list(shape))[:200]}, which {runtime.name} does not feed"
+            yield Flaw(INPUT_SHAPE, what)
 
 
-def _operators(model: onnx.ModelProto, runtime: Runtime) -> Iterator[str]:
+def _operators(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     # A model-local function can define any name in any domain, so its nodes count like the graph's.
     bodies = [model.graph.node, *(function.node for function in model.functions)]
     nodes = [found for body in bodies for found in _nodes(body, 0)]
     local = {(function.domain, function.name) for function in model.functions}
+    refused: dict[tuple[Rule, str], list[str]] = defaultdict(list)
     for node, depth in nodes:
-        operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-        if len(node.op_type.encode()) > runtime.max_operator_name_bytes:
-            yield f"an operator's name has {len(node.op_type.encode())} bytes"
-        elif (node.domain, node.op_type) in local:
-            yield f"operator {operator} is a model-local function, which {runtime.name} does not take"
-        elif node.domain not in runtime.domains or node.op_type not in runtime.operators:
-            yield f"operator {operator} is not one that {runtime.name} takes"
-        if depth > runtime.max_subgraph_depth:
-            yield f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {runtime.max_subgraph_depth}"
+        for rule, what in _refusals(node, depth, local, runtime):
+            refused[rule, what].append(node.name or (node.output[0] if node.output else ""))
+    for (rule, what), names in refused.items():
+        where = f" (node {shown(names[0])})" if names[0] else ""
+        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shown(names[0])})" if names[1:] else where))
     loops = sum(node.op_type == "Loop" for node, _ in nodes)
     if loops > runtime.max_loop_nodes:
-        yield f"{loops} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}"
+        yield Flaw(LOOPS, f"{loops} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
+
+
+def _refusals(
+    node: onnx.NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime
+) -> Iterator[tuple[Rule, str]]:
+    operator = shown(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
+    length = len(node.op_type.encode())
+    if length > runtime.max_operator_name_bytes:
+        limit = runtime.max_operator_name_bytes
+        yield OPERATOR_NAME, f"an operator's name has {length} bytes; {runtime.name} reads {limit}"
+    elif (node.domain, node.op_type) in local:
+        yield FUNCTION, f"operator {operator} is a model-local function, which {runtime.name} does not take"
+    elif node.domain not in runtime.domains:
+        yield DOMAIN, f"operator {operator} is of a domain that {runtime.name} does not take"
+    elif node.op_type not in runtime.operators:
+        yield OPERATOR, f"operator {operator} is not one that {runtime.name} takes"
+    if depth > runtime.max_subgraph_depth:
+        limit = runtime.max_subgraph_depth
+        yield DEPTH, f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {limit}"
 
 
 def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.NodeProto, int]]:
@@ -144,13 +290,18 @@ def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.No
                 yield from _nodes(graph.node, depth + 1)
 
 
-def _local_names(model: onnx.ModelProto) -> Iterator[str]:
-    for message in _messages(model):
-        texts = [str(text) for text in _texts(message)]
+def _local_names(model: onnx.ModelProto) -> Iterator[Flaw]:
+    for message in messages(model):
+        words = [str(text) for text in texts(message)]
         if isinstance(message, onnx.AttributeProto):
-            texts += [each.decode(errors="replace") for each in (message.s, *message.strings)]
-        for text in texts:
+            words += [each.decode(errors="replace") for each in (message.s, *message.strings)]
+        for text in words:
             found = _LOCAL.search(text)
             if found:
-                yield f"the graph names something of the machine that made it: {found.group()!r}"
+                yield Flaw(LOCAL_NAME, f"the graph names something of the machine that made it: {found.group()!r}")
                 return
+
+
+def _line(text: str) -> str:
+    """Of anyone's words, which may have line breaks and worse in them, what fits a message."""
+    return shown(" ".join(text.strip().split("\n")[0].split())) or "for no reason that it gives"

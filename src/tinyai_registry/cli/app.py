@@ -14,7 +14,8 @@ from tinyai_registry.errors import TinyaiError
 COMMANDS: Mapping[str, str] = {
     "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
     "evaluate": "Cross-validate a model on a table and judge it; write nothing.",
-    "validate": "Check a registry: schemas, digests, files.",
+    "validate": "Check a registry: every document, file and graph, and whether they agree.",
+    "explain": "Say why a finding matters and how to mend it.",
     "list": "List the models of a registry.",
     "show": "Show one registered model.",
     "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",

@@ -8,21 +8,29 @@ import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import ConfigError
+from tinyai_registry.scaffold.workflow import new_workflow
 from tinyai_registry.store.publish import init
+from tinyai_registry.store.registry import INDEX
 
 
 @click.command()
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
+@click.option("--ci", is_flag=True, help="Write a GitHub workflow that validates it; DIR may be a registry already.")
 @registry_option
 @in_session
-def command(session: Session, folder: Path | None, registry: Path | None) -> int:
+def command(session: Session, folder: Path | None, ci: bool, registry: Path | None) -> int:
     """Make an empty registry."""
     where = folder or registry or session.config.registry
     if where is None:
         raise ConfigError("where? Give a folder: tinyai init DIR")
-    index = init(where)
+    made = {}
+    if not (ci and (where / INDEX).exists()):
+        made["registry.json"] = init(where)
+    if ci:
+        made["workflow"] = new_workflow(where)
     if session.as_json:
-        session.answer({"registry": str(where)})
+        workflow = {"workflow": str(made["workflow"])} if ci else {}
+        session.answer({"registry": str(where), **workflow})
     else:
-        session.answers.write(f"made {index}\n")
+        session.answers.write("".join(f"made {file}\n" for file in made.values()))
     return 0

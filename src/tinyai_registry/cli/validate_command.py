@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from tinyai_registry.checks.catalogue import rules
+from tinyai_registry.checks.selection import failed, selected
+from tinyai_registry.cli import colour
+from tinyai_registry.cli.formats import FORMATS, Report
 from tinyai_registry.cli.session import Session, in_session, registry_option
-from tinyai_registry.validate import Finding, validate
+from tinyai_registry.errors import TinyaiError
+from tinyai_registry.store.registry import open_registry
+from tinyai_registry.validate import validate
 
 
 @click.command()
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
 @registry_option
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", help="How findings are written.")
+@click.option("--select", multiple=True, metavar="CODE", help="Only findings of this code, or of codes that begin so.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="No findings of this code, or of codes that begin so.")
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @in_session
-def command(session: Session, folder: Path | None, registry: Path | None) -> int:
-    """Check a registry: schemas, digests, files.
+def command(
+    session: Session,
+    folder: Path | None,
+    registry: Path | None,
+    form: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,
+) -> int:
+    """Check a registry: every document, file and graph, and whether they agree.
 
-    Exit codes: 0 nothing found, 1 errors found, 2 there is no registry to check.
+    Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check.
     """
     root = session.config.registry_folder(folder or registry)
-    findings = validate(root)
-    if session.as_json:
-        session.answer({"findings": [asdict(f) for f in findings], "summary": {"findings": len(findings)}})
-    else:
-        for finding in findings:
-            session.answers.write(f"{_where(root, finding)}: {finding.message}\n")
-        session.answers.write(f"{len(findings) or 'no'} finding{'s' * (len(findings) != 1)} in {root}\n")
-    return 1 if findings else 0
+    findings = selected(validate(root), rules(), select, ignore)
+    report = Report(root, findings, _texts_of(root), _models(root), strict, colour.wanted(session.answers))
+    session.answers.write(FORMATS["json" if session.as_json else form](report))
+    return int(failed(findings, strict=strict))
 
 
-def _where(root: Path, finding: Finding) -> str:
-    file = str(root / finding.file)
-    return f"{file} ({finding.model})" if finding.model else file
+def _texts_of(root: Path) -> Callable[[str], str | None]:
+    def text(file: str) -> str | None:
+        try:
+            return (root / file).read_bytes().decode("utf-8", errors="replace") if file.endswith(".json") else None
+        except OSError:
+            return None
+
+    return text
+
+
+def _models(root: Path) -> list[str]:
+    """The models that were looked at, as far as the registry can be read at all."""
+    try:
+        return [str(row["id"]) for row in open_registry(root).rows if "id" in row]
+    except TinyaiError:
+        return []

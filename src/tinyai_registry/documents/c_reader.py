@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from tinyai_registry.documents.positions import tokens
 
 MAX_BYTES = 1024 * 1024
 
-# It also takes "features" for "feature_order", but only where that is missing, and ours never is: so an input tensor
-# may be called so.
+# It also takes "features" for "feature_order", but only where that is missing: else an input tensor may be called so.
 KEYS = frozenset(
     {
         "kind",
@@ -34,20 +36,34 @@ KEYS = frozenset(
 )
 
 
-def misread(text: str) -> list[str]:
-    """One line for each key of the C reader that it would not find, or find in the wrong place, in ``text``.
+@dataclass(frozen=True)
+class Misread:
+    """One thing that the C reader does not see as it was meant; ``key`` is None for the whole text."""
 
-    ``text`` is strict JSON with an object at the top, as :func:`tinyai_registry.documents.strict_json.dumps`
-    writes it.
+    key: str | None
+    message: str
+
+
+def misread(text: str) -> list[Misread]:
+    """Each key of the C reader that it would not find, or find in the wrong place, or read amiss, in ``text``.
+
+    ``text`` is strict JSON with an object at the top, in any layout.
     """
     problems = []
     if len(text.encode()) > MAX_BYTES:
-        problems.append(f"the C reader takes at most {MAX_BYTES} bytes")
+        problems.append(Misread(None, f"the C reader takes at most {MAX_BYTES} bytes"))
     document: Mapping[str, Any] = json.loads(text)
-    for key in sorted(KEYS):
-        meant = text.find(f"\n  {json.dumps(key)}:") + 3 if key in document else -1
-        found = text.find(json.dumps(key))
-        if found != meant:
-            line = text.count("\n", 0, found) + 1
-            problems.append(f"the C reader takes line {line} for the key {key!r}")
+    values = {token.pointer: token for token in tokens(text) if token.depth == 1}
+    known = KEYS if "features" not in document or "feature_order" in document else {*KEYS, "features"}
+    for key in sorted(known):
+        found, value = text.find(f'"{key}"'), values.get(f"/{key}")
+        if value is None and found == -1:
+            continue
+        # The key that is meant stands, with a colon and blanks, right before its value.
+        if value is None or found == -1 or text[found + len(key) + 2 : value.start].strip() != ":":
+            line = text.count("\n", 0, max(found, 0)) + 1
+            what = f"takes line {line} for the key {key!r}" if found != -1 else f"does not find the key {key!r}"
+            problems.append(Misread(key, f"the C reader {what}"))
+        elif value.text.startswith('"') and "\\" in value.text:
+            problems.append(Misread(key, f"the C reader knows no escapes, and the value of {key!r} has one"))
     return problems

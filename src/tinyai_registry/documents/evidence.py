@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tinyai_registry.evaluation import Caveat, Evaluation, Fold, Metrics, ProtocolResult, Verdict
+from tinyai_registry.evaluation import Caveat, Evaluation, Fold, Metrics, ProtocolResult, Verdict, aggregate
 from tinyai_registry.outcome import Judgement, Previous
 from tinyai_registry.release import Artifact, Drift, TableFingerprint, Vector
 
@@ -161,3 +161,29 @@ def _without_none(document: Json, key: str) -> Json:
     if document[key] is None:
         del document[key]
     return document
+
+
+def evaluation_of(document: Mapping[str, Any]) -> Evaluation:
+    """The evaluation in a sidecar or a report, read back; its aggregates are computed anew from its folds.
+
+    ``document`` is valid by its schema.
+    """
+    found = document["evaluation"]
+    folds = [_fold(fold) for fold in found["folds"]]
+    return Evaluation(
+        folds=tuple(folds),
+        expected_groups=tuple(found["expected_groups"]),
+        summary={name: aggregate(name, folds) for name in found["summary"]},
+        in_sample=_metrics(document.get("in_sample", {})),
+        test=_fold(found["test"]) if "test" in found else None,
+        reference=evaluation_of({"evaluation": found["reference"]}) if "reference" in found else None,
+    )
+
+
+def _fold(document: Mapping[str, Any]) -> Fold:
+    counts = {key: document[key] for key in ("group", "rows", "clips", "tied_targets")}
+    return Fold(**counts, metrics=_metrics({k: v for k, v in document.items() if k not in counts}))
+
+
+def _metrics(document: Mapping[str, Any]) -> Metrics:
+    return Metrics({k: v for k, v in document.items() if k != "undefined"}, document.get("undefined", {}))

@@ -1,24 +1,24 @@
-"""The JSON Schemas (2020-12) of registry, row and sidecar, and what they say about a document."""
+"""The JSON Schemas (2020-12) of registry, row and sidecars, and what they say about a document."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jsonschema
 from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.violation import Strict, Violation, described
 
-SchemaName = Literal["registry", "row", "sidecar"]
-NAMES: tuple[SchemaName, ...] = ("registry", "row", "sidecar")
+SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime"]
+NAMES: tuple[SchemaName, ...] = get_args(SchemaName)
 
 
 def folder() -> Path:
@@ -28,20 +28,17 @@ def folder() -> Path:
 
 
 def load(name: SchemaName) -> dict[str, Any]:
-    """The schema ``name`` as a JSON object."""
+    """The schema ``name`` as a JSON object that refers to no other file."""
+    if name == "row":  # lies inside the registry's, so that any validator can use that one by itself
+        registry = load("registry")
+        return {"$schema": registry["$schema"], **registry["$defs"]["row"]}
     document: dict[str, Any] = strict_json.read(folder() / f"{name}.schema.json")
     return document
 
 
-def violations(name: SchemaName, document: Any) -> Iterator[str]:
-    """One line for each way in which ``document`` breaks the schema, in document order: where, then what."""
-    yield from _described(_validator(name).iter_errors(document))
-
-
-def _described(errors: Iterable[jsonschema.ValidationError]) -> Iterator[str]:
-    for error in sorted(errors, key=lambda e: [str(part) for part in e.absolute_path]):
-        pointer = "".join(f"/{part}" for part in error.absolute_path) or "/"
-        yield f"{pointer}: {error.message[:300]}"
+def violations(name: SchemaName, document: Any) -> Iterator[Violation]:
+    """Each way in which ``document`` breaks the schema ``name``, in document order."""
+    yield from described(_validator(name), document)
 
 
 def extra_schema_name(model: str) -> str:
@@ -49,39 +46,24 @@ def extra_schema_name(model: str) -> str:
     return f"{model}.extra.schema.json"
 
 
-def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[str]:
-    """One line for each way in which a sidecar's ``extra`` breaks the schema that its plugin published for it.
+def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violation]:
+    """Each way in which a sidecar's ``extra`` breaks the schema that its plugin published for it.
 
-    A schema that is none is one of them. References to other documents are not followed.
+    Pointers are inside ``extra``. A schema that is none is a violation by the whole. References to other documents are
+    not followed.
     """
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
-        yield from _described(_Strict(schema, registry=Registry()).iter_errors(extra))
+        yield from described(Strict(schema, registry=Registry()), extra)
     except jsonschema.SchemaError as error:
-        yield f"the schema itself: {error.message[:300]}"
+        yield Violation("", f"the schema itself: {error.message[:300]}")
     except Unresolvable as error:
-        yield f"the schema refers to {error}"
+        yield Violation("", f"the schema refers to {error}")
+    except (RecursionError, re.error) as error:
+        yield Violation("", f"the schema cannot be used: {error}")
 
 
 @cache
 def _validator(name: SchemaName) -> Validator:
-    schemas = {n: load(n) for n in NAMES}
     # Without "$schema": behind a $ref it would bring back jsonschema's own validator class, and its `$`.
-    registry: Registry[Any] = Registry().with_resources(
-        (schema["$id"], DRAFT202012.create_resource({k: v for k, v in schema.items() if k != "$schema"}))
-        for schema in schemas.values()
-    )
-    validator: Validator = _Strict(schemas[name], registry=registry)
-    return validator
-
-
-def _anchored(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
-    # Python's `$` also matches before a trailing newline, ECMA's, which JSON Schema means, does not.
-    anchored = re.sub(r"(?<!\\)\$", r"\\Z", pattern)
-    if isinstance(instance, str) and not re.search(anchored, instance):
-        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-_Strict = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-    jsonschema.Draft202012Validator, {"pattern": _anchored}
-)
+    return Strict({key: value for key, value in load(name).items() if key != "$schema"}, registry=Registry())

@@ -87,7 +87,7 @@ def rendered(sidecar: Mapping[str, Any]) -> str:
     """The sidecar as text. Raises DocumentError if the C reader would take it for something else."""
     text = strict_json.dumps(sidecar)
     for problem in c_reader.misread(text):
-        raise DocumentError(f"sidecar of {sidecar['id']}: {problem}; choose another word")
+        raise DocumentError(f"sidecar of {sidecar['id']}: {problem.message}; choose another word")
     return text
 
 

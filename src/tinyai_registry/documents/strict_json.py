@@ -8,48 +8,86 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tinyai_registry.documents.positions import Position, Token, position, tokens
 from tinyai_registry.errors import DocumentError
 
 MAX_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 64
 MAX_DIGITS = 400
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+
+
+class Fault(Enum):
+    """In which way a text is not strict JSON."""
+
+    UNREADABLE = "unreadable"
+    ENCODING = "encoding"
+    SYNTAX = "syntax"
+    DUPLICATE_KEY = "duplicate key"
+    NUMBER = "number"
+    SIZE = "size"
+    DEPTH = "depth"
+
+
+class StrictJsonError(DocumentError):
+    """A text is not strict JSON: in which way, and where."""
+
+    def __init__(self, where: str, fault: Fault, what: str, at: Position | None = None) -> None:
+        super().__init__(f"{where}:{at.line}:{at.column}: {what}" if at else f"{where}: {what}")
+        self.fault = fault
+        self.what = what
+        self.at = at or Position(1, 1)
+
+
+class _FaultyError(ValueError):
+    """Raised inside the parser, which knows what is wrong and not where."""
+
+    def __init__(self, fault: Fault, what: str) -> None:
+        super().__init__(what)
+        self.fault = fault
 
 
 def loads(data: bytes, where: str) -> Any:
     """The value in ``data``; ``where`` names its origin in messages.
 
-    Raises DocumentError for anything but strict JSON: another encoding, a byte order mark, a duplicate key,
-    NaN or infinity (also as ``1e999``), a number of over 400 digits, nesting deeper than Python's parser takes,
-    more than 16 MiB.
+    Raises StrictJsonError for anything but strict JSON: another encoding, a byte order mark, a duplicate key,
+    NaN or infinity (also as ``1e999``), a number of over 400 digits or beyond the range of a double, more than 64
+    levels, more than 16 MiB.
     """
     if len(data) > MAX_BYTES:
-        raise DocumentError(f"{where}: {len(data)} bytes; a document has at most {MAX_BYTES}")
+        raise StrictJsonError(where, Fault.SIZE, f"{len(data)} bytes; a document has at most {MAX_BYTES}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StrictJsonError(where, Fault.ENCODING, f"byte {error.start} is not UTF-8") from error
+    if text.startswith("\N{BYTE ORDER MARK}"):
+        raise StrictJsonError(where, Fault.ENCODING, "begins with a byte order mark", Position(1, 1))
+    if _depth(text) > MAX_DEPTH:
+        raise StrictJsonError(where, Fault.DEPTH, f"nested too deeply, more than {MAX_DEPTH} levels", _at_depth(text))
     try:
         return json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_no_constant,
-            parse_float=_float,
-            parse_int=_int,
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int
         )
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{where}: byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
-        raise DocumentError(f"{where}:{error.lineno}:{error.colno}: {error.msg}") from error
-    except RecursionError:
-        raise DocumentError(f"{where}: nested too deeply") from None
-    except ValueError as error:
-        raise DocumentError(f"{where}: {error}") from error
+        at = Position(error.lineno, error.colno)
+        raise StrictJsonError(where, Fault.SYNTAX, error.msg, at) from error
+    except _FaultyError as error:
+        raise StrictJsonError(where, error.fault, str(error), _LOCATED[error.fault](text)) from error
 
 
 def read(path: Path) -> Any:
-    """The value in the file at ``path``. Raises DocumentError, also where the file cannot be read."""
+    """The value in the file at ``path``. Raises StrictJsonError, also where the file cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DocumentError(f"{path}: {error.strerror}") from error
+        raise StrictJsonError(str(path), Fault.UNREADABLE, error.strerror or str(error)) from error
     return loads(data, str(path))
 
 
@@ -66,22 +104,70 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise _FaultyError(Fault.DUPLICATE_KEY, f"the key {twice[:100]!r} stands twice in one object")
     return result
 
 
 def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not JSON")
+    raise _FaultyError(Fault.NUMBER, f"{text} is not JSON")
 
 
 def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is beyond the range of a double")
+        raise _FaultyError(Fault.NUMBER, f"{text[:40]} is beyond the range of a double")
     return number
 
 
 def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number of {len(text)} digits")
+        raise _FaultyError(Fault.NUMBER, f"a number of {len(text)} digits")
+    _float(text)  # or a reader with doubles makes infinity of it
     return int(text)
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets go; Python's own parser gives up somewhere, but not everywhere at the same depth."""
+    deepest = level = 0
+    for bracket in re.findall(r"[\[{\]}]", _STRING.sub("", text)):
+        level += 1 if bracket in "[{" else -1
+        deepest = max(deepest, level)
+    return deepest
+
+
+def _first(text: str, is_it: Callable[[Token], bool]) -> Position | None:
+    found = next(filter(is_it, tokens(text)), None)
+    return position(text, found.start, len(found.text)) if found else None
+
+
+def _at_depth(text: str) -> Position | None:
+    return _first(text, lambda token: token.depth >= MAX_DEPTH)
+
+
+def _at_second_key(text: str) -> Position | None:
+    seen: set[str] = set()
+
+    def again(token: Token) -> bool:
+        known = token.pointer in seen
+        seen.add(token.pointer)
+        return known
+
+    return _first(text, again)
+
+
+def _at_number(text: str) -> Position | None:
+    def is_faulty(token: Token) -> bool:
+        if token.text[0] in '"[{tfn':
+            return False
+        try:
+            return len(token.text) > MAX_DIGITS or not math.isfinite(float(token.text))
+        except ValueError:
+            return True
+
+    return _first(text, is_faulty)
+
+
+_LOCATED: dict[Fault, Callable[[str], Position | None]] = {
+    Fault.DUPLICATE_KEY: _at_second_key,
+    Fault.NUMBER: _at_number,
+}

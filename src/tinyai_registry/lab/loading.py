@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,10 +17,14 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+from onnx.external_data_helper import uses_external_data
 
 from tinyai_registry.checks import graph
+from tinyai_registry.checks.catalogue import rules
+from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Flaw, Rule
-from tinyai_registry.checks.loading import NO_NUMBERS, NO_VECTOR, NOT_LOADED, NOT_SURVIVED, OTHER_NUMBERS, RULES
+from tinyai_registry.checks.loading import NO_NUMBERS, NO_VECTOR, NOT_LOADED, NOT_SURVIVED, OTHER_NUMBERS
+from tinyai_registry.checks.protobuf import tensors
 
 if sys.platform != "win32":
     import resource
@@ -28,22 +33,32 @@ SECONDS = 30.0
 MEMORY = 4 * 1024**3  # addresses, of which a process with onnxruntime has many that it never uses
 OPEN_SIZE = 64  # of a dimension that the graph leaves open; the batch is 1
 
-# File name, bytes, and what the sidecar says, if there is one.
-Model = tuple[str, bytes, Mapping[str, Any] | None]
+
+@dataclass(frozen=True)
+class Model:
+    """A file by name, its bytes, what its sidecar says (if it has one), and the bytes of each file that it refers to.
+
+    ``beside`` has those whose digest holds, by the location that stands in the graph.
+    """
+
+    name: str
+    data: bytes
+    sidecar: Mapping[str, Any] | None = None
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def run_models(models: Iterable[Model], seconds: float = SECONDS) -> Iterator[tuple[str, Flaw]]:
     """The flaws of each model, with its file name, once it is loaded and run on the test vector that its sidecar has.
 
-    A flaw's pointer leads to the test vector in the sidecar; it is empty where none was used. Nothing but the bytes
-    is read. A graph that crashes, or runs for more than ``seconds``, has that flaw and does no harm to the others.
+    A flaw's pointer leads to the test vector in the sidecar; it is empty where none was used. No file is read. A
+    graph that crashes, or takes more than ``seconds``, has that flaw and does no harm to the others.
     """
     left = iter(models)
     while True:
         with _worker() as worker:
             for model in left:
                 flaws = _asked(worker, model, seconds)
-                yield from ((model[0], flaw) for flaw in flaws)
+                yield from ((model.name, flaw) for flaw in flaws)
                 if any(flaw.rule is NOT_SURVIVED for flaw in flaws):
                     break
             else:
@@ -81,7 +96,7 @@ def _worker() -> Iterator[Connection]:
 
 
 def _asked(worker: Connection, model: Model, seconds: float) -> list[Flaw]:
-    by_code = {rule.code: rule for rule in RULES}
+    by_code = rules()
     try:
         worker.send(model)
         if not worker.poll(seconds):
@@ -104,26 +119,45 @@ def _serve(line: Connection) -> None:
     line.send_bytes(b"ready")
     with suppress(EOFError):
         while True:
-            flaws = [(flaw.rule.code, flaw.message, flaw.pointer) for flaw in _flaws(*line.recv())]
+            flaws = [(flaw.rule.code, flaw.message, flaw.pointer) for flaw in _flaws(line.recv())]
             line.send_bytes(json.dumps(flaws).encode())
 
 
-def _flaws(name: str, data: bytes, sidecar: Mapping[str, Any] | None) -> Iterator[Flaw]:
+def _flaws(model: Model) -> Iterator[Flaw]:
+    proto = graph.parsed(model.data)
+    if isinstance(proto, Flaw):
+        yield Flaw(NOT_LOADED, proto.message)
+        return
+    if outside := _outside(proto, model.beside):
+        yield Flaw(NOT_LOADED, f"weights outside the file were not loaded: {', '.join(outside[:5])}")
+        return
     try:
-        proto = onnx.load_model_from_string(data)
-        if outside := graph.external(proto):
-            yield Flaw(NOT_LOADED, f"weights outside the file were not loaded: {', '.join(outside[:5])}")
-            return
-        session = opened(data)
+        session = opened(proto.SerializeToString() if model.beside else model.data)
     except Exception as error:  # noqa: BLE001  # onnxruntime's have no class in common
         yield Flaw(NOT_LOADED, _first_line(error))
         return
-    found = _vector(name, sidecar)
+    found = _vector(model.name, model.sidecar)
     if found is None:
         yield from (Flaw(rule, message) for rule, message in _on_random(session, graph.signature(proto)))
     else:
         pointer, vector = found
         yield from (Flaw(rule, message, pointer) for rule, message in _on_vector(session, vector))
+
+
+def _outside(proto: onnx.ModelProto, beside: Mapping[str, bytes]) -> list[str]:
+    """The tensors whose bytes are not here; those of files ``beside`` are put into ``proto``."""
+    missing = []
+    for tensor in filter(uses_external_data, tensors(proto)):
+        said = {entry.key: entry.value for entry in tensor.external_data}
+        whole, start = beside.get(said.get("location", "")), said.get("offset", "0")
+        size = said.get("length", str(len(whole or b"")))
+        if whole is None or not (start.isdecimal() and size.isdecimal()):
+            missing.append(shown(tensor.name))
+            continue
+        tensor.raw_data = whole[int(start) : int(start) + int(size)]
+        tensor.ClearField("data_location")
+        tensor.ClearField("external_data")
+    return missing
 
 
 def _vector(name: str, sidecar: Any) -> tuple[str, Any] | None:

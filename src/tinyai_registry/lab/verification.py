@@ -56,8 +56,8 @@ def _checked(
 
 def _checked_opset(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
     """The graph's own opset, once everything about its structure is as the recipe and the runtime want it."""
-    for finding in graph.findings(data, runtime):
-        raise VerificationError(f"artifact {name}: {finding}")
+    for flaw in graph.flaws(data, runtime):
+        raise VerificationError(f"artifact {name}: {flaw.message} ({flaw.rule.code})")
     found = graph.signature(onnx.load_model_from_string(data))
     if found.opset != recipe.opset:
         raise VerificationError(f"artifact {name}: opset {found.opset}, but the recipe says {recipe.opset}")

@@ -5,7 +5,7 @@ fingerprint; the fields marked descriptive (licences, the card's words) may be e
 still have their default are left out of the fingerprint, so that a new optional field changes no old one.
 """
 
-from tinyai_registry.recipe._criteria import Criterion, MeanBy
+from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
 from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint
 from tinyai_registry.recipe._inputs import Input, Lookup, one_hot
@@ -33,6 +33,7 @@ __all__ = [
     "Recipe",
     "RepeatedHoldout",
     "Scheme",
+    "criterion_of",
     "decisive",
     "fingerprint",
     "one_hot",

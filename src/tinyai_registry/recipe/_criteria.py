@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import as_floats
@@ -52,6 +53,35 @@ class Criterion:
         value = f"{self.aggregate} {name} over folds" if self.part == "folds" else f"{name} on the test split"
         other = {None: "", "difference": " - the reference's", "ratio": " / the reference's"}[self.against]
         return f"{value}{other} {self.relation} {self.threshold:g}"
+
+
+_WORDS = re.compile(
+    r"(?:(?P<aggregate>[a-z]+) (?P<folds_metric>\S+) over folds|(?P<test_metric>\S+) on the test split)"
+    r"(?P<against>| - the reference's| / the reference's) (?P<relation>>=|<=) (?P<threshold>\S+)\Z"
+)
+
+
+def criterion_of(words: str) -> Criterion | None:
+    """The criterion that reads like this, or None: what a release records of a criterion that a plugin has added.
+
+    >>> criterion_of("mean PLCC over folds >= 0.95") == Criterion("plcc", "mean", ">=", 0.95)
+    True
+    """
+    found = _WORDS.match(words)
+    if found is None:
+        return None
+    against: dict[str, Any] = {"": None, " - the reference's": "difference", " / the reference's": "ratio"}
+    fields: dict[str, Any] = {
+        "metric": (found["folds_metric"] or found["test_metric"]).lower(),
+        "aggregate": found["aggregate"] or "mean",
+        "relation": found["relation"],
+        "part": "folds" if found["folds_metric"] else "test",
+        "against": against[found["against"]],
+    }
+    try:
+        return Criterion(threshold=float(found["threshold"]), **fields)
+    except (ValueError, RecipeError):
+        return None
 
 
 @dataclass(frozen=True)

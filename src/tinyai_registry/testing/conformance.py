@@ -29,7 +29,7 @@ from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluate import Bench, Judged, bench, judge
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
-from tinyai_registry.lab.loading import run_models
+from tinyai_registry.lab.loading import Model, run_models
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.lab.verification import PARITY
 from tinyai_registry.model import Fit, TrainedModel
@@ -203,7 +203,7 @@ class Conformance:
     def test_every_published_file_gives_the_numbers_of_its_test_vector(self, where: Bench, registry: Path) -> None:
         sidecar = _sidecar(registry, where)
         files = [artifact["path"] for artifact in sidecar["artifacts"]]
-        assert list(run_models((name, (registry / name).read_bytes(), sidecar) for name in files)) == []
+        assert list(run_models(Model(name, (registry / name).read_bytes(), sidecar) for name in files)) == []
 
 
 def conformance(model: str, write_table: Callable[[Path], Path]) -> type[Conformance]:

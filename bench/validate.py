@@ -1,0 +1,81 @@
+"""``tinyai validate`` on 24 models against ``check-jsonschema`` on the same registry file; then up to 10 000 rows.
+
+``python bench/validate.py [ROUNDS]`` prints both, whole processes taking turns, and their ratio; then the time for a
+row in registries of growing size.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tinyai_registry.documents import card, row, schema, sidecar, strict_json
+from tinyai_registry.recipe import fingerprint
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "registry"
+MODELS, AIM = 24, 1.5
+SIZES = (100, 1000, 10_000)
+BIN = Path(sys.executable).parent
+
+
+def filled(root: Path, size: int) -> Path:
+    """A registry of ``size`` copies of the example's model, each with a sidecar and a card of its own."""
+    document = strict_json.read(EXAMPLE / "fr_regressor_v1.json")
+    root.mkdir()
+    rows = []
+    for number in range(size):
+        own = renamed(document, f"m{number:05}")
+        shutil.copyfile(EXAMPLE / "fr_regressor_v1.onnx", root / own["onnx"])
+        (root / f"{own['id']}.json").write_text(sidecar.rendered(own))
+        (root / f"{own['id']}.md").write_text(card.rendered(own))
+        rows.append(row.merged(None, own))
+    (root / "registry.json").write_text(strict_json.dumps({"models": rows, "schema_version": 1}))
+    return root
+
+
+def renamed(document: dict[str, Any], model: str) -> dict[str, Any]:
+    """The sidecar ``document`` under another id."""
+    own = json.loads(json.dumps(document).replace("fr_regressor_v1", model))
+    own["recipe_fingerprint"] = fingerprint(own["recipe"])
+    return dict(own)
+
+
+def seconds(command: list[str]) -> float:
+    """Wall-clock time of one process that must find nothing."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def main(rounds: int) -> None:
+    """Print the ratio, and the growth."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        small = filled(folder / "small", MODELS)
+        schemafile = str(schema.folder() / "registry.schema.json")
+        commands = {
+            "check-jsonschema": [str(BIN / "check-jsonschema"), "--schemafile", schemafile, f"{small}/registry.json"],
+            "tinyai validate": [str(BIN / "tinyai"), "validate", str(small)],
+        }
+        taken: dict[str, list[float]] = {what: [] for what in commands}
+        for _ in range(rounds):
+            for what, command in commands.items():
+                taken[what].append(seconds(command))
+        for what, each in taken.items():
+            print(f"{what}, {MODELS} models: median {statistics.median(each) * 1000:.0f} ms, {rounds} rounds")
+        theirs, ours = (statistics.median(each) for each in taken.values())
+        print(f"ratio: {ours / theirs:.2f}; the aim is {AIM} or less")
+        for size in SIZES:
+            took = seconds([str(BIN / "tinyai"), "validate", str(filled(folder / str(size), size))])
+            print(f"{size:>6} rows: {took:.2f} s, {took / size * 1000:.2f} ms a row")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 10)

@@ -1,0 +1,235 @@
+"""What can be wrong with what a sidecar says of how to call its model: names, shapes, vectors, scaling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import onnx
+
+from tinyai_registry.checks.files import shown
+from tinyai_registry.checks.finding import Finding, Rule, Severity
+from tinyai_registry.checks.graph import Signature
+from tinyai_registry.checks.model import Model
+from tinyai_registry.checks.scaler import scaler_in_graph
+from tinyai_registry.documents import c_reader
+
+INPUT_UNNAMED = Rule(
+    "TAI501",
+    Severity.ERROR,
+    "the sidecar does not name an input of the graph",
+    "A runtime binds inputs by the names in the sidecar. One that is not named is not fed: the model fails, or "
+    "computes with whatever is there.",
+    "List every input of the graph in `input_names`.",
+)
+INPUT_UNKNOWN = Rule(
+    "TAI502",
+    Severity.ERROR,
+    "the sidecar names an input that the graph does not have",
+    "A runtime asks the graph for that name and fails.",
+    "Write the names that the graph has; the message lists them.",
+)
+OUTPUT = Rule(
+    "TAI503",
+    Severity.ERROR,
+    "the sidecar names an output that the graph does not have",
+    "A runtime asks the graph for that output and fails, or takes the first of several.",
+    "Write the names that the graph has; the message lists them.",
+)
+SHAPE = Rule(
+    "TAI504",
+    Severity.ERROR,
+    "a shape in the sidecar is not the graph's",
+    "A caller that allocates by the sidecar feeds the wrong number of values.",
+    "Write the shape that the graph has.",
+)
+VECTOR_LENGTH = Rule(
+    "TAI505",
+    Severity.ERROR,
+    "the feature vectors do not have the length of the feature order",
+    "Mean, std and fill belong to the features one by one; with another length every value is scaled by its "
+    "neighbour's figures, or read past the end.",
+    "Publish again; all of them come from one table.",
+)
+VECTOR_VALUE = Rule(
+    "TAI506",
+    Severity.ERROR,
+    "a feature vector has a value that no standardisation has",
+    "A std of zero, a negative or an undefined one makes infinities or turns the sign.",
+    "Publish again; a std below 1e-8 is written as 1.",
+)
+FEATURE_COUNT = Rule(
+    "TAI507",
+    Severity.ERROR,
+    "the feature order does not have as many names as the graph has inputs",
+    "A caller fills the input in this order; one name more or less shifts all that follow.",
+    "Write the order of the columns that the model was trained on.",
+)
+SCALED_TWICE = Rule(
+    "TAI508",
+    Severity.ERROR,
+    "the graph standardises its inputs, and the sidecar tells callers to do it as well",
+    "Whoever follows the sidecar scales twice, and gets a plausible, wrong score: 16.02 instead of 71.95 in a case "
+    "that was seen.",
+    "Say `onnx_has_scaler: true` and drop the vectors; `tinyai migrate` does.",
+)
+SCALER = Rule(
+    "TAI509",
+    Severity.ERROR,
+    "onnx_has_scaler is not what the graph does",
+    "It decides whether callers standardise. Wrong, it means twice or not at all.",
+    "Write what the graph does: true if it subtracts means and divides by stds itself.",
+)
+C_READER = Rule(
+    "TAI510",
+    Severity.ERROR,
+    "the C reader would take something else from the sidecar",
+    "The target runtime has no JSON parser: it takes the first `key` in quotes anywhere in the text, without escapes, "
+    "in at most 1 MiB. A nested key, or a word, that equals one of its keys is read instead.",
+    "Rename the nested key or the word; keep the sidecar's keys sorted.",
+)
+RUNTIME_LIMIT = Rule(
+    "TAI511",
+    Severity.INFO,
+    "the sidecar has more names than the runtime reads",
+    "The runtime stops reading after its limit (8 outputs, 32 features, 32 encoders) and cannot feed the model itself.",
+    "Nothing, if only other callers use the model; else train one with fewer inputs.",
+)
+VOCABULARY = Rule(
+    "TAI512",
+    Severity.ERROR,
+    'the encoder vocabulary does not end in "unknown"',
+    "The runtime maps an encoder that it does not know to the last entry.",
+    'Put "unknown" last, as the model was trained.',
+)
+
+# Today's name of a thing, and what earlier dialects call it.
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "input_names": ("input_names", "input_name"),
+    "output_names": ("output_names", "output_name"),
+    "feature_order": ("feature_order", "features"),
+    "feature_mean": ("feature_mean", "input_mean"),
+    "feature_std": ("feature_std", "input_std"),
+    "feature_fill": ("feature_fill",),
+}
+_LIMITS = {"output_names": 8, "feature_order": 32, "features": 32, "encoder_vocab": 32}
+_TABLE_RANK = 2
+
+
+def of_model(model: Model) -> Iterator[Finding]:
+    """Whether the sidecar of ``model`` says how to call the graph beside it."""
+    if model.sidecar is None or model.sidecar.value is None:
+        return
+    yield from _vectors(model)
+    yield from _c_reader(model)
+    yield from _limits(model)
+    if model.graph is None or model.graph.proto is None or model.graph.signature is None:
+        return
+    yield from _names(model, model.graph.signature)
+    yield from _shapes(model, model.graph.signature)
+    yield from _scaler(model, model.graph.proto)
+
+
+def _said(model: Model, what: str) -> Iterator[tuple[str, Any]]:
+    return ((key, model.said[key]) for key in _ALIASES[what] if key in model.said)
+
+
+def _list(model: Model, what: str) -> tuple[str, list[Any]] | None:
+    return next(((key, value) for key, value in _said(model, what) if isinstance(value, list)), None)
+
+
+def _words(value: Any) -> list[str]:
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+
+
+def _names(model: Model, signature: Signature) -> Iterator[Finding]:
+    for what, known, unknown in (
+        ("input_names", signature.inputs, INPUT_UNKNOWN),
+        ("output_names", signature.outputs, OUTPUT),
+    ):
+        has = f"the graph has {', '.join(map(shown, known)) or 'none'}"
+        for key, value in _said(model, what):
+            for name in _words(value):
+                if name not in known:
+                    yield model.in_sidecar(unknown, f"{key} says {shown(name)}; {has}", f"/{key}")
+    named = {name for _, value in _said(model, "input_names") for name in _words(value)}
+    missing = [name for name in signature.inputs if name not in named]
+    if missing:
+        key = next((f"/{key}" for key, _ in _said(model, "input_names")), "")
+        what = f"input{'s' * (len(missing) > 1)} {', '.join(map(shown, missing))} of the graph"
+        yield model.in_sidecar(INPUT_UNNAMED, f"{what} {'are' if missing[1:] else 'is'} not named", key)
+
+
+def _shapes(model: Model, signature: Signature) -> Iterator[Finding]:
+    for key, of_graph in (("input_shape", signature.inputs), ("output_shape", signature.outputs)):
+        said, shape = model.said.get(key), next(iter(of_graph.values()), ())
+        if isinstance(said, list) and not _same_shape(said, shape):
+            what = f"{key} is {shown(str(said))}, the graph has {shown(str(list(shape)))}"
+            yield model.in_sidecar(SHAPE, what, f"/{key}")
+    order = _list(model, "feature_order")
+    tables = [shape for shape in signature.inputs.values() if len(shape) == _TABLE_RANK]
+    # What is no feature (a codec block) has an input of its own, which feature_order does not speak of.
+    widths = [shape[1] for shape in tables if isinstance(shape[1], int)]
+    counts = {sum(widths), widths[0]} if widths else set()
+    if order and counts and len(order[1]) not in counts and len(widths) == len(tables):
+        what = f"{order[0]} has {len(order[1])} names, the graph takes {' + '.join(map(str, widths))} features"
+        yield model.in_sidecar(FEATURE_COUNT, what, f"/{order[0]}")
+
+
+def _same_shape(said: Sequence[Any], shape: Sequence[Any]) -> bool:
+    """-1, null and a word stand for any size, on either side."""
+    free = [[not isinstance(d, int) or d < 0 for d in dims] for dims in (said, shape)]
+    return len(said) == len(shape) and all(
+        one == other if not (a or b) else a and b for one, other, a, b in zip(said, shape, *free, strict=True)
+    )
+
+
+def _vectors(model: Model) -> Iterator[Finding]:
+    order = _list(model, "feature_order")
+    for what in ("feature_mean", "feature_std", "feature_fill"):
+        for key, values in _said(model, what):
+            if not isinstance(values, list):
+                continue
+            if order and len(values) != len(order[1]):
+                said = f"{key} has {len(values)} values, {order[0]} has {len(order[1])} names"
+                yield model.in_sidecar(VECTOR_LENGTH, said, f"/{key}")
+            for index, value in enumerate(values):
+                if not _is_number(value) or (what == "feature_std" and value <= 0):
+                    said = f"{key}[{index}] is {shown(str(value))}"
+                    yield model.in_sidecar(VECTOR_VALUE, said, f"/{key}/{index}")
+                    break
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _scaler(model: Model, proto: onnx.ModelProto) -> Iterator[Finding]:
+    marker, scaled = model.said.get("onnx_has_scaler"), scaler_in_graph(proto)
+    vector = next(_said(model, "feature_mean"), None) or next(_said(model, "feature_std"), None)
+    if marker is None and scaled and vector is not None:
+        said = f"the graph standardises its inputs, and the sidecar has {vector[0]} for callers to do it again"
+        yield model.in_sidecar(SCALED_TWICE, said, f"/{vector[0]}")
+    elif marker is False and scaled:
+        yield model.in_sidecar(SCALER, "onnx_has_scaler is false, but the graph standardises", "/onnx_has_scaler")
+    elif marker is True and not scaled and vector is not None:
+        # Without vectors it may be so: a graph can be made for raw features, or its scaler folded into a layer.
+        said = f"onnx_has_scaler is true, but the graph does not standardise, and there is {vector[0]} for callers to"
+        yield model.in_sidecar(SCALER, said, "/onnx_has_scaler")
+
+
+def _c_reader(model: Model) -> Iterator[Finding]:
+    assert model.sidecar is not None  # noqa: S101
+    for misread in c_reader.misread(model.sidecar.text):
+        yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key else "")
+
+
+def _limits(model: Model) -> Iterator[Finding]:
+    for key, limit in _LIMITS.items():
+        value = model.said.get(key)
+        if isinstance(value, list) and len(value) > limit:
+            yield model.in_sidecar(RUNTIME_LIMIT, f"{key} has {len(value)} names; the runtime reads {limit}", f"/{key}")
+    vocabulary = model.said.get("encoder_vocab")
+    if isinstance(vocabulary, list) and vocabulary[-1:] != ["unknown"]:
+        yield model.in_sidecar(VOCABULARY, "the last of encoder_vocab is not unknown", "/encoder_vocab")

@@ -1,0 +1,29 @@
+"""Every rule there is, by its code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tinyai_registry.checks import (
+    calling,
+    evidence,
+    files,
+    graph,
+    history,
+    identity,
+    licence,
+    loading,
+    reading,
+    signatures,
+    twins,
+    weights,
+)
+from tinyai_registry.checks.finding import Rule
+
+FAMILIES = (reading, identity, files, weights, graph, calling, evidence, history, twins, signatures, licence, loading)
+
+
+def rules() -> Mapping[str, Rule]:
+    """All rules, by code, in the order of codes."""
+    found = [value for family in FAMILIES for value in vars(family).values() if isinstance(value, Rule)]
+    return {rule.code: rule for rule in sorted(found, key=lambda rule: rule.code)}

@@ -1,0 +1,222 @@
+"""What can be wrong with the evidence in a sidecar: everything that follows from something else is computed again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tinyai_registry import gate
+from tinyai_registry.checks.files import shown
+from tinyai_registry.checks.finding import Finding, Rule, Severity
+from tinyai_registry.checks.model import Model
+from tinyai_registry.documents import evidence
+from tinyai_registry.errors import RecipeError
+from tinyai_registry.evaluation import Evaluation
+from tinyai_registry.recipe import Criterion, criterion_of, fingerprint
+
+GATE = Rule(
+    "TAI601",
+    Severity.ERROR,
+    "the recorded gate does not follow from the folds",
+    "The gate is what a release rests on. Each criterion of the recipe was judged again on the folds in the sidecar, "
+    "and gave something else: the record was edited, or is left over from another model.",
+    "Publish again with `tinyai refresh`; there is no other way to evidence.",
+)
+NOT_PROVED = Rule(
+    "TAI602",
+    Severity.ERROR,
+    "a criterion of the gate is not proved",
+    "A model whose folds do not prove its criteria would have been refused: missing, undefined and too weak all "
+    "refuse.",
+    "Roll back (`tinyai rollback`), or publish a model that passes.",
+)
+COVERAGE = Rule(
+    "TAI603",
+    Severity.ERROR,
+    "the folds are not those of the table",
+    "A fold that is missing may be the one that failed; leave-one-source-out holds out each group of the table once.",
+    "Publish again with `tinyai refresh`.",
+)
+SUMMARY = Rule(
+    "TAI604",
+    Severity.ERROR,
+    "a summary does not follow from the folds",
+    "Mean, std, smallest and largest are computed from the folds beside them; figures that are not were written by "
+    "hand, or belong to another evaluation.",
+    "Publish again with `tinyai refresh`.",
+)
+COUNTS = Rule(
+    "TAI605",
+    Severity.ERROR,
+    "counts do not agree with each other",
+    "Rows, clips and groups are told in several places. Where they differ, one of them is a literal that nobody "
+    "counted.",
+    "Publish again with `tinyai refresh`, which counts.",
+)
+HEADLINE = Rule(
+    "TAI606",
+    Severity.ERROR,
+    "a headline figure is not that of the evaluation",
+    "`training` repeats the figures for readers of earlier sidecars; they compare models by it.",
+    "Publish again with `tinyai refresh`.",
+)
+RECIPE = Rule(
+    "TAI607",
+    Severity.ERROR,
+    "the recipe in the sidecar is not the one that it says it is",
+    "The fingerprint locks the recipe: a refresh is refused where it differs. A recipe that was edited, or speaks of "
+    "other inputs than the sidecar, locks nothing.",
+    "Restore the sidecar. A new recipe is a new model id.",
+)
+MEMBERS = Rule(
+    "TAI608",
+    Severity.ERROR,
+    "a member of the ensemble is not the one that was judged",
+    "The ensemble was judged as a whole, with these members. One that was exchanged on its own makes another ensemble.",
+    "Roll back, or refresh the ensemble; members are never published alone.",
+)
+ARTIFACTS = Rule(
+    "TAI609",
+    Severity.ERROR,
+    "the list of artifacts is not that of the files",
+    "Every file that a release ships is in the list, with its digest, its size and its opset.",
+    "Publish again with `tinyai refresh`.",
+)
+
+# Schemes that hold out every row of the table once.
+_PARTITIONS = {"LeaveOneGroupOut", "KFold", "GroupKFold"}
+_FIGURES = ("mean", "std", "min", "max", "median", "spread")
+
+
+def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Whether the evidence in the sidecar of ``model``, valid by its schema, holds; ``rows`` are all rows by id."""
+    if "evaluation" not in model.said:
+        return
+    yield from _recipe(model)
+    yield from _counts(model)
+    yield from _members(model, rows)
+    try:
+        evaluation = evidence.evaluation_of(model.said)
+        criteria = {str(c): c for c in _criteria(model)}
+    except (RecipeError, TypeError, ValueError) as error:
+        yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shown(str(error))}", "/recipe/criteria")
+        return
+    yield from _coverage(model, evaluation)
+    yield from _summary(model, evaluation)
+    yield from _gate(model, evaluation, criteria)
+    yield from _headlines(model)
+
+
+def _criteria(model: Model) -> Iterator[Criterion]:
+    yield from (Criterion(**fields) for fields in model.said["recipe"]["criteria"])
+    yield from (found for verdict in model.said["gate"] if (found := criterion_of(verdict["criterion"])) is not None)
+
+
+def _gate(model: Model, evaluation: Evaluation, criteria: Mapping[str, Criterion]) -> Iterator[Finding]:
+    recorded = {verdict["criterion"]: (index, verdict) for index, verdict in enumerate(model.said["gate"])}
+    judged = gate.judge(evaluation, list(criteria.values()))
+    for verdict in judged:
+        index, record = recorded.get(verdict.criterion, (None, None))
+        at = "/gate" if index is None else f"/gate/{index}"
+        if not verdict.passed:
+            why = verdict.reason or f"it is {verdict.value:g}"
+            yield model.in_sidecar(NOT_PROVED, f"{shown(verdict.criterion)}: not proved ({shown(why)})", at)
+        if record is None:
+            yield model.in_sidecar(GATE, f"{shown(verdict.criterion)} was never judged", at)
+        elif record["passed"] is not verdict.passed or not _same(record["value"], verdict.value):
+            what = f"{record['value']} is recorded, the folds give {verdict.value}"
+            yield model.in_sidecar(GATE, f"{shown(verdict.criterion)}: {what}", f"{at}/value")
+    for words, (index, _) in recorded.items():
+        if words not in {verdict.criterion for verdict in judged}:
+            yield model.in_sidecar(GATE, f"{shown(words)} is no criterion that can be judged again", f"/gate/{index}")
+
+
+def _coverage(model: Model, evaluation: Evaluation) -> Iterator[Finding]:
+    [scheme] = model.said["recipe"]["folds"] or {"none": {}}
+    if scheme == "LeaveOneGroupOut" and sorted(evaluation.expected_groups) != sorted(model.said["table"]["groups"]):
+        expected, groups = len(evaluation.expected_groups), len(model.said["table"]["groups"])
+        what = f"{expected} folds are expected, the table has {groups} groups, or others"
+        yield model.in_sidecar(COVERAGE, what, "/evaluation/expected_groups")
+    rows = sum(fold.rows for fold in evaluation.folds)
+    if scheme in _PARTITIONS and rows != model.said["table"]["rows"]:
+        what = f"the folds hold out {rows} rows, the table has {model.said['table']['rows']}"
+        yield model.in_sidecar(COVERAGE, what, "/evaluation/folds")
+
+
+def _summary(model: Model, evaluation: Evaluation) -> Iterator[Finding]:
+    for metric, aggregate in evaluation.summary.items():
+        recorded = model.said["evaluation"]["summary"][metric]
+        for figure in _FIGURES:
+            value = getattr(aggregate, figure)
+            if not _same(recorded[figure], value):
+                what = f"{figure} {shown(metric)} is {recorded[figure]}, the folds give {value}"
+                yield model.in_sidecar(SUMMARY, what, f"/evaluation/summary/{metric}/{figure}")
+
+
+def _headlines(model: Model) -> Iterator[Finding]:
+    wanted = evidence.headlines(model.said)
+    for key, value in model.said["training"].items():
+        name = key.removeprefix("loso_").removeprefix("cv_")
+        if name in wanted and not _same(value, wanted[name]):
+            what = f"{key} is {value}, the evaluation says {wanted[name]}"
+            yield model.in_sidecar(HEADLINE, what, f"/training/{key}")
+
+
+def _counts(model: Model) -> Iterator[Finding]:
+    table, training = model.said["table"], model.said["training"]
+    order = len(model.said["feature_order"])
+    pairs: dict[str, tuple[Any, Any]] = {
+        "/training/n_sources": (training["n_sources"], len(table["groups"])),
+        "/training/n_pairs": (training["n_pairs"], table["clips"]),
+        "/table/feature_means": (len(table["feature_means"]), order),
+        "/table/feature_stds": (len(table["feature_stds"]), order),
+        "/table/groups": (len(set(table["groups"])), len(table["groups"])),
+    }
+    for pointer, (said, counted) in pairs.items():
+        if said != counted:
+            yield model.in_sidecar(COUNTS, f"{pointer[1:].replace('/', '.')}: {said}, elsewhere {counted}", pointer)
+    if not len(table["groups"]) <= table["clips"] <= table["rows"]:
+        what = f"{len(table['groups'])} groups, {table['clips']} clips, {table['rows']} rows"
+        yield model.in_sidecar(COUNTS, f"{what}: there are never more of the coarser", "/table/clips")
+
+
+def _recipe(model: Model) -> Iterator[Finding]:
+    recipe, said = model.said["recipe"], model.said
+    if said["recipe_fingerprint"] != fingerprint(recipe):
+        yield model.in_sidecar(RECIPE, "recipe_fingerprint is not that of the recipe beside it", "/recipe_fingerprint")
+    wanted = {
+        "id": said.get("member_of", said["id"]),
+        "inputs": said["input_names"],
+        "columns": said["feature_order"],
+        "scaler": said["onnx_has_scaler"],
+    }
+    found = {
+        "id": recipe["id"],
+        "inputs": [each["tensor"] for each in recipe["inputs"]],
+        "columns": [column for each in recipe["inputs"] for column in each["columns"]],
+        "scaler": recipe.get("scaler_in_graph", False),
+    }
+    for what, value in found.items():
+        if value != wanted[what]:
+            message = f"the recipe says other {what} than the sidecar: {shown(str(value))}"
+            yield model.in_sidecar(RECIPE, message, "/recipe/inputs" if what in {"inputs", "columns"} else "/recipe")
+
+
+def _members(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    for index, member in enumerate(model.said["members"]):
+        row = rows.get(member["id"])
+        if row is None:
+            yield model.in_sidecar(MEMBERS, f"the member {member['id']} has no row", f"/members/{index}/id")
+        elif (row.get("sha256"), row.get("onnx")) != (member["sha256"], member["onnx"]):
+            what = f"the member {member['id']} is not the one that its row pins"
+            yield model.in_sidecar(MEMBERS, what, f"/members/{index}/sha256")
+    whole = model.said.get("member_of")
+    if whole is not None and whole not in rows:
+        yield model.in_sidecar(MEMBERS, f"it is a member of {shown(whole)}, which has no row", "/member_of")
+
+
+def _same(one: Any, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return type(one) in (int, float) and math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)

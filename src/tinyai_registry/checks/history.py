@@ -1,0 +1,37 @@
+"""What can be wrong with the log of a registry, and between it and the files."""
+
+from __future__ import annotations
+
+from tinyai_registry.checks.finding import Rule, Severity
+
+CHANGED = Rule(
+    "TAI611",
+    Severity.ERROR,
+    "an entry of the log was changed",
+    "Each entry carries a digest of itself and of the one before. History that can be edited unseen proves nothing.",
+    "Restore the entry from git. `tinyai log MODEL` shows what it says.",
+)
+BROKEN = Rule(
+    "TAI612",
+    Severity.ERROR,
+    "entries of the log are missing or out of order",
+    "The entries of a model are a chain. One that was removed or moved is a publish, a refusal or a rollback that "
+    "somebody would rather not have had.",
+    "Restore the entry from git. Two branches that published the same model have to be published again, one after the "
+    "other.",
+)
+FILES = Rule(
+    "TAI613",
+    Severity.ERROR,
+    "the files are not those that the log says were published",
+    "A release is whole or not at all. A sidecar, card or graph that is not the published one was changed, or "
+    "restored, on its own.",
+    "`git checkout` the files, or `tinyai rollback` to a release that is whole.",
+)
+ROWS = Rule(
+    "TAI614",
+    Severity.ERROR,
+    "a row is not the one that the log says was published",
+    "The row pins the files of a release; with another's digest it vouches for something that was never published.",
+    "Restore registry.json from git, or run `tinyai recover`, which writes the row of the last release again.",
+)

@@ -1,0 +1,137 @@
+"""What can be wrong with who a model is: ids that are not one, and documents that do not agree about it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tinyai_registry.checks.files import shown
+from tinyai_registry.checks.finding import Finding, Rule, Severity
+from tinyai_registry.checks.graph import OPSET
+from tinyai_registry.checks.model import INDEX, Model
+
+DUPLICATE = Rule(
+    "TAI101",
+    Severity.ERROR,
+    "several rows have one id",
+    "Which of them a consumer gets depends on the reader: the first in one, the last in another.",
+    "Keep one of the rows. A merge of two branches may have kept both.",
+)
+LOOKALIKE = Rule(
+    "TAI102",
+    Severity.ERROR,
+    "two ids look alike",
+    "Ids that differ in case alone are one file on some file systems, and one model to anyone who reads them; so are "
+    "ids with letters of other alphabets that look the same.",
+    "Give one of the models another id.",
+)
+SAME_FILE = Rule(
+    "TAI103",
+    Severity.ERROR,
+    "two rows name the same file",
+    "Sidecar and card belong to the file, so the two rows cannot both be what they say. A refresh of one changes the "
+    "other.",
+    "Keep one of the rows, or give the other model a file of its own.",
+)
+STEM = Rule(
+    "TAI104",
+    Severity.WARNING,
+    "id and file name differ",
+    "Some consumers find a model by its id, others by its file name; a reader of either has to guess the other, and a "
+    "refresh under the id makes a second set of files.",
+    "Name the file <id>.onnx, its sidecar and card likewise.",
+)
+DISAGREE = Rule(
+    "TAI105",
+    Severity.ERROR,
+    "row and sidecar do not agree",
+    "Both are read, by different consumers. Where they differ, one of the two is told something untrue.",
+    "Publish again with `tinyai refresh`, which writes both; or restore the one that was edited.",
+)
+NOTES = Rule(
+    "TAI106",
+    Severity.WARNING,
+    "the notes of row and sidecar differ",
+    "Notes are for people, who read one of the two. A difference says that one was left over from another release.",
+    "Make them the same; `tinyai refresh` writes both.",
+)
+KIND = Rule(
+    "TAI107",
+    Severity.ERROR,
+    "the kind does not fit the graph",
+    "A filter gives a frame, a no-reference model is fed one frame: a runtime that goes by the kind calls the graph "
+    "in a way that it was not made for.",
+    "Write the kind that the graph has.",
+)
+
+_COMPARED = {"id": "id", "kind": "kind", "onnx": "onnx", "opset": "opset", "onnx_opset": "opset", "sha256": "sha256"}
+_COMPARED |= {"int8_sha256": "int8_sha256", "quant_mode": "quant_mode"}
+_IMAGE_RANK = 4
+# Cyrillic, then Greek small letters, and the dotless i, as the eye takes them.
+_LATIN = str.maketrans("асеорхуіјѕԁһӏԛԝѵαορνικτυı", "aceopxyijsdhlqwvaopviktui")  # the point
+
+
+def of_rows(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Finding]:
+    """Ids and files that several rows have, each found at the later one; ``rows`` come with their place in the file."""
+    yield from _repeated(rows, "id", DUPLICATE, "have the id", str)
+    yield from _repeated(rows, "id", LOOKALIKE, "have ids that look alike:", _skeleton)
+    yield from _repeated(rows, "onnx", SAME_FILE, "name the file", str.casefold)
+
+
+def _repeated(
+    rows: Sequence[tuple[int, Mapping[str, Any]]], key: str, rule: Rule, what: str, same: Callable[[str], str]
+) -> Iterator[Finding]:
+    seen: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for index, row in rows:
+        if isinstance(row.get(key), str):
+            seen[same(row[key])].append((index, row[key]))
+    for (first, one), *others in seen.values():
+        for index, value in others:
+            if rule is not LOOKALIKE or value != one:  # equal ids are duplicates
+                also = "" if one == value else f", {shown(one)}"
+                message = f"rows {first + 1} and {index + 1} {what} {shown(value)}{also}"
+                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", dict(rows)[index].get("id"))
+
+
+def of_model(model: Model) -> Iterator[Finding]:
+    """Whether row, sidecar and graph of ``model`` speak of one thing."""
+    if model.stem is not None and model.id is not None and model.stem.rpartition("/")[2] != model.id:
+        yield model.in_row(STEM, f"the id is {shown(model.id)}, the file {shown(model.stem)}.onnx", "onnx")
+    for key, in_row in _COMPARED.items():
+        if key in model.said and in_row in model.row and model.said[key] != model.row[in_row]:
+            said, wanted = shown(str(model.said[key])), shown(str(model.row[in_row]))
+            yield model.in_sidecar(DISAGREE, f"{key} is {said}, but the row says {wanted}", f"/{key}")
+    here, there = model.said.get("notes"), model.row.get("notes")
+    if isinstance(here, str) and isinstance(there, str) and here != there:
+        yield model.in_sidecar(NOTES, f"the notes are not those of the row ({_difference(here, there)})", "/notes")
+    if model.graph is not None and model.graph.signature is not None:
+        yield from _agreement_with_graph(model, model.graph.signature)
+
+
+def _agreement_with_graph(model: Model, signature: Any) -> Iterator[Finding]:
+    opset, file = signature.opset, shown(model.graph.file.name) if model.graph else ""
+    if isinstance(model.row.get("opset"), int) and model.row["opset"] != opset:
+        yield model.in_row(OPSET, f"{file} has opset {opset}, the row says {model.row['opset']}", "opset")
+    for key in ("opset", "onnx_opset"):
+        if isinstance(model.said.get(key), int) and model.said[key] != opset:
+            what = f"{file} has opset {opset}, the sidecar says {model.said[key]}"
+            yield model.in_sidecar(OPSET, what, f"/{key}")
+    frames = sum(len(shape) == _IMAGE_RANK for shape in signature.inputs.values())
+    if model.row.get("kind") == "filter" and not any(len(s) == _IMAGE_RANK for s in signature.outputs.values()):
+        yield model.in_row(KIND, f"the kind is filter, but no output of {file} is a frame", "kind")
+    if model.row.get("kind") == "nr" and frames > 1:
+        yield model.in_row(KIND, f"the kind is nr (no reference), but {file} is fed {frames} frames", "kind")
+
+
+def _skeleton(text: str) -> str:
+    """What is left of ``text`` for the eye: no case, no accents, and Latin letters for those that look like them."""
+    plain = unicodedata.normalize("NFKD", text).casefold().translate(_LATIN)
+    return "".join(each for each in plain if not unicodedata.combining(each))
+
+
+def _difference(one: str, other: str) -> str:
+    at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    here, there = shown(one[at : at + 20]) or "nothing", shown(other[at : at + 20]) or "nothing"
+    return f"from character {at + 1}: {here} here, {there} there"

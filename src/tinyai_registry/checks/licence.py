@@ -1,0 +1,49 @@
+"""What can be wrong with the licence of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+from tinyai_registry.checks.files import shown
+from tinyai_registry.checks.finding import Finding, Rule, Severity
+from tinyai_registry.checks.model import Model
+
+NONE = Rule(
+    "TAI801",
+    Severity.WARNING,
+    "a row has no licence",
+    "Without a licence nobody may use the model, whatever its page says.",
+    "Write the SPDX expression of its licence into `license`.",
+)
+UNKNOWN = Rule(
+    "TAI802",
+    Severity.ERROR,
+    "a licence is no SPDX expression that exists",
+    "Tools that decide what may be shipped know licences by their SPDX identifiers; one that does not exist is "
+    "refused, or worse, taken for a similar one. (BSD-3-Clause-Plus-Patent is no identifier; BSD-2-Clause-Patent is.)",
+    "Look it up in the SPDX licence list; for one of your own write LicenseRef-<name>.",
+)
+DIFFERS = Rule(
+    "TAI803",
+    Severity.ERROR,
+    "row and sidecar name different licences",
+    "Whoever reads one of the two uses the model under terms that the other denies.",
+    "Make them the same. A refresh keeps the licence of the row, so a new one is written there first.",
+)
+
+
+def of_model(model: Model) -> Iterator[Finding]:
+    """Whether the licence in the row of ``model`` is one, and the sidecar's the same."""
+    licence = model.row.get("license")
+    if licence is None:
+        yield model.in_row(NONE, "the row has no license")
+    elif isinstance(licence, str):
+        try:
+            canonicalize_license_expression(licence)
+        except (InvalidLicenseExpression, ValueError, RecursionError) as error:
+            yield model.in_row(UNKNOWN, f"{shown(licence)} is no SPDX expression: {shown(str(error))}", "license")
+    said = model.said.get("license")
+    if isinstance(said, str) and isinstance(licence, str) and said != licence:
+        yield model.in_sidecar(DIFFERS, f"the licence is {shown(said)}, the row says {shown(licence)}", "/license")

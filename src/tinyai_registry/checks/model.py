@@ -1,0 +1,99 @@
+"""One row of a registry with everything that it vouches for, each file read once: what the checks are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+
+from tinyai_registry.checks import graph
+from tinyai_registry.checks.files import File, Folder
+from tinyai_registry.checks.finding import Finding, Flaw, Rule
+from tinyai_registry.checks.graph import Signature, signature
+from tinyai_registry.checks.reading import Document, document
+from tinyai_registry.checks.runtime import Runtime
+from tinyai_registry.documents import strict_json
+
+INDEX = "registry.json"
+NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An ONNX file: ``proto`` and ``signature`` where it could be parsed, else the ``flaw`` that says why not."""
+
+    file: File
+    proto: onnx.ModelProto | None = None
+    signature: Signature | None = None
+    flaw: Flaw | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row, the ``index``-th of its registry, and its files; ``None`` where the row does not lead to one."""
+
+    index: int
+    row: Mapping[str, Any]
+    graph: Graph | None
+    twin: Graph | None
+    sidecar: Document | None
+    card: File | None
+
+    @property
+    def id(self) -> str | None:
+        """As the row has it, if it is a word at all."""
+        found = self.row.get("id")
+        return found if isinstance(found, str) else None
+
+    @property
+    def stem(self) -> str | None:
+        """The name of the ONNX file without its ending; sidecar, card and twin share it."""
+        return None if self.graph is None else self.graph.file.name.removesuffix(".onnx")
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What the sidecar says; nothing where there is none that can be read."""
+        return NOTHING if self.sidecar is None or self.sidecar.value is None else self.sidecar.value
+
+    def in_row(self, rule: Rule, message: str, key: str = "") -> Finding:
+        """A finding at ``key`` of the row, or at the row itself."""
+        pointer = f"/models/{self.index}" + (f"/{key}" if key in self.row else "")
+        return Finding(rule, INDEX, message, pointer, self.id)
+
+    def in_sidecar(self, rule: Rule, message: str, pointer: str = "") -> Finding:
+        """A finding at ``pointer`` of the sidecar, which there must be."""
+        assert self.sidecar is not None  # noqa: S101  # callers look into it before they find something there
+        return Finding(rule, self.sidecar.file, message, pointer, self.id)
+
+
+def read_model(folder: Folder, index: int, row: Mapping[str, Any], runtime: Runtime) -> Model:
+    """The model of one row, its files read from ``folder``."""
+    name = row.get("onnx")
+    if not isinstance(name, str) or not name.endswith(".onnx"):
+        return Model(index, row, None, None, None, None)
+    stem, limit = name.removesuffix(".onnx"), runtime.max_file_bytes
+    model = row.get("id") if isinstance(row.get("id"), str) else None
+    sidecar = folder.fetch(f"{stem}.json", strict_json.MAX_BYTES)
+    card = folder.fetch(f"{stem}.md", strict_json.MAX_BYTES)
+    twin = folder.fetch(f"{stem}.int8.onnx", limit)
+    return Model(
+        index=index,
+        row=row,
+        graph=_graph(folder.fetch(name, limit)),
+        twin=_graph(twin) if twin.data is not None or _speaks_of_a_twin(row) else None,
+        sidecar=document(sidecar, model) if sidecar.data is not None else None,
+        card=card if card.data is not None else None,
+    )
+
+
+def _graph(file: File) -> Graph:
+    if not file.data:
+        return Graph(file)
+    found = graph.parsed(file.data)
+    return Graph(file, flaw=found) if isinstance(found, Flaw) else Graph(file, found, signature(found))
+
+
+def _speaks_of_a_twin(row: Mapping[str, Any]) -> bool:
+    return "int8_sha256" in row or row.get("quant_mode", "fp32") != "fp32"

@@ -1,0 +1,89 @@
+"""What can be wrong with the files that a row and its sidecar pin: there, regular, and the very bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tinyai_registry.checks import graph, weights
+from tinyai_registry.checks.evidence import ARTIFACTS
+from tinyai_registry.checks.files import DIGEST, NO_SIDECAR, Folder, shown
+from tinyai_registry.checks.finding import Finding, Flaw
+from tinyai_registry.checks.model import Graph, Model
+from tinyai_registry.checks.runtime import Runtime
+
+_FILE_KEYS = ("sigstore_bundle", "quant_calibration_set")
+
+
+def of_row(model: Model) -> Iterator[Finding]:
+    """The graph, its twin and its sidecar, as the row of ``model`` names them."""
+    if model.graph is None or model.stem is None:
+        return  # the schema has said so
+    file = model.graph.file
+    yield from (model.in_row(flaw.rule, flaw.message, "onnx") for flaw in file.flaws)
+    pinned = model.row.get("sha256")
+    if file.data and isinstance(pinned, str) and file.sha256 != pinned:
+        yield model.in_row(DIGEST, f"{shown(file.name)} has the digest {file.sha256}, not {shown(pinned)}", "sha256")
+    if model.twin is not None:
+        key = "int8_sha256" if "int8_sha256" in model.row else "quant_mode"
+        yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in model.twin.file.flaws)
+    if model.sidecar is None:
+        yield model.in_row(NO_SIDECAR, f"{shown(model.stem)}.json is missing or cannot be read", "onnx")
+    elif model.sidecar.finding is not None:
+        yield model.sidecar.finding
+
+
+def of_graphs(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
+    """What is wrong inside the graph and its twin, found where the row pins them."""
+    pinned = {name: sha256 for name, sha256, _ in _listed(model)}
+    for each, key in ((model.graph, "onnx"), (model.twin, "int8_sha256")):
+        if each is not None:
+            yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in _flaws(each, folder, pinned, runtime))
+
+
+def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runtime) -> Iterator[Flaw]:
+    name = shown(each.file.name)
+    if each.flaw is not None:
+        yield Flaw(each.flaw.rule, f"{name}: {each.flaw.message}")
+    if each.proto is None:
+        return
+    yield from weights.flaws(each.proto, each.file.name, folder, pinned, runtime.max_file_bytes)
+    for flaw in graph.structure(each.proto, runtime):
+        yield Flaw(flaw.rule, f"{name}: {flaw.message}")
+
+
+def of_artifacts(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
+    """The files that the sidecar of ``model`` lists, the graph of the row among them."""
+    listed = list(_listed(model))
+    main = f"{model.stem}.onnx"
+    if "artifacts" in model.said and main not in {name for name, *_ in listed}:
+        yield model.in_sidecar(ARTIFACTS, f"{shown(main)} is not in the list", "/artifacts")
+    for index, (name, sha256, size) in enumerate(listed):
+        at = f"/artifacts/{index}"
+        file = folder.fetch(name, runtime.max_file_bytes)
+        yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in file.flaws)
+        if file.data and file.sha256 != sha256:
+            what = f"{shown(name)} has the digest {file.sha256}, not {shown(sha256)}"
+            yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
+        elif file.data and isinstance(size, int) and size != len(file.data):
+            yield model.in_sidecar(ARTIFACTS, f"{shown(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
+
+
+def claimed(model: Model) -> set[str]:
+    """The files that belong to ``model``, by its row, its sidecar or its graph."""
+    if model.stem is None:
+        return set()
+    found = {f"{model.stem}{ending}" for ending in (".onnx", ".int8.onnx", ".json", ".md")}
+    found |= {name for name, *_ in _listed(model)}
+    found |= {value for key in _FILE_KEYS if isinstance(value := model.row.get(key), str)}
+    for each in (model.graph, model.twin):
+        if each is not None and each.proto is not None:
+            found |= set(weights.data_files(each.proto, each.file.name))
+    return found
+
+
+def _listed(model: Model) -> Iterator[tuple[str, str, Any]]:
+    artifacts = model.said.get("artifacts")
+    for each in artifacts if isinstance(artifacts, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("path"), str) and isinstance(each.get("sha256"), str):
+            yield each["path"], each["sha256"], each.get("bytes")

@@ -1,0 +1,92 @@
+"""What the JSON Schemas have against the documents of a registry, and what is rendered against what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tinyai_registry.checks.files import Folder
+from tinyai_registry.checks.finding import Finding
+from tinyai_registry.checks.model import INDEX, Model
+from tinyai_registry.checks.reading import (
+    CARD,
+    EXTRA_SCHEMA,
+    OLD_DIALECT,
+    REGISTRY_SCHEMA,
+    ROW_SCHEMA,
+    SIDECAR_SCHEMA,
+    document,
+)
+from tinyai_registry.documents import card, strict_json
+from tinyai_registry.documents.dialects import CURRENT, dialect
+from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
+
+
+def of_registry(registry: dict[str, Any]) -> Iterator[Finding]:
+    """Registry and rows against their schema, in one go."""
+    for violation in violations("registry", registry):
+        _, _, inside = violation.pointer.partition("/models/")
+        index, _, _ = inside.partition("/")
+        row = registry["models"][int(index)] if index.isdigit() else None
+        model = row.get("id") if isinstance(row, dict) and isinstance(row.get("id"), str) else None
+        rule = ROW_SCHEMA if index else REGISTRY_SCHEMA
+        yield Finding(rule, INDEX, _sentence(violation.pointer, violation.message), violation.pointer, model)
+
+
+def of_sidecar(model: Model) -> list[Finding]:
+    """The sidecar of ``model`` against the schema of its dialect."""
+    written = dialect(model.said)
+    return [
+        model.in_sidecar(SIDECAR_SCHEMA, _sentence(found.pointer, found.message), found.pointer)
+        for found in violations(written.schema, model.said)
+    ]
+
+
+def of_dialect(model: Model) -> Iterator[Finding]:
+    """Whether the sidecar of ``model`` is one of today's."""
+    written = dialect(model.said)
+    if written != CURRENT:
+        yield model.in_sidecar(OLD_DIALECT, f"written in the earlier dialect `{written.name}`")
+
+
+def of_rendering(model: Model, folder: Folder) -> Iterator[Finding]:
+    """The card, and the plugin's own fields, of a sidecar of today's that is valid by its schema."""
+    if "evaluation" not in model.said:
+        return
+    yield from _card(model)
+    yield from _extra(model, folder)
+
+
+def _card(model: Model) -> Iterator[Finding]:
+    if "member_of" in model.said or model.stem is None:
+        return  # a member has its ensemble's card
+    name = f"{model.stem}.md"
+    if model.card is None or model.card.data is None:
+        yield model.in_sidecar(CARD, f"{name}, the card, is missing", "/card")
+        return
+    wanted = card.rendered(model.said).encode()
+    if model.card.data != wanted:
+        pairs = zip(model.card.data.splitlines(), wanted.splitlines(), strict=False)
+        line = next((n for n, (here, there) in enumerate(pairs, start=1) if here != there), 1)
+        yield Finding(CARD, name, "is not what the sidecar renders to; this line is the first", "", model.id, line)
+
+
+def _extra(model: Model, folder: Folder) -> Iterator[Finding]:
+    # A member has what its ensemble has, and the ensemble's schema.
+    name, extra = extra_schema_name(model.said.get("member_of", model.said["id"])), model.said["extra"]
+    file = folder.fetch(name, strict_json.MAX_BYTES)
+    if file.data is None:
+        if extra:
+            yield model.in_sidecar(EXTRA_SCHEMA, f"{name}, which describes the extra fields, is missing", "/extra")
+        return
+    schema = document(file, model.id)
+    if schema.finding is not None:
+        yield schema.finding
+        return
+    for found in extra_violations(schema.value, extra):
+        pointer = f"/extra{found.pointer}"
+        yield model.in_sidecar(EXTRA_SCHEMA, _sentence(pointer, found.message), pointer)
+
+
+def _sentence(pointer: str, message: str) -> str:
+    return f"{pointer.rpartition('/')[2]}: {message}" if pointer else message

@@ -1,0 +1,35 @@
+"""For a GitHub workflow: one command for each finding, which GitHub shows beside the line in the pull request."""
+
+from __future__ import annotations
+
+from tinyai_registry.checks.finding import Finding, Severity
+from tinyai_registry.cli.formats.report import Report, printable
+
+COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def github(report: Report) -> str:
+    """A workflow command for each finding, then the summary, which begins with no ``::`` and is only logged."""
+    return "".join(f"{line}\n" for line in (*(_command(report, f) for f in report.findings), report.summary))
+
+
+def _command(report: Report, finding: Finding) -> str:
+    properties = {
+        "file": report.path(finding),
+        "line": str(finding.line),
+        "col": str(finding.column),
+        "endColumn": str(finding.column + finding.length),
+        "title": finding.rule.code,
+    }
+    listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    about = f" ({finding.model})" if finding.model else ""
+    return f"::{COMMANDS[finding.rule.severity]} {listed}::{_data(finding.message + about)}"
+
+
+def _data(text: str) -> str:
+    # The runner reads these three and nothing else; what is left of control characters would act on the log's reader.
+    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,77 @@
+"""What a validation found, ready to be written in any format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tinyai_registry import repository
+from tinyai_registry.checks.finding import Finding, Severity
+from tinyai_registry.checks.selection import failed
+
+
+@dataclass(frozen=True)
+class Report:
+    """The findings in the registry ``root``, and what a format needs beside them.
+
+    ``source`` gives the text of a JSON file of the registry, None for any other. ``models`` are the ids that were
+    looked at, those without findings too. With ``strict`` a warning is a failure; ``colour`` is for a terminal.
+    """
+
+    root: Path
+    found: Sequence[Finding]
+    source: Callable[[str], str | None]
+    models: Sequence[str] = ()
+    strict: bool = False
+    colour: bool = False
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """In the order in which one reads the files."""
+        return sorted(self.found, key=lambda f: (f.file, f.line, f.column, f.rule.code, f.model or "", f.message))
+
+    @cached_property
+    def counts(self) -> dict[Severity, int]:
+        """How many findings there are of each severity."""
+        return {each: sum(f.rule.severity is each for f in self.found) for each in Severity}
+
+    @cached_property
+    def place(self) -> Path:
+        """The registry folder as one would type it here."""
+        here = Path.cwd()
+        return self.root.relative_to(here) if self.root.is_relative_to(here) else self.root
+
+    @cached_property
+    def folder(self) -> str:
+        """The registry folder as the repository that it lies in names it."""
+        return repository.within(self.root, repository.top(self.root))
+
+    def path(self, finding: Finding) -> str:
+        """The finding's file as the repository names it, with forward slashes."""
+        return finding.file if self.folder == "." else f"{self.folder}/{finding.file}"
+
+    def fails(self, finding: Finding) -> bool:
+        """Whether this finding alone fails the validation."""
+        return failed([finding], strict=self.strict)
+
+    @property
+    def summary(self) -> str:
+        """How many findings of which kind, in words."""
+        kinds = [f"{count} {kind}{'s' * (count != 1)}" for kind, count in self.counts.items() if count]
+        return f"{', '.join(kinds) or 'no findings'} in {printable(str(self.place))}"
+
+
+def printable(text: str) -> str:
+    r"""``text`` in one line that does nothing to a terminal, a log or an XML reader: other characters are escaped.
+
+    A registry may come from anyone, and so may the names in it. Half a surrogate pair, which a JSON string may hold and
+    no UTF-8 can, is escaped too.
+
+    >>> printable("a\x1b[2Jb\n\ud800\u202e")
+    'a\\x1b[2Jb\\n\\ud800\\u202e'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,82 @@
+"""For people: like a compiler's messages, each with its line of JSON and carets under what is meant."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import click
+
+from tinyai_registry.checks.finding import Finding, Severity
+from tinyai_registry.cli.formats.report import Report, printable
+
+COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+MARGIN = "blue"
+# Characters of a long line that are shown before what is meant, and in all.
+BEFORE, SHOWN = 40, 100
+
+
+def text(report: Report) -> str:
+    """Each finding with its line of JSON, how to have it explained once for each code, and the summary."""
+    blocks: list[str] = []
+    explained: set[str] = set()
+    for file, findings in groupby(report.findings, key=lambda finding: finding.file):
+        # Not splitlines: a line number counts newlines, and nothing else that Unicode breaks lines at.
+        lines = (report.source(file) or "").split("\n")
+        for finding in findings:
+            blocks.append("\n".join(_block(report, finding, lines, first=finding.rule.code not in explained)))
+            explained.add(finding.rule.code)
+    return "\n\n".join((*blocks, report.summary)) + "\n"
+
+
+def _block(report: Report, finding: Finding, lines: Sequence[str], *, first: bool) -> Iterator[str]:
+    rule = finding.rule
+    margin = " " * len(str(finding.line))
+    about = f" ({printable(finding.model)})" if finding.model else ""
+    where = printable(f"{report.place / finding.file}:{finding.line}:{finding.column}")
+    head = _painted(report, f"{rule.severity}[{rule.code}]", fg=COLOURS[rule.severity], bold=True)
+    yield f"{head}{_painted(report, f': {printable(finding.message)}', bold=True)}"
+    yield f"{margin}{_painted(report, '-->', fg=MARGIN)} {where}{about}"
+    if _has_a_place(finding) and finding.line <= len(lines):
+        shown, blank, carets = _excerpt(lines[finding.line - 1].removesuffix("\r"), finding.column, finding.length)
+        yield _painted(report, f"{margin} |", fg=MARGIN)
+        yield f"{_painted(report, f'{finding.line} |', fg=MARGIN)} {shown}"
+        under = _painted(report, "^" * carets, fg=COLOURS[rule.severity], bold=True)
+        yield f"{_painted(report, f'{margin} |', fg=MARGIN)} {' ' * blank}{under}"
+    if first:
+        yield f"{margin} {_painted(report, '=', fg=MARGIN)} help: tinyai explain {rule.code}"
+
+
+def _has_a_place(finding: Finding) -> bool:
+    """Whether more is meant than the file as a whole, of which the first line would tell nothing."""
+    return bool(finding.pointer) or (finding.line, finding.column, finding.length) != (1, 1, 1)
+
+
+def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
+    """The part of ``line`` around ``column``, the cells before the carets, and how many carets there are."""
+    start = max(0, column - 1 - BEFORE) if len(line) > SHOWN else 0
+    end = start + SHOWN
+    before = ("…" if start else "") + _cells(line[start : column - 1])
+    marked = _cells(line[column - 1 : min(column - 1 + length, end)])
+    after = _cells(line[column - 1 + length : end]) + ("…" if end < len(line) else "")
+    return before + marked + after, _width(before), max(1, _width(marked))
+
+
+def _cells(line: str) -> str:
+    """``line`` as a terminal shows it."""
+    return printable(line.replace("\t", "    "))
+
+
+def _width(shown: str) -> int:
+    """How many cells of a terminal ``shown`` takes: an ideograph takes two, an accent none."""
+    if shown.isascii():
+        return len(shown)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in {"W", "F"} else 1 for c in shown
+    )
+
+
+def _painted(report: Report, words: str, **style: Any) -> str:
+    return click.style(words, **style) if report.colour else words

@@ -1,0 +1,103 @@
+"""Where things stand in a JSON text: the second pass, made only for files in which something was found."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+# More of a line than anyone can read would be underlined to no avail.
+_LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Position:
+    """Line and column count from 1, the column in characters; ``length`` is that of the value's first token."""
+
+    line: int
+    column: int
+    length: int = 1
+
+
+@dataclass(frozen=True)
+class Token:
+    """One value (an object or a list stands for its opening bracket): its JSON pointer, text, place and depth."""
+
+    pointer: str
+    text: str
+    start: int
+    depth: int
+
+
+@dataclass
+class _Level:
+    pointer: str
+    is_object: bool
+    key: str | None = None
+    index: int = 0
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Every value of ``text`` in order, as far as it is JSON; a key that stands twice gives its pointer twice."""
+    levels: list[_Level] = []
+    for match in _TOKEN.finditer(text):
+        word, level = match.group(), levels[-1] if levels else None
+        if word in "}]":
+            del levels[-1:]
+        elif word == ",":
+            if level is not None:
+                level.index, level.key = level.index + 1, None
+        elif word == ":":
+            continue
+        elif level is not None and level.is_object and level.key is None:
+            level.key = _unquoted(word)
+        else:
+            pointer = "" if level is None else f"{level.pointer}/{_step(level)}"
+            yield Token(pointer, word, match.start(), len(levels))
+            if word in "{[":
+                levels.append(_Level(pointer, word == "{"))
+
+
+def position(text: str, start: int, length: int = 1) -> Position:
+    """Line and column of the character at ``start``."""
+    line_start = text.rfind("\n", 0, start) + 1
+    return Position(text.count("\n", 0, start) + 1, start - line_start + 1, max(1, min(length, _LONGEST)))
+
+
+def positions(text: str, pointers: set[str]) -> dict[str, Position]:
+    """The places of those of ``pointers`` that ``text`` has; of another, the nearest that holds it."""
+    known: dict[str, Token] = {}
+    wanted = {above for pointer in pointers for above in _upwards(pointer)}
+    for token in tokens(text):
+        if token.pointer in wanted:
+            known.setdefault(token.pointer, token)
+    places = {pointer: position(text, token.start, len(token.text)) for pointer, token in known.items()}
+    whole = places.get("", Position(1, 1))
+    return {each: next((places[above] for above in _upwards(each) if above in places), whole) for each in pointers}
+
+
+def escaped(step: str) -> str:
+    """``step`` as part of a JSON pointer (RFC 6901)."""
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _upwards(pointer: str) -> Iterator[str]:
+    yield pointer
+    while pointer:
+        pointer = pointer.rpartition("/")[0]
+        yield pointer
+
+
+def _step(level: _Level) -> str:
+    return escaped(level.key or "") if level.is_object else str(level.index)
+
+
+def _unquoted(token: str) -> str:
+    if "\\" not in token:
+        return token[1:-1]
+    try:
+        return str(json.loads(token))
+    except ValueError:
+        return token

@@ -1,0 +1,36 @@
+"""Holding the log of a registry against itself, and the registry against its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tinyai_registry.checks import history
+from tinyai_registry.checks.files import Folder, shown
+from tinyai_registry.checks.finding import Finding
+from tinyai_registry.store import layout, log
+
+# A log names files of a release, whatever their size; what is too large for the runtime is said elsewhere.
+_LIMIT = 2**31
+
+
+def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """Whether the log of ``model`` is unbroken, and files and ``rows``, all rows by id, are what its head says."""
+    root, at = folder.root, f"{layout.FOLDER}/log/{model}"
+    broken = log.breaks(root, model)
+    for name, problem in broken:
+        rule = history.CHANGED if "changed" in problem or "no entry" in problem else history.BROKEN
+        yield Finding(rule, f"{at}/{name}", problem, "", model)
+    head = None if broken else log.head(root, model)
+    if head is None:
+        return
+    entry = f"{at}/{head.number:08}.json"
+    for name, sha256 in head.files.items():
+        if folder.fetch(name, _LIMIT).sha256 != sha256:
+            what = f"{shown(name)} is not what the log says was published"
+            yield Finding(history.FILES, entry, what, "/files", model)
+    for index, recorded in enumerate(head.rows):
+        row = rows.get(recorded["id"], {})
+        if row.get("sha256") != recorded.get("sha256"):
+            what = f"the row of {recorded['id']} is not what the log says was published"
+            yield Finding(history.ROWS, entry, what, f"/rows/{index}", model)

@@ -1,0 +1,213 @@
+"""What CI needs: the workflow that ``init --ci`` writes, the GitHub action, the pre-commit hook."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = Path(".github", "workflows", "tinyai.yml")
+
+bash = pytest.mark.skipif(not shutil.which("bash") or os.name == "nt", reason="runs the action's shell scripts")
+
+
+def yaml(path: Path):
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+
+
+def assert_valid(schema: str, path: Path) -> None:
+    words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", str(path)]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+# --- tinyai init --ci
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "repository"
+    (folder / ".git").mkdir(parents=True)
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["tiny", "a b", 'it\'s "quoted"', "# {x}: $HOME `id`", "日本 🙂", "-x"])
+def test_the_workflow_lies_at_the_top_of_the_repository_and_names_the_registry(tinyai, repository, name):
+    assert tinyai("init", "--json", "--ci", "--", f"../model/{name}").json == {
+        "registry": f"../model/{name}",
+        "workflow": str(repository / WORKFLOW),
+    }
+    assert tinyai("validate", "--", repository / "model" / name).code == 0
+    assert_valid("github-workflows", repository / WORKFLOW)
+    [job] = yaml(repository / WORKFLOW)["jobs"].values()
+    assert job["env"] == {"REGISTRY": f"model/{name}"}
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    version = metadata.version("tinyai-registry")
+    assert runs == [f"pip install tinyai-registry=={version}", 'tinyai validate --format github -- "$REGISTRY"']
+
+
+def test_a_registry_that_is_there_already_is_left_as_it_is(tinyai, repository):
+    tinyai("init", "tiny")
+    index = repository / "below" / "tiny" / "registry.json"
+    index.write_text("its own")
+    assert tinyai("init", "tiny", "--ci").out == f"made {repository / WORKFLOW}\n"
+    assert index.read_text() == "its own"
+
+
+def test_a_workflow_that_is_there_already_is_never_overwritten(tinyai, repository):
+    tinyai("init", "tiny", "--ci")
+    (repository / WORKFLOW).write_text("its own")
+    ran = tinyai("init", "tiny", "--ci")
+    assert (ran.code, ran.out) == (2, "")
+    [line] = ran.err.splitlines()
+    assert "tinyai.yml exists already; it was not changed" in line
+    assert (repository / WORKFLOW).read_text() == "its own"
+
+
+def test_without_a_repository_the_working_directory_is_its_top(tinyai, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tinyai("init", "tiny", "--ci").code == 0
+    assert yaml(tmp_path / WORKFLOW)["jobs"]["validate"]["env"] == {"REGISTRY": "tiny"}
+
+
+def test_a_registry_that_no_checkout_would_hold_is_one_line(tinyai, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    ran = tinyai("init", "../elsewhere", "--ci")
+    assert ran.code == 2
+    assert "in no git repository" in ran.err
+    assert not list((tmp_path / "here").iterdir())
+
+
+# --- action.yml
+
+
+def step(name: str):
+    [found] = [each for each in yaml(ROOT / "action.yml")["runs"]["steps"] if each.get("name") == name]
+    return found
+
+
+@pytest.fixture
+def run_step(tmp_path):
+    """Runs a step of the action, with stand-ins that note their words; ``codes`` are what ``tinyai`` exits with."""
+    tools = tmp_path / "temp" / "tinyai" / "bin"
+    tools.mkdir(parents=True)
+    note = f'printf "%s\\0" "${{0##*/}}" "$@" >> {tmp_path}/noted; printf "\\n" >> {tmp_path}/noted\n'
+    for tool in ("python", "pip", "tinyai"):
+        (tools / tool).write_text(f'#!/bin/sh\n{note}echo "a report"\nexit "${{CODE:-0}}"\n')
+        (tools / tool).chmod(0o755)
+
+    def run(name: str, *, code: int = 0, **inputs: str):
+        known = {"PYTHON": str(tools / "python"), **inputs}
+        environment = {variable: known[variable] for variable in step(name)["env"]}
+        given = {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_ACTION_PATH": "/the action", "CODE": str(code)}
+        ran = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step(name)["run"]],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **given, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        noted = (tmp_path / "noted").read_text() if (tmp_path / "noted").exists() else ""
+        return ran, [line.split("\0")[:-1] for line in noted.splitlines()]
+
+    return run
+
+
+def test_the_action_is_one():
+    assert_valid("github-actions", ROOT / "action.yml")
+
+
+def test_no_script_of_the_action_has_an_expression_in_it():
+    scripts = [each["run"] for each in yaml(ROOT / "action.yml")["runs"]["steps"] if "run" in each]
+    assert len(scripts) == 2
+    assert not [script for script in scripts if "${{" in script]
+
+
+def test_every_input_of_the_action_is_used_and_there_is_no_other():
+    action = yaml(ROOT / "action.yml")
+    assert set(re.findall(r"inputs\.(\w+)", json.dumps(action["runs"]))) == set(action["inputs"])
+
+
+@bash
+@pytest.mark.parametrize(("version", "wanted"), [("0.1.0", "tinyai-registry==0.1.0"), ("", "/the action")])
+def test_the_action_installs_a_version_or_itself(run_step, tmp_path, version, wanted):
+    _, words = run_step("Install tinyai-registry", VERSION=version)
+    assert words == [
+        ["python", "-m", "venv", str(tmp_path / "temp" / "tinyai")],
+        ["pip", "install", "--quiet", wanted],
+    ]
+
+
+@bash
+@pytest.mark.parametrize("registry", ["model/tiny", "a b", "$(touch pwned)", '"; touch pwned; "', "--strict", ""])
+@pytest.mark.parametrize(("strict", "flags"), [("true", ["--strict"]), ("false", [])])
+def test_the_action_validates_what_it_is_given_and_nothing_of_it_is_run(run_step, tmp_path, registry, strict, flags):
+    ran, words = run_step("Validate", REGISTRY=registry, STRICT=strict, SARIF="")
+    given = ["--", registry] if registry else []
+    assert words == [["tinyai", "validate", "--format", "github", *flags, *given]]
+    assert (ran.returncode, ran.stdout) == (0, "a report\n")
+    assert not (tmp_path / "pwned").exists()
+
+
+@bash
+@pytest.mark.parametrize(("code", "runs"), [(0, 2), (1, 2), (2, 1)])
+def test_the_action_writes_sarif_first_and_fails_as_the_validation_does(run_step, tmp_path, code, runs):
+    ran, words = run_step("Validate", code=code, REGISTRY="tiny", STRICT="false", SARIF="out file.sarif")
+    assert [each[3] for each in words] == ["sarif", "github"][:runs]
+    assert (tmp_path / "out file.sarif").read_text() == "a report\n"
+    assert ran.returncode == (code if runs == 2 else 1)
+
+
+@bash
+def test_the_action_takes_no_third_answer_to_a_question_of_two(run_step):
+    ran, words = run_step("Validate", REGISTRY="", STRICT="yes::", SARIF="")
+    assert (ran.returncode, words) == (2, [])
+    assert ran.stdout == "::error::strict is true or false\n"
+
+
+# --- .pre-commit-hooks.yaml
+
+
+def hook():
+    [found] = yaml(ROOT / ".pre-commit-hooks.yaml")
+    return found
+
+
+def test_the_hook_has_what_pre_commit_asks_for_and_runs_a_command_that_there_is(tinyai):
+    assert set(hook()) == {"id", "name", "description", "entry", "language", "pass_filenames", "files"}
+    assert (hook()["id"], hook()["language"], hook()["pass_filenames"]) == ("tinyai-validate", "python", False)
+    program, *words = hook()["entry"].split()
+    assert program in {each.name for each in metadata.entry_points(group="console_scripts")}
+    assert tinyai(*words, "--help").code == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "runs"),
+    [
+        ("model/tiny/registry.json", True),
+        ("m_v1.onnx", True),
+        ("m_v1.int8.onnx", True),
+        ("m_v1.onnx.data", True),
+        ("model/tiny/m_v1.md", True),
+        ("model/tiny/.tinyai/log/m_v1/00000001.json", True),
+        ("tinyai.toml", True),
+        ("src/not_tinyai.toml", False),
+        ("src/train.py", False),
+        ("json", False),
+    ],
+)
+def test_the_hook_runs_when_a_file_of_a_registry_changes(file, runs):
+    assert bool(re.search(hook()["files"], file)) is runs
