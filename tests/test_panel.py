@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 
 from tinyai_registry.documents.schema import violations
+from tinyai_registry.lab.loading import Model, run_models
 
 MEMBERS = ("panel_v1_seed0", "panel_v1_seed1")
 ALL = ("panel_v1", *MEMBERS)
@@ -141,6 +142,16 @@ def held_out_groups(document, coded) -> set:
     cut = plan(Rows, HeldOut(GroupKFold(3), test=0.2))
     assert document["evaluation"]["test"]["rows"] == len(cut.test.held_out)
     return set(Rows.groups[cut.test.held_out])
+
+
+def test_every_file_of_an_ensemble_has_a_test_vector_of_its_own_that_holds(panel, refresh, registry):
+    refresh()
+    files = {name: (registry / f"{name}.onnx").read_bytes() for name in ALL}
+    manifest, *own = (read(registry, f"{name}.json") for name in ALL)
+    assert list(run_models(Model(f"{name}.onnx", data, manifest) for name, data in files.items())) == []
+    assert list(run_models(Model(d["onnx"], files[d["id"]], d) for d in own)) == []
+    crossed = run_models(Model(d["onnx"], files["panel_v1"], d) for d in own)
+    assert [(name, flaw.rule.code) for name, flaw in crossed] == [(f"{name}.onnx", "TAI902") for name in MEMBERS]
 
 
 def test_the_second_refresh_of_an_ensemble_changes_nothing(panel, refresh, registry, digests):

@@ -612,9 +612,10 @@ def test_two_processes_in_two_folders_make_the_same_bytes(duo, tinyai, table, tm
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        made.append({path.name: path.read_bytes() for path in (folder / "registry").glob("*.onnx")})
+        files = {path.name: path.read_bytes() for path in (folder / "registry").glob("*.onnx")}
+        made.append((files, sidecar(folder / "registry")["artifacts"]))  # with their test vectors
     assert made[0] == made[1]
-    assert sorted(made[0]) == ["duo_v1.onnx", "duo_v1.plain.onnx"]
+    assert sorted(files) == ["duo_v1.onnx", "duo_v1.plain.onnx"]
 
 
 def test_no_file_names_the_home_folder_or_that_of_the_table(duo, foreign, refresh, table, tmp_path):

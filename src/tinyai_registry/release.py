@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,19 @@ def sha256_of(data: bytes) -> str:
 
 
 @dataclass(frozen=True)
+class Vector:
+    """A few rows on which a model that was loaded can be tried.
+
+    ``inputs`` are what the graph itself is fed, ``outputs`` what it gives for that, both by tensor and in decimals that
+    are read back as the same float32; another machine's outputs may be ``tolerance`` off, in target units.
+    """
+
+    inputs: Mapping[str, Sequence[Sequence[float]]]
+    outputs: Mapping[str, Sequence[float]]
+    tolerance: float
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A file that ships. ``parity_max_abs`` is the worst difference, in target units, between it and the model."""
 
@@ -22,6 +35,7 @@ class Artifact:
     data: bytes
     opset: int
     parity_max_abs: float
+    vector: Vector
 
     @cached_property
     def sha256(self) -> str:

@@ -26,7 +26,7 @@ from tinyai_registry.documents.sidecar import compose
 from tinyai_registry.evaluation import ProtocolResult
 from tinyai_registry.outcome import Judgement, Previous
 from tinyai_registry.provenance import Git, Provenance
-from tinyai_registry.release import Artifact, Drift, InputDrift, TableFingerprint
+from tinyai_registry.release import Artifact, Drift, InputDrift, TableFingerprint, Vector
 
 RECIPE = Recipe(
     id="tone_v1",
@@ -99,7 +99,8 @@ def judgement() -> Judgement:
 
 @pytest.fixture
 def artifact() -> Artifact:
-    return Artifact("tone_v1.onnx", b"graph", 17, 1e-6)
+    vector = Vector({"x": [[0.5, 0.25], [0.75, 0.5]]}, {"score": [1.5, 4.5]}, 0.0004)
+    return Artifact("tone_v1.onnx", b"graph", 17, 1e-6, vector)
 
 
 @pytest.fixture

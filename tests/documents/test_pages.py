@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,22 @@ def test_the_card_has_every_section(sidecar):
 )
 def test_the_card_says(sidecar, line):
     assert line in card.rendered(sidecar).splitlines()
+
+
+def test_the_card_says_how_to_check_what_was_loaded_where_that_can_be_done(sidecar):
+    told = (
+        "To check the model that you loaded: the `test_vector` of `tone_v1.onnx` in the sidecar has 2 rows as the "
+        "graph is fed them, and the scores that it gives, to within 0.0004.\n\n"
+    )
+    new = card.rendered(sidecar)
+    del sidecar["artifacts"][0]["test_vector"]
+    assert told in new
+    assert card.rendered(sidecar) == new.replace(told, "")
+
+
+def test_the_card_of_an_earlier_release_is_still_what_its_sidecar_renders_to():
+    published = Path(__file__).parents[2] / "examples" / "registry" / "fr_regressor_v1.json"
+    assert card.rendered(json.loads(published.read_text())) == published.with_suffix(".md").read_text()
 
 
 def test_the_card_says_who_scales(sidecar):

@@ -58,7 +58,7 @@ def test_the_artifact_is_there_exactly_where_there_is_a_release(outcomes, status
     if status in {"refused", "evaluated"}:
         assert (document["artifact"], document["artifacts"]) == (None, [])
     else:
-        assert set(document["artifact"]) == {"path", "sha256", "bytes", "opset", "parity_max_abs"}
+        assert set(document["artifact"]) == {"path", "sha256", "bytes", "opset", "parity_max_abs", "test_vector"}
         assert document["artifacts"] == [document["artifact"]]
 
 

@@ -215,6 +215,31 @@ def test_a_bad_sidecar_is_one_line_that_says_where_and_what(sidecar, change, whe
     assert told in message
 
 
+BAD_VECTORS = {
+    "no rows": {"inputs": [{"tensor": "x", "values": []}]},
+    "an empty row": {"inputs": [{"tensor": "x", "values": [[]]}]},
+    "no tensor": {"inputs": []},
+    "a tensor without a name": {"outputs": [{"values": [1.0]}]},
+    "no output": {"outputs": []},
+    "a number as a word": {"outputs": [{"tensor": "score", "values": ["1.5"]}]},
+    "no tolerance": {"tolerance": 0},
+    "an unknown key": {"rows": 2},
+}
+
+
+@pytest.mark.parametrize("change", BAD_VECTORS.values(), ids=BAD_VECTORS)
+def test_a_bad_test_vector_is_refused(sidecar, change):
+    [artifact] = sidecar["artifacts"]
+    artifact["test_vector"] = {**artifact["test_vector"], **change}
+    [(pointer, _)] = broken("sidecar", sidecar)
+    assert pointer.startswith("/artifacts/0/test_vector")
+
+
+def test_a_sidecar_from_before_there_were_test_vectors_is_valid(sidecar):
+    del sidecar["artifacts"][0]["test_vector"]
+    assert broken("sidecar", sidecar) == []
+
+
 def test_findings_come_item_by_item(sidecar):
     verdict = {"criterion": "x", "value": 0.9, "passed": True}
     gate = [{**verdict, "passed": number not in {2, 10}} for number in range(12)]

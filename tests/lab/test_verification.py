@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
+import onnxruntime
 import onnxsim
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -247,6 +248,7 @@ def test_parity_is_asked_at_batch_one_and_odd_on_table_rows_and_drawn_ones(asked
         (1, False),
         (257, True),
         (257, False),
+        (5, True),
     }
     assert not any((rows == 0).all() for rows in asked)
 
@@ -256,6 +258,75 @@ def test_drawn_rows_are_standard_normal_where_the_model_is_standardised(asked, t
     z = (drawn - model.standardisation.mean) / model.standardisation.std
     assert np.abs(z.mean(axis=0)).max() < 0.3
     assert np.abs(z.std(axis=0) - 1).max() < 0.2
+
+
+# --- the test vector
+
+
+def run(data, inputs):
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return session.run(["score"], {name: np.array(values, np.float32) for name, values in inputs.items()})[0]
+
+
+def test_the_test_vector_is_what_the_published_bytes_give_for_what_they_are_fed(proto, verify, table):
+    artifact = verify(proto)
+    vector = artifact.vector
+    assert np.array_equal(run(artifact.data, vector.inputs), np.float32(vector.outputs["score"]))
+    assert vector.tolerance == 1e-4 * 100
+
+
+def test_the_test_vector_goes_evenly_from_the_lowest_target_to_the_highest(proto, verify, table, model):
+    fed = np.array(verify(proto).vector.inputs["features"])
+    standardised = model.standardisation.apply(table.features.astype(np.float32))
+    rows = [int(np.flatnonzero((standardised == row.astype(np.float32)).all(axis=1))[0]) for row in fed]
+    targets = np.sort(table.target)
+    assert table.target[rows].tolist() == [targets[k] for k in (0, 119, 239, 359, 479)]
+
+
+def test_the_test_vector_has_no_more_decimals_than_float32_needs(proto, verify):
+    vector = verify(proto).vector
+    numbers = [*np.ravel(vector.inputs["features"]).tolist(), *vector.outputs["score"]]
+    assert max(len(repr(number).lstrip("-").replace(".", "").strip("0").partition("e")[0]) for number in numbers) <= 9
+
+
+def test_the_test_vector_is_the_same_in_whatever_order_the_rows_come_and_where_targets_tie(
+    frame, read, recipe, model, verify
+):
+    rows = frame[frame.frame_index % 24 == 0].assign(vmaf=50.0)
+    proto = export_mlps(recipe, [model])[recipe.id]
+    first, second = (verify(proto, table=read(each)).vector.inputs for each in (rows, rows[::-1]))
+    assert first == second
+
+
+def test_a_table_of_two_rows_makes_a_test_vector_of_two(frame, read, proto, verify):
+    two = read(frame.iloc[[0, -1]])
+    assert len(verify(proto, table=two).vector.outputs["score"]) == 2
+
+
+def test_a_scaler_in_the_graph_makes_a_raw_test_vector_and_empty_cells_are_filled(
+    recipe, frame, read, all_fits, verify
+):
+    columns = recipe.feature_order
+    changes = {
+        "inputs": (Input("spatial", columns[:4]), Input("temporal", columns[4:])),
+        "scaler_in_graph": True,
+        "missing": "median",
+    }
+    rows = frame[frame.frame_index % 24 == 0]
+    table = read(rows.assign(motion2=rows.motion2.where(rows.frame_index % 48 > 0)), **changes)
+    [model] = train_mlps(table.recipe, table, all_fits[-1:])
+    artifact = verify(export_mlps(table.recipe, [model])[recipe.id], model, table)
+    fed = artifact.vector.inputs
+    assert list(fed) == ["spatial", "temporal"]
+    known = {row.tobytes() for row in table.inputs(np.arange(len(table.target)))["spatial"]}
+    assert {row.tobytes() for row in np.float32(fed["spatial"])} <= known
+    motion = np.float32(fed["temporal"])[:, 1]
+    assert np.float32(table.fingerprint.feature_means[5]) in motion
+    assert set(motion) <= {*np.float32(rows.motion2), np.float32(table.fingerprint.feature_means[5])}
+    assert np.array_equal(run(artifact.data, fed), np.float32(artifact.vector.outputs["score"]))
+
+
+# --- onnxsim
 
 
 @pytest.fixture

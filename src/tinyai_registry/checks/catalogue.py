@@ -12,6 +12,7 @@ from tinyai_registry.checks import (
     history,
     identity,
     licence,
+    loading,
     reading,
     signatures,
     twins,
@@ -19,7 +20,7 @@ from tinyai_registry.checks import (
 )
 from tinyai_registry.checks.finding import Rule
 
-FAMILIES = (reading, identity, files, weights, graph, calling, evidence, history, twins, signatures, licence)
+FAMILIES = (reading, identity, files, weights, graph, calling, evidence, history, twins, signatures, licence, loading)
 
 
 def rules() -> Mapping[str, Rule]:

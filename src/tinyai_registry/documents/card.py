@@ -53,7 +53,18 @@ def _calling(sidecar: Sidecar) -> str:
         f"- output `{sidecar['output_name']}` float32 `[N]`: "
         f"`{sidecar['recipe']['target']}`, nominally {low:g} to {high:g}"
     )
-    return "\n".join((*inputs, output)) + f"\n\n{scaling}"
+    return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}"
+
+
+def _trying(sidecar: Sidecar) -> str:
+    vector = next((a.get("test_vector") for a in sidecar["artifacts"] if a["path"] == sidecar["onnx"]), None)
+    if vector is None:  # published before there were any
+        return ""
+    return (
+        f"\n\nTo check the model that you loaded: the `test_vector` of `{sidecar['onnx']}` in the sidecar has "
+        f"{len(vector['outputs'][0]['values'])} rows as the graph is fed them, and the scores that it gives, "
+        f"to within {vector['tolerance']:g}."
+    )
 
 
 def _data(sidecar: Sidecar) -> str:

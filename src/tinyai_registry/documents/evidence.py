@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyai_registry.evaluation import Caveat, Evaluation, Fold, Metrics, ProtocolResult, Verdict, aggregate
 from tinyai_registry.outcome import Judgement, Previous
-from tinyai_registry.release import Artifact, Drift, TableFingerprint
+from tinyai_registry.release import Artifact, Drift, TableFingerprint, Vector
 
 Json = dict[str, Any]
 
@@ -105,13 +105,24 @@ def caveat_document(caveat: Caveat) -> Json:
 
 
 def artifact_document(artifact: Artifact) -> Json:
-    """``path``, ``sha256``, ``bytes``, ``opset`` and ``parity_max_abs``."""
+    """``path``, ``sha256``, ``bytes``, ``opset``, ``parity_max_abs`` and ``test_vector``."""
     return {
         "path": artifact.path,
         "sha256": artifact.sha256,
         "bytes": len(artifact.data),
         "opset": artifact.opset,
         "parity_max_abs": artifact.parity_max_abs,
+        "test_vector": vector_document(artifact.vector),
+    }
+
+
+def vector_document(vector: Vector) -> Json:
+    """``inputs`` and ``outputs`` (each a list of ``tensor`` and ``values``) and ``tolerance``."""
+    # Not by tensor name: the C reader takes the first key of a name that it knows, wherever it stands.
+    return {
+        "inputs": [{"tensor": tensor, "values": values} for tensor, values in vector.inputs.items()],
+        "outputs": [{"tensor": tensor, "values": values} for tensor, values in vector.outputs.items()],
+        "tolerance": vector.tolerance,
     }
 
 

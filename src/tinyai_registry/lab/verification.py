@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 
 from tinyai_registry.checks import graph
 from tinyai_registry.checks.runtime import Runtime
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.loading import opened
 from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.model import TrainedModel
 from tinyai_registry.recipe import Recipe
-from tinyai_registry.release import Artifact
+from tinyai_registry.release import Artifact, Vector
 
 # Worst difference between the model and onnxruntime, as a share of the target range.
 PARITY = 1e-4
 ROWS = 257  # odd, so that no batch size of training divides it
+VECTOR_ROWS = 5
 RAW = Mapping[str, NDArray[np.float32]]
 
 
@@ -48,7 +50,8 @@ def _checked(
     samples: list[RAW],
 ) -> Artifact:
     opset = _checked_opset(name, data, recipe, runtime)
-    return Artifact(f"{name}.onnx", data, opset, _parity(name, data, models, recipe, samples))
+    parity = _parity(name, data, models, recipe, samples)
+    return Artifact(f"{name}.onnx", data, opset, parity, _vector(data, recipe, models[0], samples[-1]))
 
 
 def _checked_opset(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
@@ -72,7 +75,10 @@ def _checked_opset(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> 
 
 
 def _samples(table: Table) -> list[RAW]:
-    """Raw inputs: rows of the table and rows from N(0, 1) in standardised space, at batch 1 and at ROWS."""
+    """Raw inputs: rows of the table and rows from N(0, 1) in standardised space, at batch 1 and at ROWS.
+
+    The last are those of the test vector.
+    """
     generator = np.random.default_rng(table.recipe.seed)
     rows = generator.choice(len(table.target), ROWS)
     mean, std = np.array(table.fingerprint.feature_means), np.array(table.fingerprint.feature_stds)
@@ -80,17 +86,30 @@ def _samples(table: Table) -> list[RAW]:
     normal = split_inputs(table.recipe.inputs, drawn)
     real = table.inputs(rows)
     one = [{tensor: values[:1] for tensor, values in batch.items()} for batch in (real, normal)]
-    return [real, normal, *one]
+    return [real, normal, *one, _spread(table)]
 
 
-def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[np.float64]:
+def _spread(table: Table) -> RAW:
+    """A few rows of the table, evenly from the lowest target to the highest, each empty cell at its column's mean."""
+    recipe, fingerprint = table.recipe, table.fingerprint
+    ranked = table.frame.sort_values([recipe.target, *recipe.key]).index.to_numpy()
+    rows = ranked[np.unique(np.linspace(0, len(ranked) - 1, VECTOR_ROWS).astype(int))]
+    features = table.features[rows]
+    whole = np.where(np.isnan(features), fingerprint.feature_means, features)
+    return split_inputs(recipe.inputs, whole.astype(np.float32))
+
+
+def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[np.float32]:
     """Scores ``[N]`` of the ONNX file ``data`` in onnxruntime, the way a caller is told to call it.
 
     ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    [scores] = opened(data).run([recipe.output], _fed(recipe, model, raw))
+    return np.asarray(scores)
+
+
+def _fed(recipe: Recipe, model: TrainedModel, raw: RAW) -> RAW:
+    """What the graph is handed for ``raw``: filled, and standardised unless it does that itself."""
     scaler = model.standardisation
     if scaler is None and not recipe.scaler_in_graph:
         raise VerificationError(
@@ -99,8 +118,22 @@ def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[n
     features = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
     if scaler is not None:
         features = scaler.filled(features) if recipe.scaler_in_graph else scaler.apply(features)
-    [scores] = session.run([recipe.output], split_inputs(recipe.inputs, features.astype(np.float32)))
-    return np.asarray(scores, np.float64)
+    return split_inputs(recipe.inputs, features.astype(np.float32))
+
+
+def _vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> Vector:
+    low, high = recipe.target_range
+    return Vector(
+        inputs={tensor: _short(values) for tensor, values in _fed(recipe, model, raw).items()},
+        outputs={recipe.output: _short(run(data, recipe, model, raw))},
+        tolerance=PARITY * (high - low),
+    )
+
+
+def _short(values: NDArray[np.float32]) -> list[Any]:
+    """``values``, each as the double with the fewest decimals that is the same float32."""
+    short: list[Any] = values.astype(str).astype(np.float64).tolist()
+    return short
 
 
 def _parity(name: str, data: bytes, models: Sequence[TrainedModel], recipe: Recipe, samples: list[RAW]) -> float:

@@ -5,7 +5,7 @@
     TestConformance = conformance("sharpness_v1", write_table)
 
 ``write_table(folder)`` writes a table into the folder and returns its path. The table may be small or made up, but the
-recipe's gate must pass on it: the last two tests publish the model that was trained on it.
+recipe's gate must pass on it: the last three tests publish the model that was trained on it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluate import Bench, Judged, bench, judge
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.loading import Model, run_models
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.lab.verification import PARITY
 from tinyai_registry.model import Fit, TrainedModel
@@ -200,6 +201,11 @@ class Conformance:
         low, high = where.recipe.target_range
         scores = _reloaded(registry, _sidecar(registry, where), table.features)
         assert np.abs(scores - expected).max() <= PARITY * (high - low)
+
+    def test_every_published_file_gives_the_numbers_of_its_test_vector(self, where: Bench, registry: Path) -> None:
+        sidecar = _sidecar(registry, where)
+        files = [artifact["path"] for artifact in sidecar["artifacts"]]
+        assert list(run_models(Model(name, (registry / name).read_bytes(), sidecar) for name in files)) == []
 
 
 def conformance(model: str, write_table: Callable[[Path], Path]) -> type[Conformance]:
