@@ -5,27 +5,23 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tinyai_registry.checks import calling, evidence, files, identity, licence, pinned, schemas, signatures, twins
 from tinyai_registry.checks.files import Folder
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.checks.model import INDEX, Model, read_model
+from tinyai_registry.checks.location import located
+from tinyai_registry.checks.model import INDEX, Model, read_models
 from tinyai_registry.checks.reading import document
 from tinyai_registry.checks.runtime import Runtime, load_runtime
 from tinyai_registry.documents import strict_json
-from tinyai_registry.documents.positions import positions
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import audit, log
 from tinyai_registry.store.recovery import is_pending, settle
 
 # How often, and after how many seconds, a registry is looked at again in which a writer is at work.
 LOOKS, PAUSE = 50, 0.1
-# Models whose files are held in memory at once.
-BATCH = 64
 
 Row = Mapping[str, Any]
 
@@ -68,21 +64,16 @@ def _findings(root: Path) -> list[Finding]:
     by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
     for model in log.models(root):
         found += audit.of_history(folder, model, by_id)
-    return sorted(_located(folder, found), key=lambda f: (f.file, f.line, f.column, f.rule.code, f.message))
+    return located(folder, found)
 
 
 def _of_rows(folder: Folder, rows: Sequence[Any], runtime: Runtime) -> Iterator[Finding]:
-    known = [(index, row) for index, row in enumerate(rows) if isinstance(row, dict)]
-    yield from identity.of_rows(known)
-    by_id = {row["id"]: row for _, row in known if isinstance(row.get("id"), str)}
+    yield from identity.of_rows(rows)
+    by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
     claimed = {INDEX}
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(known), BATCH):
-            batch = known[start : start + BATCH]
-            # Reading and hashing side by side; both let other threads go on.
-            for model in pool.map(lambda each: read_model(folder, each[0], each[1], runtime), batch):
-                yield from _of_model(model, folder, by_id, runtime)
-                claimed |= pinned.claimed(model)
+    for model in read_models(folder, rows, runtime):
+        yield from _of_model(model, folder, by_id, runtime)
+        claimed |= pinned.claimed(model)
     yield from files.orphans(folder, claimed)
 
 
@@ -103,22 +94,3 @@ def _of_model(model: Model, folder: Folder, rows: Mapping[str, Row], runtime: Ru
     if not broken:
         yield from evidence.of_model(model, rows)
         yield from schemas.of_rendering(model, folder)
-
-
-def _located(folder: Folder, found: Sequence[Finding]) -> Iterator[Finding]:
-    """``found`` with lines and columns: a second pass, over the files in which something was found."""
-    pointers: dict[str, set[str]] = {}
-    for finding in found:
-        if finding.pointer or finding.file.endswith(".json"):
-            pointers.setdefault(finding.file, set()).add(finding.pointer)
-    places = {file: positions(_text(folder, file), wanted) for file, wanted in pointers.items()}
-    for finding in found:
-        if finding.line > 1 or finding.column > 1 or finding.file not in places:
-            yield finding
-        else:
-            at = places[finding.file][finding.pointer]
-            yield replace(finding, line=at.line, column=at.column, length=at.length)
-
-
-def _text(folder: Folder, file: str) -> str:
-    return (folder.fetch(file, strict_json.MAX_BYTES).data or b"").decode("utf-8", errors="replace")

@@ -49,7 +49,7 @@ def test_there_is_no_option_that_lowers_a_threshold():
     assert options == {
         *("--table", "--registry", "--metrics-out", "--reason", "--note", "--dry-run", "--force", "--json"),
         *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout", "--ci"),
-        *("--format", "--select", "--ignore", "--strict"),  # of validate, which judges no model
+        *("--format", "--select", "--ignore", "--strict", "--load"),  # of validate, which judges no model
         *("model", "models", "folder", "name", "codes"),
     }
 

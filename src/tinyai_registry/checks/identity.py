@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tinyai_registry.checks.files import shown
@@ -73,26 +73,24 @@ _IMAGE_RANK = 4
 _LATIN = str.maketrans("асеорхуіјѕԁһӏԛԝѵαορνικτυı", "aceopxyijsdhlqwvaopviktui")  # the point
 
 
-def of_rows(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Finding]:
-    """Ids and files that several rows have, each found at the later one; ``rows`` come with their place in the file."""
+def of_rows(rows: Sequence[Any]) -> Iterator[Finding]:
+    """Ids and files that several rows have, each found at the later one."""
     yield from _repeated(rows, "id", DUPLICATE, "have the id", str)
     yield from _repeated(rows, "id", LOOKALIKE, "have ids that look alike:", _skeleton)
     yield from _repeated(rows, "onnx", SAME_FILE, "name the file", str.casefold)
 
 
-def _repeated(
-    rows: Sequence[tuple[int, Mapping[str, Any]]], key: str, rule: Rule, what: str, same: Callable[[str], str]
-) -> Iterator[Finding]:
+def _repeated(rows: Sequence[Any], key: str, rule: Rule, what: str, same: Callable[[str], str]) -> Iterator[Finding]:
     seen: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for index, row in rows:
-        if isinstance(row.get(key), str):
+    for index, row in enumerate(rows):
+        if isinstance(row, dict) and isinstance(row.get(key), str):
             seen[same(row[key])].append((index, row[key]))
     for (first, one), *others in seen.values():
         for index, value in others:
             if rule is not LOOKALIKE or value != one:  # equal ids are duplicates
                 also = "" if one == value else f", {shown(one)}"
                 message = f"rows {first + 1} and {index + 1} {what} {shown(value)}{also}"
-                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", dict(rows)[index].get("id"))
+                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", rows[index].get("id"))
 
 
 def of_model(model: Model) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from tinyai_registry.checks.runtime import Runtime
 from tinyai_registry.documents import strict_json
 
 INDEX = "registry.json"
+# Models whose files are held in memory at once.
+BATCH = 64
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -66,6 +69,15 @@ class Model:
         """A finding at ``pointer`` of the sidecar, which there must be."""
         assert self.sidecar is not None  # noqa: S101  # callers look into it before they find something there
         return Finding(rule, self.sidecar.file, message, pointer, self.id)
+
+
+def read_models(folder: Folder, rows: Sequence[Any], runtime: Runtime) -> Iterator[Model]:
+    """The models of all rows that are objects, in order; files are read and hashed side by side."""
+    known = [(index, row) for index, row in enumerate(rows) if isinstance(row, dict)]
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(known), BATCH):
+            batch = known[start : start + BATCH]
+            yield from pool.map(lambda each: read_model(folder, each[0], each[1], runtime), batch)
 
 
 def read_model(folder: Folder, index: int, row: Mapping[str, Any], runtime: Runtime) -> Model:

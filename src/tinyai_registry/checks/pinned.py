@@ -35,7 +35,7 @@ def of_row(model: Model) -> Iterator[Finding]:
 
 def of_graphs(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
     """What is wrong inside the graph and its twin, found where the row pins them."""
-    pinned = {name: sha256 for name, sha256, _ in _listed(model)}
+    pinned = pins(model)
     for each, key in ((model.graph, "onnx"), (model.twin, "int8_sha256")):
         if each is not None:
             yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in _flaws(each, folder, pinned, runtime))
@@ -80,6 +80,11 @@ def claimed(model: Model) -> set[str]:
         if each is not None and each.proto is not None:
             found |= set(weights.data_files(each.proto, each.file.name))
     return found
+
+
+def pins(model: Model) -> dict[str, str]:
+    """The digests of the files that the sidecar of ``model`` lists, by path."""
+    return {name: sha256 for name, sha256, _ in _listed(model)}
 
 
 def _listed(model: Model) -> Iterator[tuple[str, str, Any]]:

@@ -113,6 +113,15 @@ CARD = Rule(
     "Publish again, or restore the card; words for people belong into the recipe.",
 )
 
+NO_EVIDENCE = Rule(
+    "TAI016",
+    Severity.INFO,
+    "an imported model has no evidence",
+    "Its sidecar was rewritten from an earlier dialect, which did not record how the model was judged. Digests and "
+    "graph are checked, and whether it is any good is anyone's word.",
+    "`tinyai refresh` publishes one that was judged.",
+)
+
 _RULES = {
     Fault.UNREADABLE: UNREADABLE,
     Fault.ENCODING: ENCODING,

@@ -11,6 +11,7 @@ from tinyai_registry.checks.model import INDEX, Model
 from tinyai_registry.checks.reading import (
     CARD,
     EXTRA_SCHEMA,
+    NO_EVIDENCE,
     OLD_DIALECT,
     REGISTRY_SCHEMA,
     ROW_SCHEMA,
@@ -47,6 +48,9 @@ def of_dialect(model: Model) -> Iterator[Finding]:
     written = dialect(model.said)
     if written != CURRENT:
         yield model.in_sidecar(OLD_DIALECT, f"written in the earlier dialect `{written.name}`")
+    elif "imported_from" in model.said:
+        what = "imported from an earlier dialect, without evidence of how the model was judged"
+        yield model.in_sidecar(NO_EVIDENCE, what, "/imported_from")
 
 
 def of_rendering(model: Model, folder: Folder) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tinyai_registry.checks.catalogue import rules
+from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.selection import failed, selected
 from tinyai_registry.cli import colour
 from tinyai_registry.cli.formats import FORMATS, Report
@@ -24,6 +25,7 @@ from tinyai_registry.validate import validate
 @click.option("--select", multiple=True, metavar="CODE", help="Only findings of this code, or of codes that begin so.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="No findings of this code, or of codes that begin so.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@click.option("--load", "loads", is_flag=True, help="Load and run every model on its test vector too; needs the lab.")
 @in_session
 def command(
     session: Session,
@@ -33,16 +35,26 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     strict: bool,
+    loads: bool,
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
     Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check.
     """
     root = session.config.registry_folder(folder or registry)
-    findings = selected(validate(root), rules(), select, ignore)
+    found = [*validate(root), *(_loaded(root) if loads else ())]
+    findings = selected(found, rules(), select, ignore)
     report = Report(root, findings, _texts_of(root), _models(root), strict, colour.wanted(session.answers))
     session.answers.write(FORMATS["json" if session.as_json else form](report))
     return int(failed(findings, strict=strict))
+
+
+def _loaded(root: Path) -> list[Finding]:
+    try:
+        from tinyai_registry.load import load
+    except ModuleNotFoundError as error:
+        raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
+    return load(root)
 
 
 def _texts_of(root: Path) -> Callable[[str], str | None]:

@@ -1,0 +1,33 @@
+"""Giving findings their lines and columns: a second pass, over the files in which something was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tinyai_registry.checks.files import Folder
+from tinyai_registry.checks.finding import Finding
+from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.positions import Position, positions
+
+
+def located(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
+    """``found`` with the places that their pointers lead to, in the order in which one reads the files."""
+    pointers: dict[str, set[str]] = {}
+    for finding in found:
+        pointers.setdefault(finding.file, set()).add(finding.pointer)
+    places = {file: positions(_text(folder, file), wanted) for file, wanted in pointers.items()}
+    placed = [_placed(finding, places[finding.file][finding.pointer]) for finding in found]
+    return sorted(placed, key=lambda f: (f.file, f.line, f.column, f.rule.code, f.message))
+
+
+def _placed(finding: Finding, at: Position) -> Finding:
+    if (finding.line, finding.column) != (1, 1):  # the reader of a broken text knows better
+        return finding
+    return replace(finding, line=at.line, column=at.column, length=at.length)
+
+
+def _text(folder: Folder, file: str) -> str:
+    """Of a JSON file; what is binary has no lines."""
+    data = folder.fetch(file, strict_json.MAX_BYTES).data if file.endswith(".json") else None
+    return (data or b"").decode("utf-8", errors="replace")
