@@ -55,21 +55,20 @@ def _findings(root: Path) -> list[Finding]:
     found = [Finding(flaw.rule, INDEX, flaw.message) for flaw in index.flaws]
     registry = document(index)
     found += [] if registry.finding is None else [registry.finding]
-    rows: list[Any] = []
+    by_id: dict[str, Row] | None = None
     if registry.value is not None:
         found += schemas.of_registry(registry.value)
-        listed = registry.value.get("models")
-        rows = listed if isinstance(listed, list) else []
-        found += _of_rows(folder, rows, runtime)
-    by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+        rows = registry.value.get("models")
+        if isinstance(rows, list):
+            by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+            found += _of_rows(folder, rows, by_id, runtime)
     for model in log.models(root):
         found += audit.of_history(folder, model, by_id)
     return located(folder, found)
 
 
-def _of_rows(folder: Folder, rows: Sequence[Any], runtime: Runtime) -> Iterator[Finding]:
+def _of_rows(folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
     yield from identity.of_rows(rows)
-    by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
     claimed = {INDEX}
     for model in read_models(folder, rows, runtime):
         yield from _of_model(model, folder, by_id, runtime)

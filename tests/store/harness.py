@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import onnx
+
+from tinyai_registry.checks.finding import Finding, Severity
+from tinyai_registry.checks.weights import UNPINNED
 from tinyai_registry.documents import row, strict_json
 from tinyai_registry.release import Release, sha256_of
 from tinyai_registry.store import layout, log
@@ -200,21 +204,50 @@ def fast_folder() -> tempfile.TemporaryDirectory[str]:
 # --- releases made by hand ------------------------------------------------------------------------------------------
 
 
+def graph(note: str, data_file: str | None = None) -> bytes:
+    """A valid ONNX file, different for each ``note``; with ``data_file``, its one weight lies there."""
+    proto = onnx.ModelProto()
+    proto.CopyFrom(GRAPH)
+    proto.producer_version = note
+    if data_file is not None:
+        onnx.external_data_helper.set_external_data(proto.graph.initializer[0], data_file, 0, len(WEIGHT))
+        proto.graph.initializer[0].ClearField("raw_data")
+    return bytes(proto.SerializeToString())
+
+
+WEIGHT = b"\0\0\x80?" * 2
+GRAPH = onnx.parser.parse_model(
+    '<ir_version: 8, opset_import: ["": 17]> g (float[N, 2] x) => (float[N, 2] y) { y = Mul(x, w) }'
+)
+GRAPH.graph.initializer.append(onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [2], WEIGHT, raw=True))
+
+
 def files_of_release(model: str, version: str) -> dict[str, bytes]:
     """Graph, a further artifact, sidecar and card; small, and different in every byte's digest for each version."""
-    graph = f"{model} graph {version}".encode()
+    notes = {f"{model}.onnx": f"{model} {version}", f"{model}.plain.onnx": f"plain {model} {version}"}
+    graphs = {name: graph(note) for name, note in notes.items()}
     sidecar = {
+        "schema_version": 1,
+        "imported_from": "packaged",  # a model without evidence, which has to be made in no time
         "id": model,
+        "name": model,
         "kind": "fr",
         "onnx": f"{model}.onnx",
         "opset": 17,
+        "onnx_opset": 17,
+        "input_name": "x",
+        "input_names": ["x"],
+        "output_name": "y",
+        "output_names": ["y"],
         "license": "MIT",
-        "sha256": sha256_of(graph),
+        "sha256": sha256_of(graphs[f"{model}.onnx"]),
         "notes": f"{model}, version {version}",
+        "artifacts": [
+            {"path": name, "sha256": sha256_of(data), "bytes": len(data), "opset": 17} for name, data in graphs.items()
+        ],
     }
     return {
-        f"{model}.onnx": graph,
-        f"{model}.plain.onnx": b"plain " + graph,
+        **graphs,
         f"{model}.json": strict_json.dumps(sidecar).encode(),
         f"{model}.md": f"# {model} {version}\n".encode(),
     }
@@ -237,9 +270,14 @@ def put(root: Path, model: str, version: str, patience: float = 60.0, members: I
 
 def foreign_row(root: Path, model: str) -> dict[str, Any]:
     """Writes the files of a model that another tool registered, weights outside and a twin; returns its row."""
-    files = {f"{model}.onnx": b"old graph", f"{model}.onnx.data": b"old weights", f"{model}.int8.onnx": b"old twin"}
-    for name, data in {**files, f"{model}.json": b'{"kind": "fr"}'}.items():
-        (root / name).write_bytes(data + model.encode() if name in files else data)
+    files = {
+        f"{model}.onnx": graph(f"{model} of old", f"{model}.onnx.data"),
+        f"{model}.onnx.data": WEIGHT,
+        f"{model}.int8.onnx": graph(f"twin of {model}"),
+        f"{model}.json": b'{"kind": "fr", "input_name": "x", "output_name": "y"}',
+    }
+    for name, data in files.items():
+        (root / name).write_bytes(data)
     return {
         "id": model,
         "kind": "fr",
@@ -271,6 +309,11 @@ def digest(path: Path) -> str:
     return sha256_of(path.read_bytes())
 
 
+def faults(root: Path) -> list[Finding]:
+    """The errors in the registry, but for the one that a model of another tool is born with: weights outside."""
+    return [f for f in validate(root) if f.rule.severity is Severity.ERROR and f.rule is not UNPINNED]
+
+
 # --- what has to hold -----------------------------------------------------------------------------------------------
 
 
@@ -288,7 +331,7 @@ def assert_sound(root: Path, either: Mapping[str, bytes], other: Mapping[str, by
 
     Returns whether it is ``other``, which the log has to agree with.
     """
-    found = validate(root)
+    found = faults(root)
     assert not found, f"{where}: {found}"
     now = contents(root)
     assert now in (either, other), f"{where}: {differences(now, either)} and {differences(now, other)}"

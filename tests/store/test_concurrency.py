@@ -7,13 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from harness import assert_tidy, fast_folder, foreign_row, forked, put, waited
+from harness import assert_tidy, fast_folder, faults, foreign_row, forked, put, waited
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.store import log, publish, turn
 from tinyai_registry.store.registry import INDEX, open_registry
 from tinyai_registry.store.snapshot import read_release
-from tinyai_registry.validate import validate
 
 ROUNDS = 20
 MODELS = 16  # written by one process each
@@ -85,7 +84,7 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
     assert [waited(child) for child in readers] == [0, 0]
     assert codes == [0] * len(jobs)
 
-    assert validate(root) == []
+    assert faults(root) == []
     assert_tidy(root, "at the end")
     ids = [row["id"] for row in open_registry(root).rows]
     assert ids == sorted(["foreign", "same", *(f"m{n:02}" for n in range(MODELS))])

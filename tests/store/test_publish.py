@@ -16,8 +16,10 @@ from harness import (
     contents,
     digest,
     fast_folder,
+    faults,
     files_of_release,
     foreign_registry,
+    graph,
     killed_at,
     put,
     recorded,
@@ -29,7 +31,6 @@ from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryErro
 from tinyai_registry.store import durable, layout, log, publish, turn
 from tinyai_registry.store.registry import INDEX, open_registry
 from tinyai_registry.store.rollback import rollback
-from tinyai_registry.validate import validate
 
 WITHDRAWN = ("b.onnx.data", "b.int8.onnx")
 
@@ -50,7 +51,7 @@ def test_a_release_replaces_the_one_before_and_withdraws_what_it_makes_untrue(ro
     assert {name: data for name, data in after.items() if name.startswith("b.")} == files_of_release("b", "1")
     others = {name for name in before if name[:2] in {"a.", "c."}}
     assert {name: after[name] for name in others} == {name: before[name] for name in others}
-    assert validate(root) == []
+    assert faults(root) == []
 
 
 def test_keys_of_the_row_that_we_have_never_heard_of_survive_and_those_of_the_twin_go(root):
@@ -197,8 +198,8 @@ def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root,
     publish.publish(root, "b", make, ACCOUNT)
     assert made == [None, "b, version theirs"]
     assert [entry.action for entry in log.entries(root, "b")] == ["adopt", "publish", "publish"]
-    assert (root / "b.onnx").read_bytes() == b"b graph mine"
-    assert validate(root) == []
+    assert (root / "b.onnx").read_bytes() == graph("b mine")
+    assert faults(root) == []
     assert_tidy(root, "a lost race")
 
 
@@ -217,7 +218,7 @@ def test_a_writer_that_waits_too_long_says_so(root):
     put(root, "b", "1")
     with turn.writing(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
         put(root, "b", "2", patience=0.1)
-    assert validate(root) == []
+    assert faults(root) == []
 
 
 def test_where_the_folder_cannot_be_mended_a_reader_says_what_to_do(root, tinyai, monkeypatch):
@@ -245,7 +246,7 @@ def test_an_init_killed_at_any_operation_can_be_made_again(root, tell):
             break
         if not (fresh / INDEX).exists():
             publish.init(fresh)
-        assert validate(fresh) == []
+        assert faults(fresh) == []
         assert_tidy(fresh, f"point {nth}")
     tell(f"init: killed at {nth} points")
     assert nth >= 10

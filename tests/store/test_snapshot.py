@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import digest, foreign_registry, killed_at, put
+from harness import digest, foreign_registry, graph, killed_at, put
 
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.store import layout, snapshot
@@ -37,15 +37,15 @@ def torn(root: Path) -> str:
 def test_a_release_is_read_whole_with_the_bytes_that_were_hashed(root):
     put(root, "b", "1")
     read = read_release(root, "b")
-    assert read.onnx == b"b graph 1"
+    assert read.onnx == graph("b 1")
     assert set(read.files) == {"b.onnx", "b.plain.onnx", "b.json", "b.md"}
     assert read.sidecar["sha256"] == read.row["sha256"] == digest(root / "b.onnx")
 
 
 def test_a_foreign_release_is_read_by_its_row(root):
     read = read_release(root, "b")
-    assert read.onnx == b"old graphb"
-    assert read.sidecar == {"kind": "fr"}
+    assert read.onnx == graph("b of old", "b.onnx.data")
+    assert read.sidecar == {"kind": "fr", "input_name": "x", "output_name": "y"}
     assert set(read.files) == {"b.onnx", "b.onnx.data", "b.int8.onnx", "b.json"}
 
 
@@ -79,7 +79,7 @@ def test_what_is_finished_meanwhile_is_read(root, monkeypatch):
     version = torn(root)
     looked = threading.Event()
     monkeypatch.setattr(snapshot.time, "sleep", lambda _: looked.is_set() or (looked.set(), recover(root)))
-    assert read_release(root, "b").onnx == f"b graph {version}".encode()
+    assert read_release(root, "b").onnx == graph(f"b {version}")
     assert looked.is_set()
     assert not layout.pending(root)
 
@@ -131,7 +131,7 @@ def test_the_bytes_that_are_handed_out_are_those_that_were_hashed(root, monkeypa
         return real(data)
 
     monkeypatch.setattr(snapshot, "sha256_of", hashed)
-    assert read_release(root, "b").onnx == b"b graph 1"
+    assert read_release(root, "b").onnx == graph("b 1")
 
 
 def test_show_needs_no_graph_and_says_where_documents_disagree(root, tinyai):
@@ -141,7 +141,7 @@ def test_show_needs_no_graph_and_says_where_documents_disagree(root, tinyai):
     (root / "b.md").unlink()
     shown = tinyai("show", "b", "--registry", root, "--json").json
     assert shown["row"]["sha256"] == shown["sidecar"]["sha256"]
-    (root / "b.json").write_text('{"kind": "fr"}')
+    (root / "b.json").write_text('{"kind": "fr", "input_name": "x", "output_name": "y"}')
     said = tinyai("show", "b", "--registry", root)
     assert said.code == 2
     assert "b.json is not what was registered for b; `tinyai validate`" in said.err
@@ -150,8 +150,8 @@ def test_show_needs_no_graph_and_says_where_documents_disagree(root, tinyai):
 def test_what_another_tool_registered_is_shown_whatever_its_digests(root, tinyai):
     (root / "b.onnx").write_bytes(b"another graph")
     shown = tinyai("show", "b", "--registry", root, "--json")
-    assert shown.json["sidecar"] == {"kind": "fr"}
-    assert as_it_stands(root, "b")[1].sidecar == {"kind": "fr"}
+    assert shown.json["sidecar"] == {"kind": "fr", "input_name": "x", "output_name": "y"}
+    assert as_it_stands(root, "b")[1].sidecar == {"kind": "fr", "input_name": "x", "output_name": "y"}
     with pytest.raises(RegistryError, match=r"b\.onnx is not what was registered"):
         read_release(root, "b")
 

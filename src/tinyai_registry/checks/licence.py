@@ -27,7 +27,7 @@ UNKNOWN = Rule(
 )
 DIFFERS = Rule(
     "TAI803",
-    Severity.ERROR,
+    Severity.WARNING,
     "row and sidecar name different licences",
     "Whoever reads one of the two uses the model under terms that the other denies.",
     "Make them the same. A refresh keeps the licence of the row, so a new one is written there first.",

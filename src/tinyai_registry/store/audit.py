@@ -14,8 +14,11 @@ from tinyai_registry.store import layout, log
 _LIMIT = 2**31
 
 
-def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    """Whether the log of ``model`` is unbroken, and files and ``rows``, all rows by id, are what its head says."""
+def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]] | None) -> Iterator[Finding]:
+    """Whether the log of ``model`` is unbroken, and files and rows are what its head says.
+
+    ``rows`` are all rows by id, None where they cannot be read.
+    """
     root, at = folder.root, f"{layout.FOLDER}/log/{model}"
     broken = log.breaks(root, model)
     for name, problem in broken:
@@ -29,8 +32,8 @@ def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]]
         if folder.fetch(name, _LIMIT).sha256 != sha256:
             what = f"{shown(name)} is not what the log says was published"
             yield Finding(history.FILES, entry, what, "/files", model)
-    for index, recorded in enumerate(head.rows):
-        row = rows.get(recorded["id"], {})
+    for index, recorded in enumerate(head.rows if rows is not None else ()):
+        row = (rows or {}).get(recorded["id"], {})
         if row.get("sha256") != recorded.get("sha256"):
             what = f"the row of {recorded['id']} is not what the log says was published"
             yield Finding(history.ROWS, entry, what, f"/rows/{index}", model)
