@@ -67,6 +67,7 @@ CONSTANT = "test_the_gate_refuses_a_model_that_gives_every_row_one_score"
 EXPORT = "test_the_export_passes_every_check_and_has_the_same_bytes_each_time"
 VALID = "test_the_published_release_is_valid_and_nothing_else_is_left_behind"
 RELOADS = "test_the_published_release_reloads_and_says_what_the_trained_model_said"
+VECTORS = "test_every_published_file_gives_the_numbers_of_its_test_vector"
 
 FIT = "[Linear(table.features[fit.rows], table.target[fit.rows])"
 CLUMSY: dict[str, tuple[dict[str, str], set[str]]] = {
@@ -78,8 +79,8 @@ CLUMSY: dict[str, tuple[dict[str, str], set[str]]] = {
     "shifts": ({'="stand-in"': "=f'stand-in{__import__(\"os\").getpid()}'"}, {FINGERPRINT}),
     "heavy": ({"import onnx\n": "import onnx\nimport pandas\n"}, {FINGERPRINT}),
     "lenient": ({'"plcc", "min", ">=", 0.8': '"rmse", "max", "<=", 99.0', "9.0": "99.0"}, {CONSTANT}),
-    "strict": ({"9.0": "0.1"}, {VALID, RELOADS}),
-    "newer": ({": 17]": ": 18]"}, {EXPORT, VALID, RELOADS}),
+    "strict": ({"9.0": "0.1"}, {VALID, RELOADS, VECTORS}),
+    "newer": ({": 17]": ": 18]"}, {EXPORT, VALID, RELOADS, VECTORS}),
     "stamped": (
         {"b = {%s}": "b = {%s}, float t = {PERF}", "(GRAPH %": "(GRAPH.replace('PERF', f'{np.random.random()}') %"},
         {EXPORT},
