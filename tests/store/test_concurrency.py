@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from harness import assert_tidy, fast_folder, faults, foreign_row, forked, put, waited
+from harness import (
+    ACCOUNT,
+    Op,
+    assert_tidy,
+    fast_folder,
+    faults,
+    foreign_registry,
+    foreign_row,
+    forked,
+    killed_at,
+    put,
+    waited,
+    watched,
+)
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import log, publish, turn
+from tinyai_registry.store.projection import lags
+from tinyai_registry.store.recovery import is_pending, recover
 from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.rollback import rollback
 from tinyai_registry.store.snapshot import read_release
 
 ROUNDS = 20
@@ -33,10 +54,15 @@ class NoLock:
         pass
 
 
+@pytest.fixture
+def no_lock(monkeypatch):
+    monkeypatch.setattr(turn, "FileLock", NoLock)
+
+
 @pytest.fixture(params=["filelock", "no lock"])
-def lies(request, monkeypatch) -> bool:
+def lies(request) -> bool:
     if request.param == "no lock":
-        monkeypatch.setattr(turn, "FileLock", NoLock)
+        request.getfixturevalue("no_lock")
     return request.param == "no lock"
 
 
@@ -96,3 +122,55 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
     looks, seconds = " + ".join(path.read_text() for path in said), time.perf_counter() - start
     lock = "no lock" if lies else "with a lock"
     tell(f"{len(jobs)} writers, {ROUNDS} rounds, {lock}: {published.total()} publishes, {looks} reads, {seconds:.1f} s")
+
+
+class Intruder:
+    """Lets ``intrude`` happen before the operation ``nth`` (from 0) of a writer."""
+
+    def __init__(self, nth: int, intrude: Callable[[], object]) -> None:
+        self.left, self.intrude = nth, intrude
+
+    def __call__(self, _: Op, perform: Callable[[], Any]) -> Any:
+        self.left -= 1
+        if self.left == -1:
+            self.intrude()
+        return perform()
+
+
+def take_back(root: Path) -> None:
+    """The release before, whose files "mine" withdraws, if that is committed."""
+    with suppress(RegistryError):
+        rollback(root, "b", ACCOUNT)
+
+
+INTRUSIONS = {
+    "takes it back": take_back,
+    "publishes another model": lambda root: put(root, "a", "theirs"),
+    "publishes the same": lambda root: put(root, "b", "theirs"),
+    "recovers": recover,
+    "dies": lambda root: killed_at(50, lambda: put(root, "c", "theirs")),
+}
+
+
+@pytest.mark.parametrize("intrusion", INTRUSIONS)
+def test_where_the_lock_lies_another_writer_may_come_before_any_operation(no_lock, intrusion, tell):
+    with fast_folder() as name:
+        start, root = Path(name) / "start", Path(name) / "root"
+        foreign_registry(start)
+        put(start, "c", "1")
+        for nth in range(10_000):
+            shutil.copytree(start, root)
+            intruder = Intruder(nth, lambda: INTRUSIONS[intrusion](root))
+            with watched(intruder):
+                put(root, "b", "mine")
+            if intruder.left >= 0:
+                break
+            assert is_pending(root) or not any(lags(open_registry(root), model) for model in log.models(root)), (
+                f"operation {nth}"
+            )
+            assert faults(root) == [], f"operation {nth}"
+            assert_tidy(root, f"operation {nth}")
+            assert [e.rows[0].get("notes") for e in log.entries(root, "b")].count("b, version mine") == 1
+            shutil.rmtree(root)
+    tell(f"another writer {intrusion} before each of {nth} operations")
+    assert nth >= 80
