@@ -15,6 +15,7 @@ help:
 	@echo "make test        the whole test suite"
 	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
 	@echo "make stress      many writers of one registry at once, with a lock and without"
+	@echo "make fuzz        tens of thousands of spoilt registries, sidecars and graphs"
 	@echo "make check       lint, formatting, types, import rules"
 	@echo "make bench       tinyai refresh against a plain PyTorch loop, tinyai validate against check-jsonschema"
 	@echo "make clean       remove everything that make has made"
@@ -56,6 +57,10 @@ check: .venv/.installed
 .PHONY: stress
 stress: .venv/.installed
 	$(BIN)/python -m pytest -m stress tests/store
+
+.PHONY: fuzz
+fuzz: .venv/.installed
+	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=nightly
 
 .PHONY: bench
 bench: .venv/.installed

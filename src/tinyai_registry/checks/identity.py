@@ -83,16 +83,17 @@ def of_rows(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Finding]:
 def _repeated(
     rows: Sequence[tuple[int, Mapping[str, Any]]], key: str, rule: Rule, what: str, same: Callable[[str], str]
 ) -> Iterator[Finding]:
-    seen: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    seen: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for index, row in rows:
         if isinstance(row.get(key), str):
-            seen[same(row[key])].append((index, row[key]))
-    for (first, one), *others in seen.values():
-        for index, value in others:
+            seen[same(row[key])].append((index, row))
+    for (first, earlier), *others in seen.values():
+        for index, row in others:
+            one, value = earlier[key], row[key]
             if rule is not LOOKALIKE or value != one:  # equal ids are duplicates
                 also = "" if one == value else f", {shown(one)}"
                 message = f"rows {first + 1} and {index + 1} {what} {shown(value)}{also}"
-                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", dict(rows)[index].get("id"))
+                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", row.get("id"))
 
 
 def of_model(model: Model) -> Iterator[Finding]:
