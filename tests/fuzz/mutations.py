@@ -34,7 +34,7 @@ DEEP: Any = json.loads("[" * 80 + "]" * 80)
 EMPTY = [None, True, False, [], {}, [[]], [None], {"": ""}, {"a/b~c": 1}, {"\ud800": 1}, DEEP]
 SCRAPS = [
     *(",", ":", '"', "{", "}", "[", "]", "\\", "\\ud800", "\\u0000", "NaN", "-Infinity", "1e999", "01", "\ufeff"),
-    *("// x", "\"sha256\": \"x\", ", "\"id\": 1, ", "\"models\": [], ", "9" * 500, "[" * 100, "{\"a\":" * 100, "\0", "\n"),
+    *("// x", '"sha256": "x", ', '"id": 1, ', '"models": [], ', "9" * 500, "[" * 100, '{"a":' * 100, "\0", "\n"),
 ]  # fmt: skip
 
 values = st.sampled_from([*EMPTY, *WORDS, *NUMBERS, *NO_NUMBERS]) | st.text(max_size=8) | st.integers() | st.floats()
