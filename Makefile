@@ -15,6 +15,7 @@ help:
 	@echo "make test        the whole test suite"
 	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
 	@echo "make stress      many writers of one registry at once, ten times over"
+	@echo "make fuzz        tens of thousands of spoilt registries, sidecars and graphs"
 	@echo "make check       lint, formatting, types, import rules"
 	@echo "make docs        docs/checks.md anew, from the rules of tinyai validate"
 	@echo "make bench       tinyai refresh against a plain PyTorch loop, tinyai validate against check-jsonschema"
@@ -61,6 +62,10 @@ docs: .venv/.installed
 .PHONY: stress
 stress: .venv/.installed
 	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest tests/store/test_concurrency.py || exit 1; done
+
+.PHONY: fuzz
+fuzz: .venv/.installed
+	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=nightly
 
 .PHONY: bench
 bench: .venv/.installed

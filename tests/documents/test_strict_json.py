@@ -22,6 +22,8 @@ REFUSED = {
     "UTF-16": ("{}".encode("utf-16"), "byte 0 is not UTF-8"),
     "Latin-1": (b'{"a": "caf\xe9"}', "byte 10 is not UTF-8"),
     "encoded surrogate": (b'"\xed\xa0\x80"', "byte 1 is not UTF-8"),
+    "half a surrogate pair": (b'{"a": 1, "b": ["x", "\\ud83d"]}', "x.json:1:21: half of a character"),
+    "half a surrogate pair in a key": (b'{"a": 1, "\\udc00": 2}', "x.json:1:20: half of a character"),
     "duplicate key": (b'{"a": 1, "a": 1}', "the key 'a' stands twice"),
     "duplicate key, escaped": (b'{"a": 1, "\\u0061": 2}', "the key 'a' stands twice"),
     "duplicate key, deep": (b'[{"b": {"a": 1, "c": 2, "a": 3}}]', "the key 'a' stands twice"),
@@ -55,7 +57,11 @@ def test_what_readers_of_json_disagree_about_is_refused_in_one_line(data, told):
 
 @pytest.mark.parametrize(
     ("data", "value"),
-    [(b'{"a": [1, 2.5, null, true, "\\u00e9"]}', {"a": [1, 2.5, None, True, "é"]}), (b'"caf\xc3\xa9"', "café")],
+    [
+        (b'{"a": [1, 2.5, null, true, "\\u00e9"]}', {"a": [1, 2.5, None, True, "é"]}),
+        (b'"caf\xc3\xa9"', "café"),
+        (b'"\\ud83d\\ude42"', "\U0001f642"),
+    ],
 )
 def test_strict_json_is_read(data, value):
     assert strict_json.loads(data, "x.json") == value

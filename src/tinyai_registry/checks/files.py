@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,6 +128,11 @@ class Folder:
         """Every file in it and below, hidden ones left out, relative and with forward slashes, sorted."""
         return tuple(sorted(_walk(self.root, "")))
 
+    @cached_property
+    def inodes(self) -> Counter[int]:
+        """How often each file lies in it."""
+        return Counter((self.root / name).lstat().st_ino for name in self.names)
+
     def fetch(self, name: str, limit: int) -> File:
         """The file ``name``, of at most ``limit`` bytes."""
         stray = strays(name)
@@ -161,10 +167,8 @@ class Folder:
         return File(name, data, tuple(self._hard_links(name, about)))
 
     def _hard_links(self, name: str, about: os.stat_result) -> Iterator[Flaw]:
-        if about.st_nlink > 1:
-            inside = [each for each in self.names if (self.root / each).lstat().st_ino == about.st_ino]
-            if len(inside) < about.st_nlink:
-                yield Flaw(LINK, f"{shown(name)} has a hard link outside the registry folder")
+        if about.st_nlink > 1 and self.inodes[about.st_ino] < about.st_nlink:
+            yield Flaw(LINK, f"{shown(name)} has a hard link outside the registry folder")
 
 
 def strays(name: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,9 +13,10 @@ from google.protobuf.message import DecodeError
 from tinyai_registry.checks import weights
 from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.checks.protobuf import messages, tensors, texts
+from tinyai_registry.checks.protobuf import elements, messages, tensors, texts
 from tinyai_registry.checks.runtime import Runtime
 from tinyai_registry.checks.weights import External
+from tinyai_registry.checks.wire import has_more_fields
 
 NOT_ONNX = Rule(
     "TAI401",
@@ -113,15 +113,17 @@ OPSET_IMPORT = Rule(
 GIANT = Rule(
     "TAI413",
     Severity.ERROR,
-    "a tensor is larger than anything a tiny model has",
-    "A shape costs a few bytes to write and all the memory of the machine to allocate.",
-    "Export the model with the shapes that it needs.",
+    "a tensor, or a graph, is larger than anything a tiny model has",
+    "A shape costs a few bytes to write and all the memory of the machine to allocate; so do a million empty nodes.",
+    "Export the model with the shapes and the nodes that it needs.",
 )
 
 # An absolute path, or a line of a traceback: an exporter's notes about the machine that it ran on.
 _LOCAL = re.compile(r"/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
 # 4 GiB of float32; a frame of 8K video has 2^25 values.
 _GIANT = 2**30
+# A node of a graph has about ten; a parser turns each, of two bytes, into a hundred bytes.
+_MANY_FIELDS = 100_000
 
 Shape = tuple[int | str | None, ...]
 
@@ -157,6 +159,8 @@ def signature(model: onnx.ModelProto) -> Signature:
 
 def parsed(data: bytes) -> onnx.ModelProto | Flaw:
     """The model in ``data``, or why there is none."""
+    if has_more_fields(data, onnx.ModelProto.DESCRIPTOR, _MANY_FIELDS):
+        return Flaw(GIANT, f"its parts are more than {_MANY_FIELDS}")
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
@@ -185,7 +189,7 @@ def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
 
 def structure(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     """What is wrong with the graph of ``model`` for ``runtime``, wherever its weights lie."""
-    giants = list(_giants(model))
+    giants = list(_giants(model, runtime.max_file_bytes))
     yield from giants
     if not giants:  # the checker would allocate them
         yield from _checked(model)
@@ -218,7 +222,7 @@ def _self_contained(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _giants(model: onnx.ModelProto) -> Iterator[Flaw]:
+def _giants(model: onnx.ModelProto, limit: int) -> Iterator[Flaw]:
     for message in messages(model):
         if isinstance(message, onnx.TensorProto):
             dims = list(message.dims)
@@ -226,9 +230,12 @@ def _giants(model: onnx.ModelProto) -> Iterator[Flaw]:
             dims = [d.dim_value for d in message.shape.dim if d.HasField("dim_value")]
         else:
             continue
-        if math.prod(dims) > _GIANT:
-            yield Flaw(GIANT, f"a tensor has the shape {dims[:8]}, {math.prod(dims):.1e} values")
+        if elements(dims) > _GIANT:
+            yield Flaw(GIANT, f"a tensor has the shape {dims[:8]}, {elements(dims):.1e} values")
             return
+    outside = sum(each.size for each in weights.external(model) if isinstance(each, External))
+    if outside > limit:  # also where many tensors share a few bytes
+        yield Flaw(GIANT, f"the weights outside the file come to {outside:.1e} bytes")
 
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:

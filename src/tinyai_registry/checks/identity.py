@@ -90,7 +90,9 @@ def _repeated(rows: Sequence[Any], key: str, rule: Rule, what: str, same: Callab
             if rule is not LOOKALIKE or value != one:  # equal ids are duplicates
                 also = "" if one == value else f", {shown(one)}"
                 message = f"rows {first + 1} and {index + 1} {what} {shown(value)}{also}"
-                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", rows[index].get("id"))
+                model = rows[index].get("id")
+                name = model if isinstance(model, str) else None
+                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", name)
 
 
 def of_model(model: Model) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import onnx
@@ -31,6 +31,17 @@ def messages(message: Message) -> Iterator[Message]:
 def tensors(message: Message) -> Iterator[onnx.TensorProto]:
     """Every tensor in it."""
     return (inner for inner in messages(message) if isinstance(inner, onnx.TensorProto))
+
+
+def elements(dims: Iterable[int]) -> int:
+    """How many values a tensor of that shape has; cut off where no machine goes, for a shape costs nothing to write."""
+    total = 1
+    for dim in dims:
+        total = max(-_MANY, min(total * dim, _MANY))
+    return total
+
+
+_MANY = 2**63
 
 
 def texts(message: Message) -> Iterator[str | bytes]:

@@ -26,9 +26,9 @@ UNREADABLE = Rule(
 ENCODING = Rule(
     "TAI002",
     Severity.ERROR,
-    "a document is not UTF-8, or begins with a byte order mark",
+    "a document is not UTF-8, begins with a byte order mark, or has half of a character",
     _READERS_DISAGREE,
-    "Save the file as UTF-8 without a byte order mark.",
+    "Save the file as UTF-8 without a byte order mark, and mend escapes like \\ud83d that stand alone.",
 )
 SYNTAX = Rule(
     "TAI003",

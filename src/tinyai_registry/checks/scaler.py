@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import onnx
+
+from tinyai_registry.checks.protobuf import elements
 
 _CARRIES = {"Identity", "Cast", "Concat", "Reshape", "Flatten", "Unsqueeze", "Squeeze"}
 _SCALES = {"Sub", "Add", "Mul", "Div", "BatchNormalization"}
@@ -25,10 +26,10 @@ def scaler_in_graph(model: onnx.ModelProto) -> bool:
 
 def _constants(graph: onnx.GraphProto) -> dict[str, int]:
     """How many elements each constant of ``graph`` has."""
-    found = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    found = {tensor.name: elements(tensor.dims) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.output:
-            sizes = [math.prod(each.t.dims) for each in node.attribute if each.name == "value"]
+            sizes = [elements(each.t.dims) for each in node.attribute if each.name == "value"]
             sizes += [max(len(each.floats), 1) for each in node.attribute if each.name.startswith("value_float")]
             found[node.output[0]] = sizes[0] if sizes else 0
     return found

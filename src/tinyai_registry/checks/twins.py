@@ -93,7 +93,7 @@ def _worst_weight(twin: onnx.ModelProto, graph: onnx.ModelProto) -> tuple[str, f
 def _array(tensor: onnx.TensorProto) -> NDArray[np.float64]:
     try:
         return numpy_helper.to_array(tensor).astype(np.float64)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, MemoryError):
         return np.full(1, np.nan)  # a tensor that does not hold together belongs to nothing
 
 
@@ -101,7 +101,7 @@ def _steps(
     original: NDArray[np.float64], values: NDArray[np.float64], scale: NDArray[np.float64], zero: NDArray[np.float64]
 ) -> float:
     """How many steps lie between ``original`` and what ``values`` stand for, at worst."""
-    if values.shape != original.shape:
+    if values.shape != original.shape or not scale.size or zero.size not in {1, scale.size}:
         return float("inf")
     if scale.size > 1:  # one scale for each channel, along the first axis that has as many
         axis = next((n for n, size in enumerate(original.shape) if size == scale.size), None)

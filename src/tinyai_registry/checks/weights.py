@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from onnx.external_data_helper import uses_external_data
 
 from tinyai_registry.checks.files import File, Folder, shown, strays
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.checks.protobuf import tensors
+from tinyai_registry.checks.protobuf import elements, tensors
 
 UNPINNED = Rule(
     "TAI301",
@@ -77,7 +76,7 @@ def _external(tensor: onnx.TensorProto) -> External | Flaw:
         return Flaw(MISFIT, f"tensor {name} is said to lie outside, and not where")
     if offset < 0 or (length is not None and length < 0) or any(dim < 0 for dim in tensor.dims):
         return Flaw(MISFIT, f"tensor {name} has a negative offset, length or dimension")
-    return External(name, said["location"], offset, length, math.prod(tensor.dims) * item)
+    return External(name, said["location"], offset, length, elements(tensor.dims) * item)
 
 
 def flaws(model: onnx.ModelProto, graph: str, folder: Folder, pinned: Mapping[str, str], limit: int) -> Iterator[Flaw]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
@@ -62,8 +63,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 def position(text: str, start: int, length: int = 1) -> Position:
     """Line and column of the character at ``start``."""
-    line_start = text.rfind("\n", 0, start) + 1
-    return Position(text.count("\n", 0, start) + 1, start - line_start + 1, max(1, min(length, _LONGEST)))
+    return _position(_lines(text), start, length)
 
 
 def positions(text: str, pointers: set[str]) -> dict[str, Position]:
@@ -73,9 +73,20 @@ def positions(text: str, pointers: set[str]) -> dict[str, Position]:
     for token in tokens(text):
         if token.pointer in wanted:
             known.setdefault(token.pointer, token)
-    places = {pointer: position(text, token.start, len(token.text)) for pointer, token in known.items()}
+    lines = _lines(text)
+    places = {pointer: _position(lines, token.start, len(token.text)) for pointer, token in known.items()}
     whole = places.get("", Position(1, 1))
     return {each: next((places[above] for above in _upwards(each) if above in places), whole) for each in pointers}
+
+
+def _lines(text: str) -> list[int]:
+    """Where each line begins."""
+    return [0, *(match.end() for match in re.finditer("\n", text))]
+
+
+def _position(lines: Sequence[int], start: int, length: int) -> Position:
+    line = bisect_right(lines, start)
+    return Position(line, start - lines[line - 1] + 1, max(1, min(length, _LONGEST)))
 
 
 def escaped(step: str) -> str:

@@ -21,6 +21,7 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_DIGITS = 400
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
@@ -58,8 +59,8 @@ def loads(data: bytes, where: str) -> Any:
     """The value in ``data``; ``where`` names its origin in messages.
 
     Raises StrictJsonError for anything but strict JSON: another encoding, a byte order mark, a duplicate key,
-    NaN or infinity (also as ``1e999``), a number of over 400 digits or beyond the range of a double, more than 64
-    levels, more than 16 MiB.
+    half a surrogate pair, NaN or infinity (also as ``1e999``), a number of over 400 digits or beyond the range of a
+    double, more than 64 levels, more than 16 MiB.
     """
     if len(data) > MAX_BYTES:
         raise StrictJsonError(where, Fault.SIZE, f"{len(data)} bytes; a document has at most {MAX_BYTES}")
@@ -72,7 +73,7 @@ def loads(data: bytes, where: str) -> Any:
     if _depth(text) > MAX_DEPTH:
         raise StrictJsonError(where, Fault.DEPTH, f"nested too deeply, more than {MAX_DEPTH} levels", _at_depth(text))
     try:
-        return json.loads(
+        value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int
         )
     except json.JSONDecodeError as error:
@@ -80,6 +81,10 @@ def loads(data: bytes, where: str) -> Any:
         raise StrictJsonError(where, Fault.SYNTAX, error.msg, at) from error
     except _FaultyError as error:
         raise StrictJsonError(where, error.fault, str(error), _LOCATED[error.fault](text)) from error
+    if _SURROGATE.search(text) and _is_half(value):
+        what = "half of a character (\\ud800 to \\udfff, alone) stands for nothing"
+        raise StrictJsonError(where, Fault.ENCODING, what, _first(text, lambda token: _is_half(_said(token))))
+    return value
 
 
 def read(path: Path) -> Any:
@@ -142,6 +147,20 @@ def _depth(text: str) -> int:
 def _first(text: str, is_it: Callable[[Token], bool]) -> Position | None:
     found = next(filter(is_it, tokens(text)), None)
     return position(text, found.start, len(found.text)) if found else None
+
+
+def _is_half(value: Any) -> bool:
+    """Whether anything in ``value`` has half of a surrogate pair, which only an escape can leave alone."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _said(token: Token) -> tuple[str, Any]:
+    """The last key on the way to ``token``, and its value if that is a string."""
+    return token.pointer.rpartition("/")[2], json.loads(token.text) if token.text.startswith('"') else None
 
 
 def _at_depth(text: str) -> Position | None:

@@ -8,6 +8,7 @@ an edit shows, and branches that refreshed different models merge without a conf
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +19,8 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.release import sha256_of
 from tinyai_registry.store import durable, layout
+
+_FILE = re.compile(r"[0-9]{8}\.json")
 
 Action = Literal["adopt", "publish", "rollback", "refuse"]
 
@@ -86,8 +89,7 @@ def rendered(entry: Entry) -> bytes:
     """The entry as its file has it, with a digest of itself, so that an edit of the last one shows too."""
     document = asdict(entry)
     document["digest"] = _digest(document)
-    # Unsorted: files are projected in the order in which the release names them.
-    return strict_json.dumps(document, sort_keys=False).encode()
+    return _rendered(document)
 
 
 def read(path: Path) -> Entry:
@@ -97,11 +99,14 @@ def read(path: Path) -> Entry:
         claimed = document.pop("digest")
         account = Account(**{**document["account"], "gate": tuple(document["account"]["gate"])})
         entry = Entry(**{**document, "account": account})
+        entry = replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
     except (AttributeError, KeyError, TypeError) as error:
         raise DocumentError(f"{path}: no entry of a log ({error})") from error
     if claimed != _digest(document):
         raise DocumentError(f"{path}: the entry was changed after it was written")
-    return replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
+    if not _is_well_formed(entry):
+        raise DocumentError(f"{path}: no entry of a log (its files or rows are none)")
+    return entry
 
 
 def entries(root: Path, model: str) -> list[Entry]:
@@ -114,7 +119,7 @@ def numbers(root: Path, model: str) -> list[int]:
     folder = layout.log_folder(root, model)
     if not folder.is_dir():
         return []
-    return sorted(int(path.stem) for path in folder.iterdir() if path.suffix == ".json" and path.stem.isdigit())
+    return sorted(int(path.stem) for path in folder.iterdir() if _FILE.fullmatch(path.name))
 
 
 def models(root: Path) -> list[str]:
@@ -194,12 +199,16 @@ def breaks(root: Path, model: str) -> list[tuple[str, str]]:
             found.append((path.name, f"entry {expected} is missing before it"))
             break
         try:
-            entry = read(path)
+            entry, document = read(path), strict_json.read(path)
         except DocumentError as error:
-            found.append((path.name, str(error)))
-        else:
-            found += [(path.name, problem) for problem in _misplaced(entry, model, number, parent)]
-        parent = sha256_of(path.read_bytes())
+            found.append((path.name, str(error).removeprefix(f"{folder}/")))
+            parent = None
+            continue
+        found += [(path.name, problem) for problem in _misplaced(entry, model, number, parent)]
+        data = path.read_bytes()
+        if data != _rendered(document):
+            found.append((path.name, "the entry was changed after it was written, and not in what it says"))
+        parent = sha256_of(data)
     return found + _breaks_at_the_end(root, model)
 
 
@@ -226,6 +235,20 @@ def _misplaced(entry: Entry, model: str, number: int, parent: str | None) -> Seq
         "the entry before it is not the one that it was written after": entry.parent != parent,
     }
     return [problem for problem, holds in wrong.items() if holds]
+
+
+def _is_well_formed(entry: Entry) -> bool:
+    return (
+        isinstance(entry.files, dict)
+        and all(isinstance(sha256, str) for sha256 in entry.files.values())
+        and all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in entry.rows)
+        and all(isinstance(name, str) for name in entry.withdrawn)
+    )
+
+
+def _rendered(document: Mapping[str, Any]) -> bytes:
+    # Unsorted: files are projected in the order in which the release names them.
+    return strict_json.dumps(document, sort_keys=False).encode()
 
 
 def _digest(document: Mapping[str, Any]) -> str:
