@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 from tinyai_registry.errors import PublishError
-from tinyai_registry.release import sha256_of
 
 
 def make_folder(folder: Path) -> None:
@@ -38,7 +37,7 @@ def write_new(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if sha256_of(path.read_bytes()) != sha256_of(data):
+    if path.read_bytes() != data:
         raise PublishError(f"{path.name}: what was written is not what is read back; the registry is unchanged")
 
 
