@@ -99,7 +99,7 @@ def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
     try:
         evaluation = evidence.evaluation_of(model.said)
         criteria = {str(c): c for c in _criteria(model)}
-    except (RecipeError, TypeError, ValueError) as error:
+    except (RecipeError, TypeError, ValueError, ArithmeticError) as error:
         yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shown(str(error))}", "/recipe/criteria")
         return
     yield from _coverage(model, evaluation)
