@@ -110,7 +110,9 @@ def _log(files):
     written = {name: data for name, data in BASES["logged"]().items() if name.startswith(".tinyai/log/")}
     here = [name for name in files if name.startswith(".tinyai/log/")]
     if here:
-        yield from (name for name in {*here, *written} if files.get(name) != written.get(name))
+        # The tip is no entry: one that is missing, or lags behind, is that of a writer who died.
+        entries = {name for name in (*here, *written) if not name.endswith(log.TIP)}
+        yield from (name for name in entries if files.get(name) != written.get(name))
         last = json.loads(written[f".tinyai/log/{MODEL}/00000002.json"])
         yield from (name for name, digest in last["files"].items() if sha256(files.get(name, b"")) != digest)
 

@@ -28,7 +28,7 @@ from harness import (
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.store import log, publish, turn
+from tinyai_registry.store import chain, log, publish, turn
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.recovery import is_pending, recover
 from tinyai_registry.store.registry import INDEX, open_registry
@@ -118,7 +118,7 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
         e.model for model in log.models(root) for e in log.entries(root, model) if e.action == "publish"
     )
     assert published == {"same": SAME * ROUNDS, **{f"m{n:02}": ROUNDS for n in range(MODELS)}}
-    assert all(not log.breaks(root, model) for model in log.models(root))
+    assert all(not chain.breaks(root, model) for model in log.models(root))
     looks, seconds = " + ".join(path.read_text() for path in said), time.perf_counter() - start
     lock = "no lock" if lies else "with a lock"
     tell(f"{len(jobs)} writers, {ROUNDS} rounds, {lock}: {published.total()} publishes, {looks} reads, {seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""Holding the log of a registry against itself, and the registry against its log."""
+"""Holding a registry against its log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from tinyai_registry.checks import history
 from tinyai_registry.checks.files import Folder, shown
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.store import layout, log
+from tinyai_registry.store import chain, layout, log
 
 # A log names files of a release, whatever their size; what is too large for the runtime is said elsewhere.
 _LIMIT = 2**31
@@ -20,10 +20,8 @@ def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]]
     ``rows`` are all rows by id, None where they cannot be read.
     """
     root, at = folder.root, f"{layout.FOLDER}/log/{model}"
-    broken = log.breaks(root, model)
-    for name, problem in broken:
-        rule = history.CHANGED if "changed" in problem or "no entry" in problem else history.BROKEN
-        yield Finding(rule, f"{at}/{name}", problem, "", model)
+    broken = chain.breaks(root, model)
+    yield from (Finding(each.rule, f"{at}/{each.file}", each.message, "", model) for each in broken)
     head = None if broken else log.head(root, model)
     if head is None:
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -89,7 +89,7 @@ def rendered(entry: Entry) -> bytes:
     """The entry as its file has it, with a digest of itself, so that an edit of the last one shows too."""
     document = asdict(entry)
     document["digest"] = _digest(document)
-    return _rendered(document)
+    return as_written(document)
 
 
 def read(path: Path) -> Entry:
@@ -140,26 +140,27 @@ def head(root: Path, model: str) -> Entry | None:
 
 def tip(root: Path, model: str) -> Tip:
     """The last entry that ``model`` ever had; one whose file was removed has had its number, and no other gets it."""
-    there, recorded = _tip_there(root, model), _tip_recorded(root, model) or NO_ENTRY
+    there, recorded = last(root, model), recorded_tip(root, model) or NO_ENTRY
     return recorded if recorded.number > there.number else there
 
 
 def record_tip(root: Path, model: str, workplace: Path) -> None:
     """Bring the file that names the last entry up to the log; one that is ahead says that entries were removed."""
-    if (there := _tip_there(root, model)).number > (_tip_recorded(root, model) or NO_ENTRY).number:
+    if (there := last(root, model)).number > (recorded_tip(root, model) or NO_ENTRY).number:
         staged = workplace / TIP
         staged.unlink(missing_ok=True)
         durable.write_new(staged, strict_json.dumps(asdict(there)).encode())
         durable.rename(staged, layout.log_folder(root, model) / TIP)
 
 
-def _tip_there(root: Path, model: str) -> Tip:
+def last(root: Path, model: str) -> Tip:
+    """The last entry whose file is there."""
     number = max(numbers(root, model), default=0)
     path = layout.log_folder(root, model) / f"{number:08}.json"
     return Tip(number, sha256_of(path.read_bytes())) if number else NO_ENTRY
 
 
-def _tip_recorded(root: Path, model: str) -> Tip | None:
+def recorded_tip(root: Path, model: str) -> Tip | None:
     """What the file says; None where there is none (a log of before there were any), or one that says nothing."""
     try:
         recorded = Tip(**strict_json.read(layout.log_folder(root, model) / TIP))
@@ -188,55 +189,6 @@ def holds(root: Path, entry: Entry) -> bool:
     return path.is_file() and path.read_bytes() == rendered(entry)
 
 
-def breaks(root: Path, model: str) -> list[tuple[str, str]]:
-    """What is wrong with the history of ``model``: pairs of an entry's file name and a line about it."""
-    found: list[tuple[str, str]] = []
-    parent: str | None = None
-    folder = layout.log_folder(root, model)
-    for expected, number in enumerate(numbers(root, model), start=1):
-        path = folder / f"{number:08}.json"
-        if number != expected:
-            found.append((path.name, f"entry {expected} is missing before it"))
-            break
-        try:
-            entry, document = read(path), strict_json.read(path)
-        except DocumentError as error:
-            found.append((path.name, str(error).removeprefix(f"{folder}/")))
-            parent = None
-            continue
-        found += [(path.name, problem) for problem in _misplaced(entry, model, number, parent)]
-        data = path.read_bytes()
-        if data != _rendered(document):
-            found.append((path.name, "the entry was changed after it was written, and not in what it says"))
-        parent = sha256_of(data)
-    return found + _breaks_at_the_end(root, model)
-
-
-def _breaks_at_the_end(root: Path, model: str) -> list[tuple[str, str]]:
-    """What no later entry tells of, and the tip does: the last was removed, or changed and given a new digest."""
-    there, recorded = _tip_there(root, model), _tip_recorded(root, model)
-    if recorded is None:
-        broken = (layout.log_folder(root, model) / TIP).exists()
-        return [(TIP, "it does not say which entry is the last")] if broken else []
-    first = there.number + 1
-    if recorded.number == first:
-        return [(f"{first:08}.json", f"entry {first} was removed")]
-    if recorded.number > first:
-        return [(f"{first:08}.json", f"entries {first} to {recorded.number} were removed")]
-    if recorded.number == there.number and recorded.digest != there.digest:
-        return [(f"{there.number:08}.json", f"it is not the entry that {TIP} names")]
-    return []
-
-
-def _misplaced(entry: Entry, model: str, number: int, parent: str | None) -> Sequence[str]:
-    wrong = {
-        f"it is an entry of {entry.model}": entry.model != model,
-        f"it says that it is entry {entry.number}": entry.number != number,
-        "the entry before it is not the one that it was written after": entry.parent != parent,
-    }
-    return [problem for problem, holds in wrong.items() if holds]
-
-
 def _is_well_formed(entry: Entry) -> bool:
     return (
         isinstance(entry.files, dict)
@@ -246,7 +198,8 @@ def _is_well_formed(entry: Entry) -> bool:
     )
 
 
-def _rendered(document: Mapping[str, Any]) -> bytes:
+def as_written(document: Mapping[str, Any]) -> bytes:
+    """The one way in which the file of an entry is written."""
     # Unsorted: files are projected in the order in which the release names them.
     return strict_json.dumps(document, sort_keys=False).encode()
 
