@@ -111,7 +111,11 @@ def test_the_first_plugin_is_found_and_active_where_the_heavy_ones_are_not_insta
     assert (plugin["status"], plugin["models"]) == ("active", ["fr_regressor_v1"])
 
 
-@pytest.mark.parametrize("words", [["refresh", "old_v1"], ["evaluate", "old_v1", "--table", "t.parquet"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["refresh", "old_v1"], ["evaluate", "old_v1", "--table", "t.parquet"], ["validate", "registry", "--load"]],
+    ids=" ".join,
+)
 def test_a_heavy_command_says_in_one_line_what_to_install(run, words):
     code, _, said, _ = run(words, HEAVY)
     assert code == 2, said
