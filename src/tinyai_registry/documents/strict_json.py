@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -22,6 +23,7 @@ MAX_DEPTH = 64
 MAX_DIGITS = 400
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Fault(Enum):
@@ -57,9 +59,9 @@ class _FaultyError(ValueError):
 def loads(data: bytes, where: str) -> Any:
     """The value in ``data``; ``where`` names its origin in messages.
 
-    Raises StrictJsonError for anything but strict JSON: another encoding, a byte order mark, a duplicate key,
-    NaN or infinity (also as ``1e999``), a number of over 400 digits or beyond the range of a double, more than 64
-    levels, more than 16 MiB.
+    Raises StrictJsonError for anything but strict JSON: another encoding, a byte order mark, half a surrogate pair,
+    a duplicate key, NaN or infinity (also as ``1e999``), a number of over 400 digits or beyond the range of a double,
+    more than 64 levels, more than 16 MiB.
     """
     if len(data) > MAX_BYTES:
         raise StrictJsonError(where, Fault.SIZE, f"{len(data)} bytes; a document has at most {MAX_BYTES}")
@@ -71,6 +73,10 @@ def loads(data: bytes, where: str) -> Any:
         raise StrictJsonError(where, Fault.ENCODING, "begins with a byte order mark", Position(1, 1))
     if _depth(text) > MAX_DEPTH:
         raise StrictJsonError(where, Fault.DEPTH, f"nested too deeply, more than {MAX_DEPTH} levels", _at_depth(text))
+    half = next((match for match in _STRING.finditer(text) if _is_half(match.group())), None)
+    if half is not None:
+        at = position(text, half.start(), len(half.group()))
+        raise StrictJsonError(where, Fault.ENCODING, "a string with half a surrogate pair, which is no character", at)
     try:
         return json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int
@@ -102,8 +108,7 @@ def dumps(value: Any, *, sort_keys: bool = True) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise _FaultyError(Fault.DUPLICATE_KEY, f"the key {twice[:100]!r} stands twice in one object")
     return result
 
@@ -124,6 +129,19 @@ def _int(text: str) -> int:
         raise _FaultyError(Fault.NUMBER, f"a number of {len(text)} digits")
     _float(text)  # or a reader with doubles makes infinity of it
     return int(text)
+
+
+def _is_half(string: str) -> bool:
+    """Whether ``string``, as it is written, escapes one half of a surrogate pair without the other."""
+    if not _SURROGATE.search(string):
+        return False
+    try:
+        json.loads(string).encode()
+    except json.JSONDecodeError:
+        return False  # the parser will say so
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _depth(text: str) -> int:
