@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,8 @@ from tinyai_registry.store.recovery import is_pending, settle
 
 # How often, and after how many seconds, a finding is looked at again where a writer may be at work.
 LOOKS, PAUSE = 50, 0.1
+MAX_MESSAGE = 400
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 # Models whose files are held in memory at once.
 BATCH = 64
 
@@ -113,12 +116,23 @@ def _located(folder: Folder, found: Sequence[Finding]) -> Iterator[Finding]:
         if finding.pointer or finding.file.endswith(".json"):
             pointers.setdefault(finding.file, set()).add(finding.pointer)
     places = {file: positions(_text(folder, file), wanted) for file, wanted in pointers.items()}
-    for finding in found:
+    for finding in map(_presentable, found):
         if finding.line > 1 or finding.column > 1 or finding.file not in places:
             yield finding
         else:
             at = places[finding.file][finding.pointer]
             yield replace(finding, line=at.line, column=at.column, length=at.length)
+
+
+def _presentable(finding: Finding) -> Finding:
+    """``finding`` as one short line: names in it may come from somebody who means a terminal to act on them."""
+    model = None if finding.model is None else _plain(finding.model)
+    return replace(finding, message=_plain(finding.message), file=_plain(finding.file), model=model)
+
+
+def _plain(text: str) -> str:
+    kept = text[:MAX_MESSAGE]
+    return kept if kept.isascii() and kept.isprintable() else _UNPRINTABLE.sub(lambda each: ascii(each[0])[1:-1], kept)
 
 
 def _text(folder: Folder, file: str) -> str:

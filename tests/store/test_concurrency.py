@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from harness import assert_tidy, fast_folder, foreign_row, forked, put, waited
 
+from tinyai_registry.checks.files import Folder
 from tinyai_registry.documents import strict_json
-from tinyai_registry.store import log, publish, turn
+from tinyai_registry.store import audit, log, publish, turn
 from tinyai_registry.store.registry import INDEX, open_registry
 from tinyai_registry.store.snapshot import read_release
 from tinyai_registry.validate import validate
@@ -97,7 +98,7 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
         e.model for model in log.models(root) for e in log.entries(root, model) if e.action == "publish"
     )
     assert published == {"same": SAME * ROUNDS, **{f"m{n:02}": ROUNDS for n in range(MODELS)}}
-    assert all(not log.breaks(root, model) for model in log.models(root))
+    assert all(not list(audit.breaks(Folder(root), model)) for model in log.models(root))
     looks, seconds = " + ".join(path.read_text() for path in said), time.perf_counter() - start
     lock = "no lock" if lies else "with a lock"
     tell(f"{len(jobs)} writers, {ROUNDS} rounds, {lock}: {published.total()} publishes, {looks} reads, {seconds:.1f} s")

@@ -99,7 +99,7 @@ def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
     try:
         evaluation = evidence.evaluation_of(model.said)
         criteria = {str(c): c for c in _criteria(model)}
-    except (RecipeError, TypeError, ValueError) as error:
+    except (RecipeError, ArithmeticError, AttributeError, TypeError, ValueError) as error:
         yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shown(str(error))}", "/recipe/criteria")
         return
     yield from _coverage(model, evaluation)
@@ -202,8 +202,11 @@ def _recipe(model: Model) -> Iterator[Finding]:
 
 
 def _members(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    ids = [member["id"] for member in model.said["members"]]
     for index, member in enumerate(model.said["members"]):
         row = rows.get(member["id"])
+        if member["id"] in ids[:index]:
+            yield model.in_sidecar(MEMBERS, f"the member {member['id']} is there twice", f"/members/{index}/id")
         if row is None:
             yield model.in_sidecar(MEMBERS, f"the member {member['id']} has no row", f"/members/{index}/id")
         elif (row.get("sha256"), row.get("onnx")) != (member["sha256"], member["onnx"]):

@@ -83,16 +83,17 @@ def of_rows(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Finding]:
 def _repeated(
     rows: Sequence[tuple[int, Mapping[str, Any]]], key: str, rule: Rule, what: str, same: Callable[[str], str]
 ) -> Iterator[Finding]:
-    seen: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    seen: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for index, row in rows:
         if isinstance(row.get(key), str):
-            seen[same(row[key])].append((index, row[key]))
+            seen[same(row[key])].append((index, row))
     for (first, one), *others in seen.values():
-        for index, value in others:
-            if rule is not LOOKALIKE or value != one:  # equal ids are duplicates
-                also = "" if one == value else f", {shown(one)}"
-                message = f"rows {first + 1} and {index + 1} {what} {shown(value)}{also}"
-                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", dict(rows)[index].get("id"))
+        for index, row in others:
+            if rule is not LOOKALIKE or row[key] != one[key]:  # equal ids are duplicates
+                also = "" if one[key] == row[key] else f", {shown(one[key])}"
+                message = f"rows {first + 1} and {index + 1} {what} {shown(row[key])}{also}"
+                model = row["id"] if isinstance(row.get("id"), str) else None
+                yield Finding(rule, INDEX, message, f"/models/{index}/{key}", model)
 
 
 def of_model(model: Model) -> Iterator[Finding]:
@@ -126,9 +127,9 @@ def _agreement_with_graph(model: Model, signature: Any) -> Iterator[Finding]:
 
 
 def _skeleton(text: str) -> str:
-    """What is left of ``text`` for the eye: no case, no accents, and Latin letters for those that look like them."""
+    """What is left of ``text`` for the eye: no case, accents or joiners, and Latin letters for their look-alikes."""
     plain = unicodedata.normalize("NFKD", text).casefold().translate(_LATIN)
-    return "".join(each for each in plain if not unicodedata.combining(each))
+    return "".join(each for each in plain if not unicodedata.combining(each) and unicodedata.category(each) != "Cf")
 
 
 def _difference(one: str, other: str) -> str:

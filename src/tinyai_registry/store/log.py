@@ -8,6 +8,7 @@ an edit shows, and branches that refreshed different models merge without a conf
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -76,16 +77,22 @@ def rendered(entry: Entry) -> bytes:
 
 def read(path: Path) -> Entry:
     """The entry in the file at ``path``. Raises DocumentError if it is none, or not what was written."""
-    document = strict_json.read(path)
+    return parsed(strict_json.read(path), str(path))
+
+
+def parsed(document: Any, where: str) -> Entry:
+    """The entry that ``document`` is. Raises DocumentError if it is none, or not what was written."""
     try:
-        claimed = document.pop("digest")
-        account = Account(**{**document["account"], "gate": tuple(document["account"]["gate"])})
-        entry = Entry(**{**document, "account": account})
+        said = {key: value for key, value in document.items() if key != "digest"}
+        account = Account(**{**said["account"], "gate": tuple(said["account"]["gate"])})
+        entry = Entry(**{**said, "account": account})
+        entry = replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
+        sound = {*map(type, entry.files.values()), *(type(row["id"]) for row in entry.rows)} <= {str}
     except (AttributeError, KeyError, TypeError) as error:
-        raise DocumentError(f"{path}: no entry of a log ({error})") from error
-    if claimed != _digest(document):
-        raise DocumentError(f"{path}: the entry was changed after it was written")
-    return replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
+        raise DocumentError(f"{where}: no entry of a log ({error})") from error
+    if not sound or document.get("digest") != _digest(said):
+        raise DocumentError(f"{where}: the entry was changed after it was written")
+    return entry
 
 
 def entries(root: Path, model: str) -> list[Entry]:
@@ -98,7 +105,7 @@ def numbers(root: Path, model: str) -> list[int]:
     folder = layout.log_folder(root, model)
     if not folder.is_dir():
         return []
-    return sorted(int(path.stem) for path in folder.iterdir() if path.suffix == ".json" and path.stem.isdigit())
+    return sorted(int(path.stem) for path in folder.iterdir() if re.fullmatch(r"[0-9]{8,18}\.json", path.name))
 
 
 def models(root: Path) -> list[str]:
@@ -143,27 +150,8 @@ def holds(root: Path, entry: Entry) -> bool:
     return path.is_file() and path.read_bytes() == rendered(entry)
 
 
-def breaks(root: Path, model: str) -> list[tuple[str, str]]:
-    """What is wrong with the history of ``model``: pairs of an entry's file name and a line about it."""
-    found: list[tuple[str, str]] = []
-    parent: str | None = None
-    folder = layout.log_folder(root, model)
-    for expected, number in enumerate(numbers(root, model), start=1):
-        path = folder / f"{number:08}.json"
-        if number != expected:
-            found.append((path.name, f"entry {expected} is missing before it"))
-            break
-        try:
-            entry = read(path)
-        except DocumentError as error:
-            found.append((path.name, str(error)))
-        else:
-            found += [(path.name, problem) for problem in _misplaced(entry, model, number, parent)]
-        parent = sha256_of(path.read_bytes())
-    return found
-
-
-def _misplaced(entry: Entry, model: str, number: int, parent: str | None) -> Sequence[str]:
+def misplaced(entry: Entry, model: str, number: int, parent: str | None) -> Sequence[str]:
+    """Why ``entry`` is not the ``number``-th of ``model``, written after the one whose digest is ``parent``."""
     wrong = {
         f"it is an entry of {entry.model}": entry.model != model,
         f"it says that it is entry {entry.number}": entry.number != number,
