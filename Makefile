@@ -46,7 +46,7 @@ test: .venv/.installed
 
 .PHONY: test-light
 test-light: .venv-light/.installed
-	$(LIGHT)/python -m pytest tests/test_light.py tests/documents
+	$(LIGHT)/python -m pytest tests/test_light.py tests/documents tests/attacks
 
 .PHONY: check
 check: .venv/.installed

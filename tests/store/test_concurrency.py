@@ -26,6 +26,7 @@ from harness import (
     watched,
 )
 
+from tinyai_registry.checks.files import Folder
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import chain, log, publish, turn
@@ -118,7 +119,7 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
         e.model for model in log.models(root) for e in log.entries(root, model) if e.action == "publish"
     )
     assert published == {"same": SAME * ROUNDS, **{f"m{n:02}": ROUNDS for n in range(MODELS)}}
-    assert all(not chain.breaks(root, model) for model in log.models(root))
+    assert all(not list(chain.breaks(Folder(root), model)) for model in log.models(root))
     looks, seconds = " + ".join(path.read_text() for path in said), time.perf_counter() - start
     lock = "no lock" if lies else "with a lock"
     tell(f"{len(jobs)} writers, {ROUNDS} rounds, {lock}: {published.total()} publishes, {looks} reads, {seconds:.1f} s")

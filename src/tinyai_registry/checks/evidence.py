@@ -99,7 +99,7 @@ def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
     try:
         evaluation = evidence.evaluation_of(model.said)
         criteria = {str(c): c for c in _criteria(model)}
-    except (RecipeError, TypeError, ValueError, ArithmeticError) as error:
+    except (RecipeError, ArithmeticError, AttributeError, TypeError, ValueError) as error:
         yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shown(str(error))}", "/recipe/criteria")
         return
     yield from _coverage(model, evaluation)
@@ -200,12 +200,16 @@ def _recipe(model: Model) -> Iterator[Finding]:
     for what, value in found.items():
         if value != wanted[what]:
             message = f"the recipe says other {what} than the sidecar: {shown(str(value))}"
-            yield model.in_sidecar(RECIPE, message, "/recipe/inputs" if what in {"inputs", "columns"} else "/recipe")
+            at = {"id": "/id", "inputs": "/inputs", "columns": "/inputs"}.get(what, "")
+            yield model.in_sidecar(RECIPE, message, f"/recipe{at}")
 
 
 def _members(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    ids = [member["id"] for member in model.said["members"]]
     for index, member in enumerate(model.said["members"]):
         row = rows.get(member["id"])
+        if member["id"] in ids[:index]:
+            yield model.in_sidecar(MEMBERS, f"the member {member['id']} is there twice", f"/members/{index}/id")
         if row is None:
             yield model.in_sidecar(MEMBERS, f"the member {member['id']} has no row", f"/members/{index}/id")
         elif (row.get("sha256"), row.get("onnx")) != (member["sha256"], member["onnx"]):

@@ -94,6 +94,7 @@ NO_SIDECAR = Rule(
 )
 
 MAX_NAME = 255
+MAX_SHOWN = 128
 # Ours, or a schema's, a signature's: JSON that is no sidecar.
 _NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
 
@@ -189,7 +190,8 @@ def strays(name: str) -> str | None:
 
 def shown(name: str) -> str:
     """``name`` for a message: short, and without characters that a terminal would act on."""
-    return ascii(name[:MAX_NAME])[1:-1]
+    text = ascii(name[:MAX_SHOWN])[1:-1]
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import onnx
 from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from onnx.external_data_helper import uses_external_data
 
 from tinyai_registry.checks import weights
 from tinyai_registry.checks.files import shown
@@ -124,6 +127,9 @@ _LOCAL = re.compile(r"/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile
 _GIANT = 2**30
 # A node of a graph has about ten; a parser turns each, of two bytes, into a hundred bytes.
 _MANY_FIELDS = 100_000
+# Which input of an operator is the shape that it fills.
+_SHAPE_INPUT = {"ConstantOfShape": 0, "Expand": 1}
+_MOST_DIMS = 64
 
 Shape = tuple[int | str | None, ...]
 
@@ -189,10 +195,10 @@ def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
 
 def structure(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     """What is wrong with the graph of ``model`` for ``runtime``, wherever its weights lie."""
-    giants = list(_giants(model, runtime.max_file_bytes))
+    giants = list(_giants(model, runtime))
     yield from giants
     if not giants:  # the checker would allocate them
-        yield from _checked(model)
+        yield from _checked(model, runtime)
     if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) != 1:
         yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _input_shapes(model, runtime)
@@ -200,9 +206,12 @@ def structure(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     yield from _local_names(model)
 
 
-def _checked(model: onnx.ModelProto) -> Iterator[Flaw]:
+def _checked(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     try:
-        onnx.checker.check_model(_self_contained(model), full_check=True)
+        whole = _self_contained(model)
+        onnx.checker.check_model(whole, full_check=True)
+        # What nodes make of constants: the shape that a ConstantOfShape fills is nowhere written down.
+        yield from _giants(onnx.shape_inference.infer_shapes(whole, data_prop=True), runtime)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         yield Flaw(CHECKER, f"onnx.checker: {_line(str(error))}")
 
@@ -222,20 +231,37 @@ def _self_contained(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _giants(model: onnx.ModelProto, limit: int) -> Iterator[Flaw]:
+def _giants(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
+    outside = sum(each.size for each in weights.external(model) if isinstance(each, External))
+    if outside > runtime.max_file_bytes:
+        yield Flaw(GIANT, f"the weights outside take {outside} bytes; {runtime.name} loads {runtime.max_file_bytes}")
+        return
+    for dims in (*_declared(model), *_filled(model)):
+        size = elements(map(abs, dims))
+        if size > _GIANT:
+            yield Flaw(GIANT, f"a tensor has the shape {dims[:8]}, over {_GIANT} values")
+            return
+
+
+def _declared(model: onnx.ModelProto) -> Iterator[list[int]]:
     for message in messages(model):
         if isinstance(message, onnx.TensorProto):
-            dims = list(message.dims)
+            yield list(message.dims)
         elif isinstance(message, onnx.TypeProto.Tensor):
-            dims = [d.dim_value for d in message.shape.dim if d.HasField("dim_value")]
-        else:
-            continue
-        if elements(dims) > _GIANT:
-            yield Flaw(GIANT, f"a tensor has the shape {dims[:8]}, {elements(dims):.1e} values")
-            return
-    outside = sum(each.size for each in weights.external(model) if isinstance(each, External))
-    if outside > limit:  # also where many tensors share a few bytes
-        yield Flaw(GIANT, f"the weights outside the file come to {outside:.1e} bytes")
+            yield [d.dim_value for d in message.shape.dim if d.HasField("dim_value")]
+
+
+def _filled(model: onnx.ModelProto) -> Iterator[list[int]]:
+    """The shapes that nodes fill whose size is a constant, in subgraphs too, where shape inference does not follow."""
+    nodes = [each for each in messages(model) if isinstance(each, onnx.NodeProto)]
+    constants = {tensor.name: tensor for tensor in tensors(model)}
+    constants |= {node.output[0]: a.t for node in nodes for a in node.attribute if a.name == "value" and node.output}
+    for node in nodes:
+        at = _SHAPE_INPUT.get(node.op_type, len(node.input))
+        shape = constants.get(node.input[at]) if at < len(node.input) else None
+        if shape is not None and not uses_external_data(shape):
+            with suppress(TypeError, ValueError):  # a tensor that does not hold together is the checker's business
+                yield [int(dim) for dim in numpy_helper.to_array(shape).ravel()[:_MOST_DIMS]]
 
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:

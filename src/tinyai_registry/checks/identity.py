@@ -126,9 +126,9 @@ def _agreement_with_graph(model: Model, signature: Any) -> Iterator[Finding]:
 
 
 def _skeleton(text: str) -> str:
-    """What is left of ``text`` for the eye: no case, no accents, and Latin letters for those that look like them."""
+    """What is left of ``text`` for the eye: no case, accents or joiners, and Latin letters for their look-alikes."""
     plain = unicodedata.normalize("NFKD", text).casefold().translate(_LATIN)
-    return "".join(each for each in plain if not unicodedata.combining(each))
+    return "".join(each for each in plain if not unicodedata.combining(each) and unicodedata.category(each) != "Cf")
 
 
 def _difference(one: str, other: str) -> str:

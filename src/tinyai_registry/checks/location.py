@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,9 @@ from tinyai_registry.checks.finding import Finding
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.positions import Position, positions
 
+MAX_MESSAGE = 400
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
 
 def located(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
     """``found`` with the places that their pointers lead to, in the order in which one reads the files."""
@@ -17,7 +21,7 @@ def located(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
     for finding in found:
         pointers.setdefault(finding.file, set()).add(finding.pointer)
     places = {file: positions(_text(folder, file), wanted) for file, wanted in pointers.items()}
-    placed = [_placed(finding, places[finding.file][finding.pointer]) for finding in found]
+    placed = [_presentable(_placed(finding, places[finding.file][finding.pointer])) for finding in found]
     return sorted(placed, key=lambda f: (f.file, f.line, f.column, f.rule.code, f.message))
 
 
@@ -25,6 +29,17 @@ def _placed(finding: Finding, at: Position) -> Finding:
     if (finding.line, finding.column) != (1, 1):  # the reader of a broken text knows better
         return finding
     return replace(finding, line=at.line, column=at.column, length=at.length)
+
+
+def _presentable(finding: Finding) -> Finding:
+    """``finding`` as one short line: names in it may come from somebody who means a terminal to act on them."""
+    model = None if finding.model is None else _plain(finding.model)
+    return replace(finding, message=_plain(finding.message), file=_plain(finding.file), model=model)
+
+
+def _plain(text: str) -> str:
+    kept = text[:MAX_MESSAGE]
+    return kept if kept.isascii() and kept.isprintable() else _UNPRINTABLE.sub(lambda each: ascii(each[0])[1:-1], kept)
 
 
 def _text(folder: Folder, file: str) -> str:

@@ -87,16 +87,14 @@ def read_model(folder: Folder, index: int, row: Mapping[str, Any], runtime: Runt
         return Model(index, row, None, None, None, None)
     stem, limit = name.removesuffix(".onnx"), runtime.max_file_bytes
     model = row.get("id") if isinstance(row.get("id"), str) else None
-    sidecar = folder.fetch(f"{stem}.json", strict_json.MAX_BYTES)
-    card = folder.fetch(f"{stem}.md", strict_json.MAX_BYTES)
     twin = folder.fetch(f"{stem}.int8.onnx", limit)
     return Model(
         index=index,
         row=row,
         graph=_graph(folder.fetch(name, limit)),
         twin=_graph(twin) if twin.data is not None or _speaks_of_a_twin(row) else None,
-        sidecar=document(sidecar, model) if sidecar.data is not None else None,
-        card=card if card.data is not None else None,
+        sidecar=document(folder.fetch(f"{stem}.json", strict_json.MAX_BYTES), model),
+        card=folder.fetch(f"{stem}.md", strict_json.MAX_BYTES),
     )
 
 

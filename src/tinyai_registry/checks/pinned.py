@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyai_registry.checks import graph, weights
 from tinyai_registry.checks.evidence import ARTIFACTS
-from tinyai_registry.checks.files import DIGEST, NO_SIDECAR, Folder, shown
+from tinyai_registry.checks.files import DIGEST, MISSING, NO_SIDECAR, OUTSIDE, Folder, shown, strays
 from tinyai_registry.checks.finding import Finding, Flaw
 from tinyai_registry.checks.model import Graph, Model
 from tinyai_registry.checks.runtime import Runtime
@@ -27,10 +27,19 @@ def of_row(model: Model) -> Iterator[Finding]:
     if model.twin is not None:
         key = "int8_sha256" if "int8_sha256" in model.row else "quant_mode"
         yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in model.twin.file.flaws)
-    if model.sidecar is None:
-        yield model.in_row(NO_SIDECAR, f"{shown(model.stem)}.json is missing or cannot be read", "onnx")
-    elif model.sidecar.finding is not None:
-        yield model.sidecar.finding
+    if model.sidecar is not None:
+        for flaw in model.sidecar.flaws:
+            yield model.in_row(NO_SIDECAR if flaw.rule is MISSING else flaw.rule, flaw.message, "onnx")
+        if model.sidecar.finding is not None:
+            yield model.sidecar.finding
+    yield from _paths(model)
+
+
+def _paths(model: Model) -> Iterator[Finding]:
+    """Calibration data is named for people, and need not be there; but somebody will open what is named."""
+    named = model.row.get("quant_calibration_set")
+    if isinstance(named, str) and (stray := strays(named)):
+        yield model.in_row(OUTSIDE, f"the path {shown(named)} {stray}", "quant_calibration_set")
 
 
 def of_graphs(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
@@ -55,6 +64,7 @@ def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runt
 def of_artifacts(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
     """The files that the sidecar of ``model`` lists, the graph of the row among them."""
     listed = list(_listed(model))
+    yield from _listed_opset(model)
     main, read = f"{model.stem}.onnx", {each.file.name: each.file for each in (model.graph, model.twin) if each}
     if "artifacts" in model.said and main not in {name for name, *_ in listed}:
         yield model.in_sidecar(ARTIFACTS, f"{shown(main)} is not in the list", "/artifacts")
@@ -67,6 +77,18 @@ def of_artifacts(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Fin
             yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
         elif file.data and isinstance(size, int) and size != len(file.data):
             yield model.in_sidecar(ARTIFACTS, f"{shown(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
+
+
+def _listed_opset(model: Model) -> Iterator[Finding]:
+    signature = None if model.graph is None else model.graph.signature
+    artifacts = model.said.get("artifacts")
+    if signature is None or not isinstance(artifacts, list):
+        return
+    for index, each in enumerate(artifacts):
+        is_main = isinstance(each, dict) and each.get("path") == f"{model.stem}.onnx"
+        if is_main and each.get("opset", signature.opset) != signature.opset:
+            what = f"the graph has opset {signature.opset}, the list says {shown(str(each['opset']))}"
+            yield model.in_sidecar(graph.OPSET, what, f"/artifacts/{index}/opset")
 
 
 def claimed(model: Model) -> set[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tinyai_registry.checks.files import File, shown
-from tinyai_registry.checks.finding import Finding, Rule, Severity
+from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.strict_json import Fault, StrictJsonError
 
@@ -16,13 +15,6 @@ _READERS_DISAGREE = (
     "tool has checked can mean something else to the next."
 )
 
-UNREADABLE = Rule(
-    "TAI001",
-    Severity.ERROR,
-    "a document cannot be read",
-    "What cannot be read cannot be checked, and stands for nothing.",
-    "See whether the file is there, is a file, and may be read.",
-)
 ENCODING = Rule(
     "TAI002",
     Severity.ERROR,
@@ -123,7 +115,6 @@ NO_EVIDENCE = Rule(
 )
 
 _RULES = {
-    Fault.UNREADABLE: UNREADABLE,
     Fault.ENCODING: ENCODING,
     Fault.SYNTAX: SYNTAX,
     Fault.DUPLICATE_KEY: DUPLICATE_KEY,
@@ -135,32 +126,30 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON file as it was read: its text and its value, or the finding that says why there is none."""
+    """A JSON file as it was read: its text and its value, or the finding that says why there is none.
+
+    ``flaws`` are those of the file, whatever it says.
+    """
 
     file: str
+    flaws: tuple[Flaw, ...] = ()
     text: str = ""
     value: Any = None
     finding: Finding | None = None
 
 
 def document(file: File, model: str | None = None) -> Document:
-    """What ``file`` says; its own flaws are not repeated."""
+    """What ``file`` says."""
     if file.data is None:
-        return Document(file.name)
+        return Document(file.name, file.flaws)
     try:
         value = strict_json.loads(file.data, file.name)
     except StrictJsonError as error:
         at = error.at
         found = Finding(_RULES[error.fault], file.name, error.what, "", model, at.line, at.column, at.length)
-        return Document(file.name, finding=found)
+        return Document(file.name, file.flaws, finding=found)
     text = file.data.decode("utf-8")
     if not isinstance(value, dict):
         found = Finding(SHAPE, file.name, f"{shown(file.name)} is no JSON object", "", model)
-        return Document(file.name, text, finding=found)
-    return Document(file.name, text, value)
-
-
-def flaws_of(file: File, at: str, pointer: str, model: str | None) -> Iterator[Finding]:
-    """What is wrong with ``file``, found at the place in the document ``at`` that names it."""
-    for flaw in file.flaws:
-        yield Finding(flaw.rule, at, flaw.message, pointer, model)
+        return Document(file.name, file.flaws, text, finding=found)
+    return Document(file.name, file.flaws, text, value)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
-from tinyai_registry.checks.files import Folder
+from tinyai_registry.checks.files import MISSING, Folder, shown
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.model import INDEX, Model
 from tinyai_registry.checks.reading import (
@@ -62,26 +63,28 @@ def of_rendering(model: Model, folder: Folder) -> Iterator[Finding]:
 
 
 def _card(model: Model) -> Iterator[Finding]:
-    if "member_of" in model.said or model.stem is None:
+    if "member_of" in model.said or model.card is None:
         return  # a member has its ensemble's card
-    name = f"{model.stem}.md"
-    if model.card is None or model.card.data is None:
-        yield model.in_sidecar(CARD, f"{name}, the card, is missing", "/card")
-        return
+    for flaw in model.card.flaws:
+        yield model.in_sidecar(CARD if flaw.rule is MISSING else flaw.rule, f"the card: {flaw.message}", "/card")
     wanted = card.rendered(model.said).encode()
-    if model.card.data != wanted:
-        pairs = zip(model.card.data.splitlines(), wanted.splitlines(), strict=False)
+    if model.card.data is not None and model.card.data != wanted:
+        pairs = zip_longest(model.card.data.split(b"\n"), wanted.split(b"\n"))
         line = next((n for n, (here, there) in enumerate(pairs, start=1) if here != there), 1)
-        yield Finding(CARD, name, "is not what the sidecar renders to; this line is the first", "", model.id, line)
+        what = "is not what the sidecar renders to; this line is the first"
+        yield Finding(CARD, model.card.name, what, "", model.id, line)
 
 
 def _extra(model: Model, folder: Folder) -> Iterator[Finding]:
     # A member has what its ensemble has, and the ensemble's schema.
     name, extra = extra_schema_name(model.said.get("member_of", model.said["id"])), model.said["extra"]
     file = folder.fetch(name, strict_json.MAX_BYTES)
+    for flaw in file.flaws:
+        if flaw.rule is not MISSING:
+            yield model.in_sidecar(flaw.rule, flaw.message, "/extra")
+        elif extra:
+            yield model.in_sidecar(EXTRA_SCHEMA, f"{flaw.message}; it describes the extra fields", "/extra")
     if file.data is None:
-        if extra:
-            yield model.in_sidecar(EXTRA_SCHEMA, f"{name}, which describes the extra fields, is missing", "/extra")
         return
     schema = document(file, model.id)
     if schema.finding is not None:
@@ -93,4 +96,4 @@ def _extra(model: Model, folder: Folder) -> Iterator[Finding]:
 
 
 def _sentence(pointer: str, message: str) -> str:
-    return f"{pointer.rpartition('/')[2]}: {message}" if pointer else message
+    return f"{shown(pointer.rpartition('/')[2])}: {message}" if pointer else message

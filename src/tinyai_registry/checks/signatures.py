@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 from typing import Any
 
-from tinyai_registry.checks.files import Folder, shown
+from tinyai_registry.checks.files import MISSING, Folder, shown
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.model import Model
 from tinyai_registry.checks.reading import document
@@ -29,6 +28,15 @@ STALE = Rule(
     "Sign the new bytes.",
 )
 
+NOTHING_SIGNED = Rule(
+    "TAI713",
+    Severity.WARNING,
+    "a signature bundle does not say what it signs",
+    "It names no SHA-256 of a message: it is empty, or another kind of bundle. Whether it belongs to the ONNX file "
+    "cannot be told without asking Sigstore.",
+    "Sign the ONNX file itself (`cosign sign-blob --bundle`), or verify the bundle by other means.",
+)
+
 
 def of_model(model: Model, folder: Folder) -> Iterator[Finding]:
     """Whether the signature that the row of ``model`` names is there, and signs what is there."""
@@ -36,18 +44,20 @@ def of_model(model: Model, folder: Folder) -> Iterator[Finding]:
     if not isinstance(name, str):
         return
     file = folder.fetch(name, strict_json.MAX_BYTES)
-    if file.data is None:
-        for flaw in file.flaws:
-            rule = NO_BUNDLE if flaw.message.endswith("is missing") else flaw.rule
-            yield model.in_row(rule, flaw.message, "sigstore_bundle")
+    for flaw in file.flaws:
+        yield model.in_row(NO_BUNDLE if flaw.rule is MISSING else flaw.rule, flaw.message, "sigstore_bundle")
+    if not file.data:
         return
     bundle = document(file, model.id)
     if bundle.finding is not None:
         yield bundle.finding
         return
     signed = _signed_digest(bundle.value)
-    if signed is not None and model.graph is not None and signed != model.graph.file.sha256:
-        what = f"{shown(name)} signs the digest {signed}, {shown(model.graph.file.name)} has {model.graph.file.sha256}"
+    if signed is None:
+        yield model.in_row(NOTHING_SIGNED, f"{shown(name)} names no SHA-256 that it signs", "sigstore_bundle")
+    there = model.graph.file.sha256 if model.graph is not None else None
+    if signed is not None and there is not None and signed != there:
+        what = f"{shown(name)} signs the digest {signed}, the ONNX file has {there}"
         yield model.in_row(STALE, what, "sigstore_bundle")
 
 
@@ -58,5 +68,5 @@ def _signed_digest(bundle: dict[str, Any]) -> str | None:
         if found.get("algorithm") != "SHA2_256":
             return None
         return base64.b64decode(found["digest"], validate=True).hex()
-    except (AttributeError, KeyError, TypeError, binascii.Error):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
+from onnx.external_data_helper import uses_external_data
 
 from tinyai_registry.checks.files import DIGEST, shown
 from tinyai_registry.checks.finding import Finding, Rule, Severity
@@ -36,6 +38,8 @@ NO_DIGEST_FOR = Rule(
     "`int8_sha256` beside `quant_mode` fp32, or without one: the runtime never loads the twin, and nobody tests it.",
     "Set `quant_mode` to how the twin was made, or remove twin and digest.",
 )
+
+Array = NDArray[np.float64]
 
 # One step of the quantisation grid, and what rounding in float32 adds to it.
 _STEPS = 1.001
@@ -75,31 +79,60 @@ def _strangeness(twin: Graph, graph: Graph) -> Iterator[str]:
 
 def _worst_weight(twin: onnx.ModelProto, graph: onnx.ModelProto) -> tuple[str, float] | None:
     """The weight that is furthest from what it should have been quantised from, in steps, if over one step."""
-    originals = {tensor.name: tensor for tensor in graph.graph.initializer}
-    quantised = {tensor.name: tensor for tensor in twin.graph.initializer}
-    found = []
-    for name, original in originals.items():
+    originals, quantised = _weights(graph), _weights(twin)
+    found = [(name, _nearest([originals[name]], *parts)) for name, parts in _named(originals, quantised)]
+    found += [
+        (name, _nearest(list(originals.values()), *parts)) for name, parts in _unnamed(twin, originals, quantised)
+    ]
+    found += [
+        (name, 0.0 if np.array_equal(quantised[name], weight) else math.inf)
+        for name, weight in originals.items()
+        if name in quantised
+    ]
+    far = [(name, steps) for name, steps in found if not steps <= _STEPS]
+    return max(far, key=lambda each: each[1], default=None)
+
+
+def _weights(model: onnx.ModelProto) -> dict[str, Array]:
+    tensors = [tensor for tensor in model.graph.initializer if not uses_external_data(tensor)]
+    return {tensor.name: _array(tensor) for tensor in tensors}
+
+
+def _named(originals: Mapping[str, Array], quantised: Mapping[str, Array]) -> Iterator[tuple[str, list[Array]]]:
+    """What quantisers make of a weight, by the names that they give it: values, scale and zero point."""
+    for name in originals:
         parts = [quantised.get(f"{name}_{part}") for part in ("quantized", "scale", "zero_point")]
-        if any(part is None or onnx.external_data_helper.uses_external_data(part) for part in (original, *parts)):
-            continue
-        weight, (values, scale, zero) = _array(original), (_array(part) for part in parts if part is not None)
-        # A Gemm with transB becomes a MatMul, whose weight is the other way round.
-        steps = min(_steps(weight, values, scale, zero), _steps(weight.T, values, scale, zero))
-        if not steps <= _STEPS:
-            found.append((name, steps))
-    return max(found, key=lambda each: each[1], default=None)
+        there = [part for part in parts if part is not None]
+        if len(there) == len(parts):
+            yield name, there
 
 
-def _array(tensor: onnx.TensorProto) -> NDArray[np.float64]:
+def _unnamed(
+    twin: onnx.ModelProto, originals: Mapping[str, Array], quantised: Mapping[str, Array]
+) -> Iterator[tuple[str, list[Array]]]:
+    """The same of 8-bit weights under other names, where some weight of the original has their shape."""
+    eight_bits = {t.name for t in twin.graph.initializer if t.data_type in (TensorProto.INT8, TensorProto.UINT8)}
+    shapes = {shape for weight in originals.values() for shape in (weight.shape, weight.T.shape)}
+    for node in twin.graph.node:
+        values, scale, zero = (*node.input, "", "", "")[:3]
+        taken = node.op_type == "DequantizeLinear" and values in eight_bits and scale in quantised
+        if taken and values.removesuffix("_quantized") not in originals and quantised[values].shape in shapes:
+            yield values, [quantised[values], quantised[scale], quantised.get(zero, np.zeros(1))]
+
+
+def _nearest(originals: Sequence[Array], values: Array, scale: Array, zero: Array) -> float:
+    # A Gemm with transB becomes a MatMul, whose weight is the other way round.
+    return min(_steps(weight, values, scale, zero) for each in originals for weight in (each, each.T))
+
+
+def _array(tensor: onnx.TensorProto) -> Array:
     try:
         return numpy_helper.to_array(tensor).astype(np.float64)
     except (KeyError, TypeError, ValueError, OverflowError, MemoryError):
         return np.full(1, np.nan)  # a tensor that does not hold together belongs to nothing
 
 
-def _steps(
-    original: NDArray[np.float64], values: NDArray[np.float64], scale: NDArray[np.float64], zero: NDArray[np.float64]
-) -> float:
+def _steps(original: Array, values: Array, scale: Array, zero: Array) -> float:
     """How many steps lie between ``original`` and what ``values`` stand for, at worst."""
     if values.shape != original.shape or not scale.size or zero.size not in {1, scale.size}:
         return float("inf")

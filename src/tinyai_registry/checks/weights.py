@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -68,15 +69,22 @@ def _external(tensor: onnx.TensorProto) -> External | Flaw:
     said = {entry.key: entry.value for entry in tensor.external_data}
     name = shown(tensor.name)
     try:
-        offset, length = int(said.get("offset", "0")), int(said["length"]) if "length" in said else None
+        offset, length = _number(said.get("offset", "0")), _number(said["length"]) if "length" in said else None
         item = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (ValueError, KeyError, TypeError):
         return Flaw(MISFIT, f"tensor {name} has an offset, a length or a type that is none")
     if not said.get("location"):
         return Flaw(MISFIT, f"tensor {name} is said to lie outside, and not where")
-    if offset < 0 or (length is not None and length < 0) or any(dim < 0 for dim in tensor.dims):
-        return Flaw(MISFIT, f"tensor {name} has a negative offset, length or dimension")
+    if any(dim < 0 for dim in tensor.dims):
+        return Flaw(MISFIT, f"tensor {name} has a negative dimension")
     return External(name, said["location"], offset, length, elements(tensor.dims) * item)
+
+
+def _number(text: str) -> int:
+    """As C reads it: Python also takes underscores, blanks, other digits, and any number of them."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError(text)
+    return int(text)
 
 
 def flaws(model: onnx.ModelProto, graph: str, folder: Folder, pinned: Mapping[str, str], limit: int) -> Iterator[Flaw]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+# No document that can be read is nested as deeply; the pointers of one that is grow with its depth.
+_DEEPEST = 100
 # More of a line than anyone can read would be underlined to no avail.
 _LONGEST = 80
 
@@ -57,6 +59,8 @@ def tokens(text: str) -> Iterator[Token]:
         else:
             pointer = "" if level is None else f"{level.pointer}/{_step(level)}"
             yield Token(pointer, word, match.start(), len(levels))
+            if len(levels) > _DEEPEST:
+                return
             if word in "{[":
                 levels.append(_Level(pointer, word == "{"))
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import jsonschema_rs
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.bounded import UnboundedError, require_bounded
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -58,8 +59,8 @@ def extra_schema_name(model: str) -> str:
 def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violation]:
     """Each way in which a sidecar's ``extra`` breaks the schema that its plugin published for it.
 
-    Pointers are inside ``extra``. A schema that is none is a violation by the whole. References to other documents are
-    not followed.
+    Pointers are inside ``extra``. A schema that is none, or might take for ever, is a violation by the whole.
+    References to other documents are not followed.
     """
     import jsonschema
     from referencing import Registry
@@ -68,13 +69,14 @@ def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violatio
     from tinyai_registry.documents.violation import Strict, Violation, described
 
     try:
+        require_bounded(schema, extra)
         jsonschema.Draft202012Validator.check_schema(schema)
         yield from described(Strict(schema, registry=Registry()), extra)
     except jsonschema.SchemaError as error:
         yield Violation("", f"the schema itself: {error.message[:300]}")
     except Unresolvable as error:
         yield Violation("", f"the schema refers to {error}")
-    except (RecursionError, re.error) as error:
+    except (RecursionError, UnboundedError, re.error) as error:
         yield Violation("", f"the schema cannot be used: {error}")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tinyai_registry.checks import history
-from tinyai_registry.checks.files import Folder, shown
+from tinyai_registry.checks.files import MISSING, Folder, shown
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.store import chain, layout, log
+from tinyai_registry.store import chain, log
 
 # A log names files of a release, whatever their size; what is too large for the runtime is said elsewhere.
 _LIMIT = 2**31
@@ -19,19 +19,22 @@ def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]]
 
     ``rows`` are all rows by id, None where they cannot be read.
     """
-    root, at = folder.root, f"{layout.FOLDER}/log/{model}"
-    broken = chain.breaks(root, model)
-    yield from (Finding(each.rule, f"{at}/{each.file}", each.message, "", model) for each in broken)
-    head = None if broken else log.head(root, model)
+    broken = list(chain.breaks(folder, model))
+    yield from broken
+    head = None if broken else log.head(folder.root, model)
     if head is None:
         return
-    entry = f"{at}/{head.number:08}.json"
+    entry = chain.name(model, f"{head.number:08}.json")
     for name, sha256 in head.files.items():
-        if folder.fetch(name, _LIMIT).sha256 != sha256:
+        file = folder.fetch(name, _LIMIT)
+        for flaw in file.flaws:
+            if flaw.rule is not MISSING:
+                yield Finding(flaw.rule, entry, flaw.message, "/files", model)
+        if file.sha256 != sha256:
             what = f"{shown(name)} is not what the log says was published"
             yield Finding(history.FILES, entry, what, "/files", model)
     for index, recorded in enumerate(head.rows if rows is not None else ()):
         row = (rows or {}).get(recorded["id"], {})
         if row.get("sha256") != recorded.get("sha256"):
-            what = f"the row of {recorded['id']} is not what the log says was published"
+            what = f"the row of {shown(recorded['id'])} is not what the log says was published"
             yield Finding(history.ROWS, entry, what, f"/rows/{index}", model)

@@ -3,71 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from tinyai_registry.checks.finding import Rule
+from tinyai_registry.checks.files import Folder, shown
+from tinyai_registry.checks.finding import Finding, Rule
 from tinyai_registry.checks.history import BROKEN, CHANGED
+from tinyai_registry.checks.reading import document
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import DocumentError
-from tinyai_registry.release import sha256_of
 from tinyai_registry.store import layout, log
 
 
-@dataclass(frozen=True)
-class Break:
-    """Where a chain does not hold: in which file of the log, which rule it breaks, and how."""
-
-    file: str
-    rule: Rule
-    message: str
-
-
-def breaks(root: Path, model: str) -> list[Break]:
+def breaks(folder: Folder, model: str) -> Iterator[Finding]:
     """Every place at which the log of ``model`` does not hold."""
-    return [*_between_entries(root, model), *_at_the_end(root, model)]
+    yield from _between_entries(folder, model)
+    yield from _at_the_end(folder, model)
 
 
-def _between_entries(root: Path, model: str) -> Iterator[Break]:
+def name(model: str, file: str) -> str:
+    """The ``file`` of the log of ``model``, as findings name it."""
+    return f"{layout.FOLDER}/log/{model}/{file}"
+
+
+def _between_entries(folder: Folder, model: str) -> Iterator[Finding]:
     parent: str | None = None
-    folder = layout.log_folder(root, model)
-    for expected, number in enumerate(log.numbers(root, model), start=1):
-        path = folder / f"{number:08}.json"
+    for expected, number in enumerate(log.numbers(folder.root, model), start=1):
+        at = name(model, f"{number:08}.json")
         if number != expected:
-            yield Break(path.name, BROKEN, f"entry {expected} is missing before it")
+            yield Finding(BROKEN, at, f"entry {expected} is missing before it", "", model)
             return
-        try:
-            entry, data = log.read(path), path.read_bytes()
-        except DocumentError as error:
-            yield Break(path.name, CHANGED, str(error).removeprefix(f"{path}: "))
-            parent = None
-            continue
-        yield from _misplaced(path.name, entry, model, number, parent)
-        if data != log.as_written(strict_json.loads(data, path.name)):
-            yield Break(path.name, CHANGED, "the entry was changed after it was written, and not in what it says")
-        parent = sha256_of(data)
+        file = folder.fetch(at, strict_json.MAX_BYTES)
+        yield from (Finding(flaw.rule, at, flaw.message, "", model) for flaw in file.flaws)
+        found = document(file, model)
+        if found.finding is not None:
+            yield found.finding
+        elif found.value is not None:
+            wrong = _of_entry(found.value, found.text, model, number, parent)
+            yield from (Finding(rule, at, message, "", model) for rule, message in wrong)
+        parent = file.sha256
 
 
-def _misplaced(name: str, entry: log.Entry, model: str, number: int, parent: str | None) -> Iterator[Break]:
-    if entry.model != model:
-        yield Break(name, BROKEN, f"it is an entry of {entry.model}")
-    if entry.number != number:
-        yield Break(name, BROKEN, f"it says that it is entry {entry.number}")
-    if entry.parent != parent:
-        yield Break(name, BROKEN, "the entry before it is not the one that it was written after")
-
-
-def _at_the_end(root: Path, model: str) -> Iterator[Break]:
-    """What no later entry tells of, and the tip does: the last was removed, or changed and given a new digest."""
-    there, recorded = log.last(root, model), log.recorded_tip(root, model)
-    if recorded is None:
-        if (layout.log_folder(root, model) / log.TIP).exists():
-            yield Break(log.TIP, CHANGED, "it does not say which entry is the last")
+def _of_entry(value: object, text: str, model: str, number: int, parent: str | None) -> Iterator[tuple[Rule, str]]:
+    try:
+        entry = log.parsed(value, f"entry {number}")
+    except DocumentError as error:
+        yield CHANGED, str(error)
         return
-    first = there.number + 1
-    if recorded.number == first:
-        yield Break(log.TIP, BROKEN, f"entry {first} was removed")
+    if entry.model != model:
+        yield BROKEN, f"it is an entry of {shown(entry.model)}"
+    if entry.number != number:
+        yield BROKEN, f"it says that it is entry {entry.number}"
+    if entry.parent != parent:
+        yield BROKEN, "the entry before it is not the one that it was written after"
+    if text.encode() != log.as_written(value):
+        yield CHANGED, "the entry was changed after it was written, and not in what it says"
+
+
+def _at_the_end(folder: Folder, model: str) -> Iterator[Finding]:
+    """What no later entry tells of, and the tip does: the last was removed, or changed and given a new digest."""
+    there, recorded = log.last(folder.root, model), log.recorded_tip(folder.root, model)
+    tip, first = name(model, log.TIP), there.number + 1
+    if recorded is None:
+        if (folder.root / tip).exists():
+            yield Finding(CHANGED, tip, "it does not say which entry is the last", "", model)
+    elif recorded.number == first:
+        yield Finding(BROKEN, tip, f"entry {first} was removed", "", model)
     elif recorded.number > first:
-        yield Break(log.TIP, BROKEN, f"entries {first} to {recorded.number} were removed")
+        yield Finding(BROKEN, tip, f"entries {first} to {recorded.number} were removed", "", model)
     elif recorded.number == there.number and recorded.digest != there.digest:
-        yield Break(f"{there.number:08}.json", CHANGED, f"it is not the entry that {log.TIP} names")
+        at = name(model, f"{there.number:08}.json")
+        yield Finding(CHANGED, at, f"it is not the entry that {log.TIP} names", "", model)

@@ -94,18 +94,22 @@ def rendered(entry: Entry) -> bytes:
 
 def read(path: Path) -> Entry:
     """The entry in the file at ``path``. Raises DocumentError if it is none, or not what was written."""
-    document = strict_json.read(path)
+    return parsed(strict_json.read(path), str(path))
+
+
+def parsed(document: Any, where: str) -> Entry:
+    """The entry that ``document`` is. Raises DocumentError if it is none, or not what was written."""
     try:
-        claimed = document.pop("digest")
-        account = Account(**{**document["account"], "gate": tuple(document["account"]["gate"])})
-        entry = Entry(**{**document, "account": account})
+        said = {key: value for key, value in document.items() if key != "digest"}
+        account = Account(**{**said["account"], "gate": tuple(said["account"]["gate"])})
+        entry = Entry(**{**said, "account": account})
         entry = replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
     except (AttributeError, KeyError, TypeError) as error:
-        raise DocumentError(f"{path}: no entry of a log ({error})") from error
-    if claimed != _digest(document):
-        raise DocumentError(f"{path}: the entry was changed after it was written")
+        raise DocumentError(f"{where}: no entry of a log ({error})") from error
+    if document.get("digest") != _digest(said):
+        raise DocumentError(f"{where}: the entry was changed after it was written")
     if not _is_well_formed(entry):
-        raise DocumentError(f"{path}: no entry of a log (its files or rows are none)")
+        raise DocumentError(f"{where}: no entry of a log (its files or rows are none)")
     return entry
 
 
@@ -198,7 +202,7 @@ def _is_well_formed(entry: Entry) -> bool:
     )
 
 
-def as_written(document: Mapping[str, Any]) -> bytes:
+def as_written(document: Any) -> bytes:
     """The one way in which the file of an entry is written."""
     # Unsorted: files are projected in the order in which the release names them.
     return strict_json.dumps(document, sort_keys=False).encode()

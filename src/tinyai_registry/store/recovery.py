@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyai_registry.checks.files import Folder
 from tinyai_registry.errors import DocumentError, RegistryBusyError, RegistryError
 from tinyai_registry.store import chain, layout, log, objects
 from tinyai_registry.store.projection import lags
@@ -81,8 +82,8 @@ def _is_behind(registry: Registry, model: str) -> bool:
     Raises RegistryError where they are not, and cannot: the log is broken, the store has not got a file, or what is
     there is of no release, so that somebody must have put it there.
     """
-    for found in chain.breaks(registry.root, model):
-        raise RegistryError(f"{found.file} of its log: {found.message}")
+    for found in chain.breaks(Folder(registry.root), model):
+        raise RegistryError(f"{found.file}: {found.message}")
     head = log.head(registry.root, model)
     if head is None or not lags(registry, model):
         return False
