@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("nightly", max_examples=6000)
+settings.register_profile("nightly", max_examples=9000)
