@@ -43,10 +43,8 @@ def load(root: Path) -> list[Finding]:
 
 def _beside(each: Graph, folder: Folder, pins: Mapping[str, str], limit: int) -> dict[str, bytes]:
     """The data files of a graph whose digests hold, by the location that stands in the graph."""
-    if each.proto is None:
-        return {}
     above = each.file.name.rpartition("/")[0]
-    names = [name for name in weights.data_files(each.proto, each.file.name) if name in pins]
+    names = [name for name in weights.data_files(each.outside, each.file.name) if name in pins]
     fetched = {name: folder.fetch(name, limit) for name in names}
     return {
         name.removeprefix(f"{above}/"): file.data

@@ -123,7 +123,7 @@ def _files(read: Model, folder: Folder) -> list[File]:
     for each in graphs:
         if each.proto is None:
             raise DocumentError(f"{each.file.name}: {each.flaw.message if each.flaw else 'cannot be read'}")
-        data += weights.data_files(each.proto, each.file.name)
+        data += weights.data_files(each.outside, each.file.name)
     files = [folder.fetch(name, load_runtime().max_file_bytes) for name in dict.fromkeys(data)]
     for file in files:
         for flaw in file.flaws:

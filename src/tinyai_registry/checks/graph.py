@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import numpy_helper
 from onnx.external_data_helper import uses_external_data
 
@@ -18,7 +18,7 @@ from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.checks.protobuf import elements, messages, tensors, texts
 from tinyai_registry.checks.runtime import Runtime
-from tinyai_registry.checks.weights import External
+from tinyai_registry.checks.weights import External, Outside
 from tinyai_registry.checks.wire import has_more_fields
 
 NOT_ONNX = Rule(
@@ -187,18 +187,19 @@ def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
     if isinstance(model, Flaw):
         yield model
         return
-    outside = [each.tensor if isinstance(each, External) else each.message for each in weights.external(model)]
+    outside = weights.external(model)
     if outside:
-        yield Flaw(weights.UNPINNED, f"weights outside the file, where no digest covers them: {', '.join(outside[:5])}")
-    yield from structure(model, runtime)
+        names = ", ".join(each.tensor if isinstance(each, External) else each.message for each in outside[:5])
+        yield Flaw(weights.UNPINNED, f"weights outside the file, where no digest covers them: {names}")
+    yield from structure(model, outside, runtime)
 
 
-def structure(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
-    """What is wrong with the graph of ``model`` for ``runtime``, wherever its weights lie."""
-    giants = list(_giants(model, runtime))
+def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime) -> Iterator[Flaw]:
+    """What is wrong with the graph of ``model`` for ``runtime``; ``outside`` are the weights that lie elsewhere."""
+    giants = [*_giant_weights(outside, runtime), *_giants(model)]
     yield from giants
     if not giants:  # the checker would allocate them
-        yield from _checked(model, runtime)
+        yield from _checked(model, outside)
     if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) != 1:
         yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _input_shapes(model, runtime)
@@ -206,19 +207,19 @@ def structure(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     yield from _local_names(model)
 
 
-def _checked(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
+def _checked(model: onnx.ModelProto, outside: Outside) -> Iterator[Flaw]:
     try:
-        whole = _self_contained(model)
+        whole = _self_contained(model, outside)
         onnx.checker.check_model(whole, full_check=True)
         # What nodes make of constants: the shape that a ConstantOfShape fills is nowhere written down.
-        yield from _giants(onnx.shape_inference.infer_shapes(whole, data_prop=True), runtime)
+        yield from _giants(onnx.shape_inference.infer_shapes(whole, data_prop=True))
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         yield Flaw(CHECKER, f"onnx.checker: {_line(str(error))}")
 
 
-def _self_contained(model: onnx.ModelProto) -> onnx.ModelProto:
+def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
     """``model`` with zeros in place of weights outside, which the checker would look for in the working directory."""
-    sizes = {each.tensor: each.size for each in weights.external(model) if isinstance(each, External)}
+    sizes = {each.tensor: each.size for each in outside if isinstance(each, External)}
     if not sizes:
         return model
     copy = onnx.ModelProto()
@@ -231,30 +232,33 @@ def _self_contained(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _giants(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
-    outside = sum(each.size for each in weights.external(model) if isinstance(each, External))
-    if outside > runtime.max_file_bytes:
-        yield Flaw(GIANT, f"the weights outside take {outside} bytes; {runtime.name} loads {runtime.max_file_bytes}")
-        return
-    for dims in (*_declared(model), *_filled(model)):
+def _giant_weights(outside: Outside, runtime: Runtime) -> Iterator[Flaw]:
+    size = sum(each.size for each in outside if isinstance(each, External))
+    if size > runtime.max_file_bytes:
+        yield Flaw(GIANT, f"the weights outside take {size} bytes; {runtime.name} loads {runtime.max_file_bytes}")
+
+
+def _giants(model: onnx.ModelProto) -> Iterator[Flaw]:
+    parts = list(messages(model))
+    for dims in (*_declared(parts), *_filled(parts)):
         size = elements(map(abs, dims))
         if size > _GIANT:
             yield Flaw(GIANT, f"a tensor has the shape {dims[:8]}, over {_GIANT} values")
             return
 
 
-def _declared(model: onnx.ModelProto) -> Iterator[list[int]]:
-    for message in messages(model):
+def _declared(parts: Sequence[Message]) -> Iterator[list[int]]:
+    for message in parts:
         if isinstance(message, onnx.TensorProto):
             yield list(message.dims)
         elif isinstance(message, onnx.TypeProto.Tensor):
             yield [d.dim_value for d in message.shape.dim if d.HasField("dim_value")]
 
 
-def _filled(model: onnx.ModelProto) -> Iterator[list[int]]:
+def _filled(parts: Sequence[Message]) -> Iterator[list[int]]:
     """The shapes that nodes fill whose size is a constant, in subgraphs too, where shape inference does not follow."""
-    nodes = [each for each in messages(model) if isinstance(each, onnx.NodeProto)]
-    constants = {tensor.name: tensor for tensor in tensors(model)}
+    nodes = [each for each in parts if isinstance(each, onnx.NodeProto)]
+    constants = {each.name: each for each in parts if isinstance(each, onnx.TensorProto)}
     constants |= {node.output[0]: a.t for node in nodes for a in node.attribute if a.name == "value" and node.output}
     for node in nodes:
         at = _SHAPE_INPUT.get(node.op_type, len(node.input))

@@ -15,21 +15,28 @@ from tinyai_registry.checks.finding import Finding, Flaw, Rule
 from tinyai_registry.checks.graph import Signature, signature
 from tinyai_registry.checks.reading import Document, document
 from tinyai_registry.checks.runtime import Runtime
+from tinyai_registry.checks.weights import Outside, external
 from tinyai_registry.documents import strict_json
 
 INDEX = "registry.json"
 # Models whose files are held in memory at once.
 BATCH = 64
+# Bytes below which it takes longer to hand a file to another thread than to hash it.
+WORTH_A_THREAD = 2**20
 NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Graph:
-    """An ONNX file: ``proto`` and ``signature`` where it could be parsed, else the ``flaw`` that says why not."""
+    """An ONNX file: what it holds where it could be parsed, else the ``flaw`` that says why not.
+
+    ``outside`` are the weights that lie in other files.
+    """
 
     file: File
     proto: onnx.ModelProto | None = None
     signature: Signature | None = None
+    outside: Outside = ()
     flaw: Flaw | None = None
 
 
@@ -72,12 +79,21 @@ class Model:
 
 
 def read_models(folder: Folder, rows: Sequence[Any], runtime: Runtime) -> Iterator[Model]:
-    """The models of all rows that are objects, in order; files are read and hashed side by side."""
+    """The models of all rows that are objects, in order; large files are read and hashed side by side."""
     known = [(index, row) for index, row in enumerate(rows) if isinstance(row, dict)]
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(known), BATCH):
             batch = known[start : start + BATCH]
-            yield from pool.map(lambda each: read_model(folder, each[0], each[1], runtime), batch)
+            ahead = {i: pool.submit(read_model, folder, i, row, runtime) for i, row in batch if _is_large(folder, row)}
+            for index, row in batch:
+                yield ahead[index].result() if index in ahead else read_model(folder, index, row, runtime)
+
+
+def _is_large(folder: Folder, row: Mapping[str, Any]) -> bool:
+    try:
+        return folder.root.joinpath(row["onnx"]).stat().st_size >= WORTH_A_THREAD
+    except (KeyError, OSError, TypeError, ValueError):
+        return False  # whoever reads it will say what is wrong
 
 
 def read_model(folder: Folder, index: int, row: Mapping[str, Any], runtime: Runtime) -> Model:
@@ -102,7 +118,7 @@ def _graph(file: File) -> Graph:
     if not file.data:
         return Graph(file)
     found = graph.parsed(file.data)
-    return Graph(file, flaw=found) if isinstance(found, Flaw) else Graph(file, found, signature(found))
+    return Graph(file, flaw=found) if isinstance(found, Flaw) else Graph(file, found, signature(found), external(found))
 
 
 def _speaks_of_a_twin(row: Mapping[str, Any]) -> bool:

@@ -56,8 +56,8 @@ def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runt
         yield Flaw(each.flaw.rule, f"{name}: {each.flaw.message}")
     if each.proto is None:
         return
-    yield from weights.flaws(each.proto, each.file.name, folder, pinned, runtime.max_file_bytes)
-    for flaw in graph.structure(each.proto, runtime):
+    yield from weights.flaws(each.outside, each.file.name, folder, pinned, runtime.max_file_bytes)
+    for flaw in graph.structure(each.proto, each.outside, runtime):
         yield Flaw(flaw.rule, f"{name}: {flaw.message}")
 
 
@@ -99,8 +99,8 @@ def claimed(model: Model) -> set[str]:
     found |= {name for name, *_ in _listed(model)}
     found |= {value for key in _FILE_KEYS if isinstance(value := model.row.get(key), str)}
     for each in (model.graph, model.twin):
-        if each is not None and each.proto is not None:
-            found |= set(weights.data_files(each.proto, each.file.name))
+        if each is not None:
+            found |= set(weights.data_files(each.outside, each.file.name))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -60,7 +60,11 @@ class External:
     size: int
 
 
-def external(model: onnx.ModelProto) -> list[External | Flaw]:
+# The tensors of a graph that lie outside it, and what is wrong with those that say so and not where.
+Outside = Sequence[External | Flaw]
+
+
+def external(model: onnx.ModelProto) -> Outside:
     """Every tensor of ``model`` whose bytes lie in another file, wherever in the graph it is."""
     return [_external(tensor) for tensor in tensors(model) if uses_external_data(tensor)]
 
@@ -87,23 +91,22 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def flaws(model: onnx.ModelProto, graph: str, folder: Folder, pinned: Mapping[str, str], limit: int) -> Iterator[Flaw]:
-    """What is wrong with the weights of ``model``, the file ``graph``, that lie outside it.
+def flaws(outside: Outside, graph: str, folder: Folder, pinned: Mapping[str, str], limit: int) -> Iterator[Flaw]:
+    """What is wrong with the weights of the file ``graph`` that lie ``outside`` it.
 
     ``pinned`` maps the paths of data files to the digests that the sidecar lists.
     """
-    found = external(model)
-    yield from (flaw for flaw in found if isinstance(flaw, Flaw))
-    for name, group in _by_file(found, graph).items():
+    yield from (flaw for flaw in outside if isinstance(flaw, Flaw))
+    for name, group in _by_file(outside, graph).items():
         yield from _of_file(graph, folder.fetch(name, limit), group, pinned.get(name))
 
 
-def data_files(model: onnx.ModelProto, graph: str) -> list[str]:
-    """The files that ``model``, the file ``graph``, reads weights from, relative to the registry folder."""
-    return list(_by_file(external(model), graph))
+def data_files(outside: Outside, graph: str) -> list[str]:
+    """The files that the file ``graph`` reads weights from, relative to the registry folder."""
+    return list(_by_file(outside, graph))
 
 
-def _by_file(outside: Iterable[External | Flaw], graph: str) -> dict[str, list[External]]:
+def _by_file(outside: Outside, graph: str) -> dict[str, list[External]]:
     above = graph.rpartition("/")[0]
     found: dict[str, list[External]] = defaultdict(list)
     for each in outside:

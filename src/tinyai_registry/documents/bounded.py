@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from tinyai_registry.documents.violation import LONGEST_MATCHED
-
+# Nothing that a pattern describes is longer, and no pattern is tried on more.
+LONGEST_MATCHED = 256
 # Nodes of a schema with every reference replaced by what it refers to.
 MAX_NODES = 10_000
-# On a text as long as violation.LONGEST_MATCHED, a pattern with so many open repetitions takes at most a second.
+# On a text as long as LONGEST_MATCHED, a pattern with so many open repetitions takes at most a second.
 MAX_REPETITIONS = 3
 
 _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")

@@ -16,11 +16,11 @@ from typing import Any
 import jsonschema
 from jsonschema.protocols import Validator
 
+from tinyai_registry.documents.bounded import LONGEST_MATCHED
+
 Json = Mapping[str, Any]
 
 SHOWN = 60
-# Nothing that a pattern describes is longer, and no pattern is tried on more.
-LONGEST_MATCHED = 256
 
 
 @dataclass(frozen=True)
