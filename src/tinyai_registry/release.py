@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+# Worst difference between a model and its file in a runtime, as a share of the target range.
+PARITY = 1e-4
+
 
 def sha256_of(data: bytes) -> str:
     """In hex, as every document of ours writes a digest."""

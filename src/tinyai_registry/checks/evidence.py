@@ -14,6 +14,7 @@ from tinyai_registry.documents import evidence
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Evaluation
 from tinyai_registry.recipe import Criterion, criterion_of, fingerprint
+from tinyai_registry.release import PARITY
 
 GATE = Rule(
     "TAI601",
@@ -84,6 +85,15 @@ ARTIFACTS = Rule(
     "Publish again with `tinyai refresh`.",
 )
 
+VECTOR = Rule(
+    "TAI610",
+    Severity.ERROR,
+    "a test vector could not tell a wrong model",
+    "It lists rows, and what the published file gives for them within a tolerance. With a tolerance as wide as the "
+    "scores, or rows of another shape, it proves nothing about whoever loads the model.",
+    "Publish again with `tinyai refresh`.",
+)
+
 # Schemes that hold out every row of the table once.
 _PARTITIONS = {"LeaveOneGroupOut", "KFold", "GroupKFold"}
 _FIGURES = ("mean", "std", "min", "max", "median", "spread")
@@ -96,6 +106,7 @@ def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
     yield from _recipe(model)
     yield from _counts(model)
     yield from _members(model, rows)
+    yield from _vectors(model)
     try:
         evaluation = evidence.evaluation_of(model.said)
         criteria = {str(c): c for c in _criteria(model)}
@@ -218,6 +229,23 @@ def _members(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
     whole = model.said.get("member_of")
     if whole is not None and whole not in rows:
         yield model.in_sidecar(MEMBERS, f"it is a member of {shown(whole)}, which has no row", "/member_of")
+
+
+def _vectors(model: Model) -> Iterator[Finding]:
+    low, high = model.said["recipe"]["target_range"]
+    widths = {each["tensor"]: len(each["columns"]) for each in model.said["recipe"]["inputs"]}
+    for index, artifact in enumerate(model.said["artifacts"]):
+        vector, at = artifact.get("test_vector"), f"/artifacts/{index}/test_vector"
+        if vector is None:
+            continue
+        if not vector["tolerance"] <= PARITY * (high - low) * (1 + 1e-9):
+            what = f"the tolerance is {vector['tolerance']}, at most {PARITY * (high - low):g} can be published"
+            yield model.in_sidecar(VECTOR, what, f"{at}/tolerance")
+        found = {each["tensor"]: {len(row) for row in each["values"]} for each in vector["inputs"]}
+        if found != {tensor: {width} for tensor, width in widths.items()}:
+            yield model.in_sidecar(VECTOR, "its inputs do not have the columns of the recipe's", f"{at}/inputs")
+        if len({len(each["values"]) for each in (*vector["inputs"], *vector["outputs"])}) != 1:
+            yield model.in_sidecar(VECTOR, "its inputs and outputs do not have as many rows", f"{at}/outputs")
 
 
 def _same(one: Any, other: float | None) -> bool:

@@ -17,10 +17,8 @@ from tinyai_registry.lab.loading import opened
 from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.model import TrainedModel
 from tinyai_registry.recipe import Recipe
-from tinyai_registry.release import Artifact, Vector
+from tinyai_registry.release import PARITY, Artifact, Vector
 
-# Worst difference between the model and onnxruntime, as a share of the target range.
-PARITY = 1e-4
 ROWS = 257  # odd, so that no batch size of training divides it
 VECTOR_ROWS = 5
 RAW = Mapping[str, NDArray[np.float32]]

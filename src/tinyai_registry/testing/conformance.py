@@ -32,12 +32,12 @@ from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.loading import Model, run_models
 from tinyai_registry.lab.table import Table, read_table
-from tinyai_registry.lab.verification import PARITY
 from tinyai_registry.model import Fit, TrainedModel
 from tinyai_registry.plugins import BLOCK_VARIABLE, Plugins, discover
 from tinyai_registry.progress import Progress
 from tinyai_registry.recipe import KFold, RepeatedHoldout, decisive, fingerprint
 from tinyai_registry.refresh import Request, exported, refresh
+from tinyai_registry.release import PARITY
 from tinyai_registry.store.publish import init
 from tinyai_registry.testing.recorder import recorded
 from tinyai_registry.validate import validate
