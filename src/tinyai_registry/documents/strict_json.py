@@ -23,7 +23,6 @@ MAX_DEPTH = 64
 MAX_DIGITS = 400
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
 class Fault(Enum):
@@ -71,12 +70,15 @@ def loads(data: bytes, where: str) -> Any:
         raise StrictJsonError(where, Fault.ENCODING, f"byte {error.start} is not UTF-8") from error
     if text.startswith("\N{BYTE ORDER MARK}"):
         raise StrictJsonError(where, Fault.ENCODING, "begins with a byte order mark", Position(1, 1))
-    if _depth(text) > MAX_DEPTH:
-        raise StrictJsonError(where, Fault.DEPTH, f"nested too deeply, more than {MAX_DEPTH} levels", _at_depth(text))
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int
         )
+        if _depth(value) > MAX_DEPTH:
+            raise RecursionError
+    except RecursionError:
+        what = f"nested too deeply, more than {MAX_DEPTH} levels"
+        raise StrictJsonError(where, Fault.DEPTH, what, _at_depth(text)) from None
     except json.JSONDecodeError as error:
         at = Position(error.lineno, error.colno)
         raise StrictJsonError(where, Fault.SYNTAX, error.msg, at) from error
@@ -135,13 +137,13 @@ def _int(text: str) -> int:
     return int(text)
 
 
-def _depth(text: str) -> int:
-    """How deep the brackets go; Python's own parser gives up somewhere, but not everywhere at the same depth."""
-    deepest = level = 0
-    for bracket in re.findall(r"[\[{\]}]", _STRING.sub("", text)):
-        level += 1 if bracket in "[{" else -1
-        deepest = max(deepest, level)
-    return deepest
+def _depth(value: Any) -> int:
+    """How deep ``value`` is nested; Python's own parser gives up somewhere, but not everywhere at the same depth."""
+    level, depth = [value], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+        depth += 1
+    return depth
 
 
 def _first(text: str, is_it: Callable[[Token], bool]) -> Position | None:
