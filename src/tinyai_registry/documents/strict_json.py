@@ -74,16 +74,16 @@ def loads(data: bytes, where: str) -> Any:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_float, parse_int=_int
         )
-        if _depth(value) > MAX_DEPTH:
-            raise RecursionError
+        depth = _depth(value)
     except RecursionError:
-        what = f"nested too deeply, more than {MAX_DEPTH} levels"
-        raise StrictJsonError(where, Fault.DEPTH, what, _at_depth(text)) from None
+        depth = MAX_DEPTH + 1
     except json.JSONDecodeError as error:
         at = Position(error.lineno, error.colno)
         raise StrictJsonError(where, Fault.SYNTAX, error.msg, at) from error
     except _FaultyError as error:
         raise StrictJsonError(where, error.fault, str(error), _LOCATED[error.fault](text)) from error
+    if depth > MAX_DEPTH:
+        raise StrictJsonError(where, Fault.DEPTH, f"nested too deeply, more than {MAX_DEPTH} levels", _at_depth(text))
     if _SURROGATE.search(text) and _is_half(value):
         what = "half of a character (\\ud800 to \\udfff, alone) stands for nothing"
         raise StrictJsonError(where, Fault.ENCODING, what, _first(text, lambda token: _is_half(_said(token))))
