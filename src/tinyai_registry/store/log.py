@@ -195,7 +195,8 @@ def holds(root: Path, entry: Entry) -> bool:
 
 def _is_well_formed(entry: Entry) -> bool:
     return (
-        isinstance(entry.files, dict)
+        isinstance(entry.model, str)
+        and isinstance(entry.files, dict)
         and all(isinstance(sha256, str) for sha256 in entry.files.values())
         and all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in entry.rows)
         and all(isinstance(name, str) for name in entry.withdrawn)
