@@ -218,12 +218,17 @@ def _checked(model: onnx.ModelProto, outside: Outside) -> Iterator[Flaw]:
 
 
 def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
-    """``model`` with zeros in place of weights outside, which the checker would look for in the working directory."""
+    """``model`` with zeros in place of weights outside, which the checker would look for in the working directory.
+
+    And without its functions, whose calls it would unfold: thirty that call each other twice take it for ever. That
+    a node is one is found anyway.
+    """
     sizes = {each.tensor: each.size for each in outside if isinstance(each, External)}
-    if not sizes:
+    if not sizes and not model.functions:
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    copy.ClearField("functions")
     for tensor in tensors(copy):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             tensor.raw_data = bytes(sizes.get(shown(tensor.name), 0))
