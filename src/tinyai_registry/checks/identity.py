@@ -67,7 +67,7 @@ KIND = Rule(
 )
 
 _COMPARED = {"id": "id", "kind": "kind", "onnx": "onnx", "opset": "opset", "onnx_opset": "opset", "sha256": "sha256"}
-_COMPARED |= {"int8_sha256": "int8_sha256", "quant_mode": "quant_mode"}
+_COMPARED |= {"int8_sha256": "int8_sha256"}
 _IMAGE_RANK = 4
 # Cyrillic, then Greek small letters, and the dotless i, as the eye takes them.
 _LATIN = str.maketrans("асеорхуіјѕԁһӏԛԝѵαορνικτυı", "aceopxyijsdhlqwvaopviktui")  # the point
@@ -103,11 +103,23 @@ def of_model(model: Model) -> Iterator[Finding]:
         if key in model.said and in_row in model.row and model.said[key] != model.row[in_row]:
             said, wanted = shown(str(model.said[key])), shown(str(model.row[in_row]))
             yield model.in_sidecar(DISAGREE, f"{key} is {said}, but the row says {wanted}", f"/{key}")
+    yield from _quantisation(model)
     here, there = model.said.get("notes"), model.row.get("notes")
     if isinstance(here, str) and isinstance(there, str) and here != there:
         yield model.in_sidecar(NOTES, f"the notes are not those of the row ({_difference(here, there)})", "/notes")
     if model.graph is not None and model.graph.signature is not None:
         yield from _agreement_with_graph(model, model.graph.signature)
+
+
+def _quantisation(model: Model) -> Iterator[Finding]:
+    """The target runtime takes ``quant_mode`` from the sidecar, others from the row; who is silent says fp32."""
+    if not model.said:
+        return
+    here, there = model.said.get("quant_mode", "fp32"), model.row.get("quant_mode", "fp32")
+    if here != there:
+        pointer = "/quant_mode" if "quant_mode" in model.said else ""
+        what = f"quant_mode is {shown(str(here))}, but the row says {shown(str(there))}"
+        yield model.in_sidecar(DISAGREE, f"{what} (what is silent says fp32)", pointer)
 
 
 def _agreement_with_graph(model: Model, signature: Any) -> Iterator[Finding]:

@@ -104,22 +104,25 @@ def read_model(folder: Folder, index: int, row: Mapping[str, Any], runtime: Runt
     stem, limit = name.removesuffix(".onnx"), runtime.max_file_bytes
     model = row.get("id") if isinstance(row.get("id"), str) else None
     twin = folder.fetch(f"{stem}.int8.onnx", limit)
+    sidecar = document(folder.fetch(f"{stem}.json", strict_json.MAX_BYTES), model)
     return Model(
         index=index,
         row=row,
-        graph=_graph(folder.fetch(name, limit)),
-        twin=_graph(twin) if twin.data is not None or _speaks_of_a_twin(row) else None,
-        sidecar=document(folder.fetch(f"{stem}.json", strict_json.MAX_BYTES), model),
+        graph=graph_in(folder.fetch(name, limit)),
+        twin=graph_in(twin) if twin.data is not None or _speak_of_a_twin(row, sidecar.value) else None,
+        sidecar=sidecar,
         card=folder.fetch(f"{stem}.md", strict_json.MAX_BYTES),
     )
 
 
-def _graph(file: File) -> Graph:
+def graph_in(file: File) -> Graph:
+    """What ``file`` holds, or why that is no graph."""
     if not file.data:
         return Graph(file)
     found = graph.parsed(file.data)
     return Graph(file, flaw=found) if isinstance(found, Flaw) else Graph(file, found, signature(found), external(found))
 
 
-def _speaks_of_a_twin(row: Mapping[str, Any]) -> bool:
-    return "int8_sha256" in row or row.get("quant_mode", "fp32") != "fp32"
+def _speak_of_a_twin(row: Mapping[str, Any], said: Mapping[str, Any] | None) -> bool:
+    """Whether the row does, or the sidecar, which is what the target runtime reads ``quant_mode`` from."""
+    return "int8_sha256" in row or any(each.get("quant_mode", "fp32") != "fp32" for each in (row, said or NOTHING))
