@@ -87,7 +87,7 @@ def _of_model(model: Model, folder: Folder, rows: Mapping[str, Row], runtime: Ru
         return
     yield from schemas.of_dialect(model)
     yield from calling.of_model(model)
-    yield from pinned.of_artifacts(model, folder, runtime)
+    yield from pinned.of_artifacts(model, folder, rows, runtime)
     broken = schemas.of_sidecar(model)
     yield from broken
     if not broken:

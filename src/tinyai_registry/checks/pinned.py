@@ -9,7 +9,7 @@ from tinyai_registry.checks import graph, weights
 from tinyai_registry.checks.evidence import ARTIFACTS
 from tinyai_registry.checks.files import DIGEST, MISSING, NO_SIDECAR, OUTSIDE, Folder, shown, strays
 from tinyai_registry.checks.finding import Finding, Flaw
-from tinyai_registry.checks.model import Graph, Model
+from tinyai_registry.checks.model import Graph, Model, graph_in
 from tinyai_registry.checks.runtime import Runtime
 
 _FILE_KEYS = ("sigstore_bundle", "quant_calibration_set")
@@ -61,10 +61,13 @@ def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runt
         yield Flaw(flaw.rule, f"{name}: {flaw.message}")
 
 
-def of_artifacts(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
-    """The files that the sidecar of ``model`` lists, the graph of the row among them."""
+def of_artifacts(
+    model: Model, folder: Folder, rows: Mapping[str, Mapping[str, Any]], runtime: Runtime
+) -> Iterator[Finding]:
+    """The files that the sidecar of ``model`` lists, the graph of the row among them; ``rows`` are all rows by id."""
     listed = list(_listed(model))
     yield from _listed_opset(model)
+    rowed = {row.get("onnx") for row in rows.values() if isinstance(row.get("onnx"), str)}  # looked into in their turn
     main, read = f"{model.stem}.onnx", {each.file.name: each.file for each in (model.graph, model.twin) if each}
     if "artifacts" in model.said and main not in {name for name, *_ in listed}:
         yield model.in_sidecar(ARTIFACTS, f"{shown(main)} is not in the list", "/artifacts")
@@ -77,6 +80,9 @@ def of_artifacts(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Fin
             yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
         elif file.data and isinstance(size, int) and size != len(file.data):
             yield model.in_sidecar(ARTIFACTS, f"{shown(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
+        if name.lower().endswith(".onnx") and name not in read and name not in rowed:
+            found = _flaws(graph_in(file), folder, pins(model), runtime)
+            yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in found)
 
 
 def _listed_opset(model: Model) -> Iterator[Finding]:
