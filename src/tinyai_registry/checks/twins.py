@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -43,6 +44,8 @@ Array = NDArray[np.float64]
 
 # One step of the quantisation grid, and what rounding in float32 adds to it.
 _STEPS = 1.001
+# Weights of one shape that a weight under another name is held against: each with each would take hours to compare.
+_MOST_ALIKE = 16
 
 
 def of_model(model: Model) -> Iterator[Finding]:
@@ -58,12 +61,13 @@ def of_model(model: Model) -> Iterator[Finding]:
     if pinned is not None and model.row.get("quant_mode", "fp32") == "fp32":
         yield model.in_row(NO_DIGEST_FOR, f"{name} is pinned, but quant_mode is fp32", "int8_sha256")
     if model.graph is not None:
-        for why in _strangeness(model.twin, model.graph):
+        for why in _strangeness(model.twin, model.graph, trained=model.row.get("quant_mode") == "qat"):
             what = f"{name} does not belong to {shown(model.graph.file.name)}: {why}"
             yield model.in_row(FOREIGN, what, "int8_sha256")
 
 
-def _strangeness(twin: Graph, graph: Graph) -> Iterator[str]:
+def _strangeness(twin: Graph, graph: Graph, *, trained: bool) -> Iterator[str]:
+    """Of a twin that was trained further its weights say nothing."""
     if twin.signature is None or graph.signature is None or twin.proto is None or graph.proto is None:
         return
     for what in ("inputs", "outputs"):
@@ -71,31 +75,55 @@ def _strangeness(twin: Graph, graph: Graph) -> Iterator[str]:
         if {name: len(shape) for name, shape in here.items()} != {name: len(shape) for name, shape in there.items()}:
             yield f"its {what} are {', '.join(map(shown, here))}, not {', '.join(map(shown, there))}"
             return
-    worst = _worst_weight(twin.proto, graph.proto)
-    if worst is not None:
-        name, steps = worst
-        yield f"the weight {shown(name)} is {steps:.1f} steps of its grid away from the fp32 one"
+    if trained or _is_folded(twin.proto, graph.proto):
+        return
+    originals, quantised = _weights(graph.proto), _weights(twin.proto)
+    distances = _distances(twin.proto, originals, quantised)
+    far = [(name, steps) for name, steps in distances if not steps <= _STEPS]
+    if far:
+        name, steps = max(far, key=lambda each: each[1])
+        away = f"{steps:.1f} steps of its grid away from" if math.isfinite(steps) else "none that was made from"
+        yield f"the weight {shown(name)} is {away} the fp32 one"
+    elif not distances and any(weight.ndim > 1 for weight in originals.values()) and not graph.outside:
+        yield "it has none of the weights"
 
 
-def _worst_weight(twin: onnx.ModelProto, graph: onnx.ModelProto) -> tuple[str, float] | None:
-    """The weight that is furthest from what it should have been quantised from, in steps, if over one step."""
-    originals, quantised = _weights(graph), _weights(twin)
+def _is_folded(twin: onnx.ModelProto, graph: onnx.ModelProto) -> bool:
+    """Whether a quantiser's preprocessing has folded normalisations of ``graph`` into other weights than it has."""
+    here, there = (sum(node.op_type == "BatchNormalization" for node in each.graph.node) for each in (twin, graph))
+    return bool(here < there)
+
+
+def _distances(
+    twin: onnx.ModelProto, originals: Mapping[str, Array], quantised: Mapping[str, Array]
+) -> list[tuple[str, float]]:
+    """How many steps each weight that can be told is from what it should have been quantised from."""
     found = [(name, _nearest([originals[name]], *parts)) for name, parts in _named(originals, quantised)]
-    found += [
-        (name, _nearest(list(originals.values()), *parts)) for name, parts in _unnamed(twin, originals, quantised)
-    ]
+    by_shape: dict[tuple[int, ...], list[Array]] = defaultdict(list)
+    for weight in originals.values():
+        for shape in {weight.shape, weight.T.shape}:
+            by_shape[shape].append(weight)
+    for name, parts in _unnamed(twin, originals, quantised):
+        alike = by_shape[parts[0].shape]
+        if 0 < len(alike) <= _MOST_ALIKE:
+            found.append((name, _nearest(alike, *parts)))
     found += [
         (name, 0.0 if np.array_equal(quantised[name], weight) else math.inf)
         for name, weight in originals.items()
         if name in quantised
     ]
-    far = [(name, steps) for name, steps in found if not steps <= _STEPS]
-    return max(far, key=lambda each: each[1], default=None)
+    return found
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, Array]:
-    tensors = [tensor for tensor in model.graph.initializer if not uses_external_data(tensor)]
-    return {tensor.name: _array(tensor) for tensor in tensors}
+    """The tensors of ``model`` by name; of those that are nodes the matrices, for the others are named by number."""
+    named = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.output:
+            named |= (
+                (node.output[0], each.t) for each in node.attribute if each.name == "value" and len(each.t.dims) > 1
+            )
+    return {name: _array(tensor) for name, tensor in named.items() if not uses_external_data(tensor)}
 
 
 def _named(originals: Mapping[str, Array], quantised: Mapping[str, Array]) -> Iterator[tuple[str, list[Array]]]:
@@ -110,13 +138,12 @@ def _named(originals: Mapping[str, Array], quantised: Mapping[str, Array]) -> It
 def _unnamed(
     twin: onnx.ModelProto, originals: Mapping[str, Array], quantised: Mapping[str, Array]
 ) -> Iterator[tuple[str, list[Array]]]:
-    """The same of 8-bit weights under other names, where some weight of the original has their shape."""
+    """The same of 8-bit weights under other names."""
     eight_bits = {t.name for t in twin.graph.initializer if t.data_type in (TensorProto.INT8, TensorProto.UINT8)}
-    shapes = {shape for weight in originals.values() for shape in (weight.shape, weight.T.shape)}
     for node in twin.graph.node:
         values, scale, zero = (*node.input, "", "", "")[:3]
         taken = node.op_type == "DequantizeLinear" and values in eight_bits and scale in quantised
-        if taken and values.removesuffix("_quantized") not in originals and quantised[values].shape in shapes:
+        if taken and values in quantised and values.removesuffix("_quantized") not in originals:
             yield values, [quantised[values], quantised[scale], quantised.get(zero, np.zeros(1))]
 
 
@@ -135,12 +162,18 @@ def _array(tensor: onnx.TensorProto) -> Array:
 def _steps(original: Array, values: Array, scale: Array, zero: Array) -> float:
     """How many steps lie between ``original`` and what ``values`` stand for, at worst."""
     if values.shape != original.shape or not scale.size or zero.size not in {1, scale.size}:
-        return float("inf")
-    if scale.size > 1:  # one scale for each channel, along the first axis that has as many
-        axis = next((n for n, size in enumerate(original.shape) if size == scale.size), None)
-        if axis is None:
-            return float("inf")
-        shape = [scale.size if n == axis else 1 for n in range(original.ndim)]
-        scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size == scale.size else zero
+        return math.inf
+    shapes: list[list[int]] = [[1] * original.ndim]
+    if scale.size > 1:  # one scale for each channel, along an axis that has as many: of a square one it may be either
+        along = [n for n, size in enumerate(original.shape) if size == scale.size]
+        shapes = [[scale.size if n == axis else 1 for n in range(original.ndim)] for axis in along]
     with np.errstate(all="ignore"):
-        return float(np.max(np.abs((values - zero) - original / scale), initial=0.0))
+        found = [
+            float(np.max(np.abs(values - _along(zero, shape) - original / _along(scale, shape)), initial=0.0))
+            for shape in shapes
+        ]
+    return min(found, default=math.inf)
+
+
+def _along(figures: Array, shape: Sequence[int]) -> Array:
+    return figures.reshape(shape if figures.size > 1 else [1] * len(shape))
