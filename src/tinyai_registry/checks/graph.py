@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -120,6 +120,14 @@ GIANT = Rule(
     "A shape costs a few bytes to write and all the memory of the machine to allocate; so do a million empty nodes.",
     "Export the model with the shapes and the nodes that it needs.",
 )
+UNBOUNDED = Rule(
+    "TAI414",
+    Severity.ERROR,
+    "a loop has no bound",
+    "A Loop without a trip count, or with one that nobody could wait for, runs until its own condition stops it: on "
+    "some input that may be never, and whoever runs the model hangs.",
+    "Give the loop the trip count that it needs, or unroll it.",
+)
 
 # An absolute path, or a line of a traceback: an exporter's notes about the machine that it ran on.
 _LOCAL = re.compile(r"/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
@@ -127,8 +135,10 @@ _LOCAL = re.compile(r"/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile
 _GIANT = 2**30
 # A node of a graph has about ten; a parser turns each, of two bytes, into a hundred bytes.
 _MANY_FIELDS = 100_000
-# Which input of an operator is the shape that it fills.
-_SHAPE_INPUT = {"ConstantOfShape": 0, "Expand": 1}
+# Which inputs of an operator are the shape that it fills, or how many times larger it becomes.
+_SHAPE_INPUTS = {"ConstantOfShape": (0,), "Expand": (1,), "Resize": (2, 3)}
+# Rows of a frame of 8K video, twice: a loop of more steps goes over nothing that a tiny model is fed.
+_MOST_TRIPS = 10_000
 _MOST_DIMS = 64
 
 Shape = tuple[int | str | None, ...]
@@ -262,15 +272,37 @@ def _declared(parts: Sequence[Message]) -> Iterator[list[int]]:
 
 def _filled(parts: Sequence[Message]) -> Iterator[list[int]]:
     """The shapes that nodes fill whose size is a constant, in subgraphs too, where shape inference does not follow."""
+    nodes, constants = _constants(parts)
+    for node in nodes:
+        for at in _SHAPE_INPUTS.get(node.op_type, ()):
+            yield _integers(constants.get(node.input[at])) if at < len(node.input) else []
+        if node.op_type == "Pad" and len(node.input) > 1:
+            yield [sum(map(abs, _integers(constants.get(node.input[1]))))]
+
+
+def _constants(parts: Sequence[Message]) -> tuple[list[onnx.NodeProto], dict[str, onnx.TensorProto]]:
+    """The nodes among ``parts``, and by name the tensors that they are fed and that are known."""
     nodes = [each for each in parts if isinstance(each, onnx.NodeProto)]
     constants = {each.name: each for each in parts if isinstance(each, onnx.TensorProto)}
     constants |= {node.output[0]: a.t for node in nodes for a in node.attribute if a.name == "value" and node.output}
-    for node in nodes:
-        at = _SHAPE_INPUT.get(node.op_type, len(node.input))
-        shape = constants.get(node.input[at]) if at < len(node.input) else None
-        if shape is not None and not uses_external_data(shape):
-            with suppress(TypeError, ValueError):  # a tensor that does not hold together is the checker's business
-                yield [int(dim) for dim in numpy_helper.to_array(shape).ravel()[:_MOST_DIMS]]
+    return nodes, constants
+
+
+def _integers(tensor: onnx.TensorProto | None) -> list[int]:
+    """The first values of ``tensor``; none if it is not there to be read."""
+    if tensor is None or uses_external_data(tensor):
+        return []
+    with suppress(TypeError, ValueError, OverflowError):  # one that does not hold together is the checker's business
+        return [int(value) for value in numpy_helper.to_array(tensor).ravel()[:_MOST_DIMS]]
+    return []
+
+
+def _unbounded(loops: Sequence[onnx.NodeProto], constants: Mapping[str, onnx.TensorProto]) -> Iterator[Flaw]:
+    for node in loops:
+        trips = node.input[0] if node.input else ""
+        if not trips or max(_integers(constants.get(trips)), default=0) > _MOST_TRIPS:
+            what = f"has a trip count over {_MOST_TRIPS}" if trips else "has no trip count"
+            yield Flaw(UNBOUNDED, f"the loop {shown(node.name or ' '.join(node.output))} {what}")
 
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:
@@ -300,9 +332,11 @@ def _operators(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     for (rule, what), names in refused.items():
         where = f" (node {shown(names[0])})" if names[0] else ""
         yield Flaw(rule, what + (f" ({len(names)} nodes, first {shown(names[0])})" if names[1:] else where))
-    loops = sum(node.op_type == "Loop" for node, _ in nodes)
-    if loops > runtime.max_loop_nodes:
-        yield Flaw(LOOPS, f"{loops} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
+    loops = [node for node, _ in nodes if node.op_type == "Loop"]
+    if len(loops) > runtime.max_loop_nodes:
+        yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
+    if loops:
+        yield from _unbounded(loops, _constants(list(messages(model)))[1])
 
 
 def _refusals(
