@@ -103,6 +103,13 @@ VOCABULARY = Rule(
     "The runtime maps an encoder that it does not know to the last entry.",
     'Put "unknown" last, as the model was trained.',
 )
+ORDER = Rule(
+    "TAI513",
+    Severity.ERROR,
+    "the feature order is ambiguous",
+    "A name that stands twice, or two lists that differ, leave it to the reader which value goes where.",
+    "Write the order of the columns that the model was trained on, once.",
+)
 
 # Today's name of a thing, and what earlier dialects call it.
 _ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -121,6 +128,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     """Whether the sidecar of ``model`` says how to call the graph beside it."""
     if model.sidecar is None or model.sidecar.value is None:
         return
+    yield from _order(model)
     yield from _vectors(model)
     yield from _c_reader(model)
     yield from _limits(model)
@@ -167,13 +175,14 @@ def _shapes(model: Model, signature: Signature) -> Iterator[Finding]:
         if isinstance(said, list) and not _same_shape(said, shape):
             what = f"{key} is {shown(str(said))}, the graph has {shown(str(list(shape)))}"
             yield model.in_sidecar(SHAPE, what, f"/{key}")
-    order = _list(model, "feature_order")
+    # Vectors without an order are as long as it would be.
+    order = _list(model, "feature_order") or _list(model, "feature_mean") or _list(model, "feature_std")
     tables = [shape for shape in signature.inputs.values() if len(shape) == _TABLE_RANK]
     # What is no feature (a codec block) has an input of its own, which feature_order does not speak of.
     widths = [shape[1] for shape in tables if isinstance(shape[1], int)]
     counts = {sum(widths), widths[0]} if widths else set()
     if order and counts and len(order[1]) not in counts and len(widths) == len(tables):
-        what = f"{order[0]} has {len(order[1])} names, the graph takes {' + '.join(map(str, widths))} features"
+        what = f"{order[0]} has {len(order[1])} entries, the graph takes {' + '.join(map(str, widths))} features"
         yield model.in_sidecar(FEATURE_COUNT, what, f"/{order[0]}")
 
 
@@ -185,14 +194,28 @@ def _same_shape(said: Sequence[Any], shape: Sequence[Any]) -> bool:
     )
 
 
+def _order(model: Model) -> Iterator[Finding]:
+    orders = [(key, value) for key, value in _said(model, "feature_order") if isinstance(value, list)]
+    for key, names in orders:
+        first: dict[str, int] = {}
+        for index, name in enumerate(names):
+            if isinstance(name, str) and first.setdefault(name, index) != index:
+                yield model.in_sidecar(ORDER, f"{key} has {shown(name)} twice", f"/{key}/{index}")
+                break
+    for key, names in orders[1:]:
+        if names != orders[0][1]:
+            yield model.in_sidecar(ORDER, f"{key} is not what {orders[0][0]} is", f"/{key}")
+
+
 def _vectors(model: Model) -> Iterator[Finding]:
     order = _list(model, "feature_order")
+    measure = order or _list(model, "feature_mean") or _list(model, "feature_std")
     for what in ("feature_mean", "feature_std", "feature_fill"):
         for key, values in _said(model, what):
             if not isinstance(values, list):
                 continue
-            if order and len(values) != len(order[1]):
-                said = f"{key} has {len(values)} values, {order[0]} has {len(order[1])} names"
+            if measure and len(values) != len(measure[1]):
+                said = f"{key} has {len(values)} values, {measure[0]} has {len(measure[1])}{' names' if order else ''}"
                 yield model.in_sidecar(VECTOR_LENGTH, said, f"/{key}")
             for index, value in enumerate(values):
                 if not _is_number(value) or (what == "feature_std" and value <= 0):
