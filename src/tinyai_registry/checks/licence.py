@@ -40,10 +40,19 @@ def of_model(model: Model) -> Iterator[Finding]:
     if licence is None:
         yield model.in_row(NONE, "the row has no license")
     elif isinstance(licence, str):
-        try:
-            canonicalize_license_expression(licence)
-        except (InvalidLicenseExpression, ValueError, RecursionError) as error:
-            yield model.in_row(UNKNOWN, f"{shown(licence)} is no SPDX expression: {shown(str(error))}", "license")
+        error = _normalised(licence)[1]
+        if error is not None:
+            yield model.in_row(UNKNOWN, f"{shown(licence)} is no SPDX expression: {shown(error)}", "license")
     said = model.said.get("license")
-    if isinstance(said, str) and isinstance(licence, str) and said != licence:
+    if isinstance(said, str) and isinstance(licence, str) and _normalised(said)[0] != _normalised(licence)[0]:
         yield model.in_sidecar(DIFFERS, f"the licence is {shown(said)}, the row says {shown(licence)}", "/license")
+
+
+def _normalised(licence: str) -> tuple[str, str | None]:
+    """``licence`` as the SPDX list spells it, or as it is and why it is on none: identifiers have no case."""
+    if licence != licence.strip():
+        return licence, "it begins or ends with blanks"
+    try:
+        return canonicalize_license_expression(licence), None
+    except (InvalidLicenseExpression, ValueError, RecursionError) as error:
+        return licence, str(error)
