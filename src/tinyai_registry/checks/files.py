@@ -199,11 +199,12 @@ def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
     for name in folder.names:
         if name in claimed:
             continue
-        if name.endswith(".onnx"):
+        ending = name.lower()  # some file systems do not tell them apart
+        if ending.endswith(".onnx"):
             yield Finding(ORPHAN_MODEL, name, f"{shown(name)} is named by no row")
-        elif name.endswith((".onnx.data", ".onnx_data", ".data")):
+        elif ending.endswith((".onnx.data", ".onnx_data", ".data")):
             yield Finding(ORPHAN_DATA, name, f"{shown(name)} is read by no registered graph")
-        elif name.endswith(".json") and not _NO_SIDECAR.search(name):
+        elif ending.endswith(".json") and not _NO_SIDECAR.search(name):
             yield Finding(ORPHAN_DOCUMENT, name, f"{shown(name)} is the sidecar of no registered model")
 
 
