@@ -20,6 +20,12 @@ SCALED = {
     "constants in nodes": (TWO, "n = Constant<value_floats = [1.0, 2.0]>() c = Sub(x, n) y = Div(c, s)"),
     "after what only carries": (TWO, "i = Identity(x) j = Cast<to = 1>(i) c = Sub(j, m) y = Div(c, s)"),
     "joined inputs": (JOINED, "j = Concat<axis = 1>(a, b) c = Sub(j, m) y = Div(c, s)"),
+    "within bounds first": (TWO, "b = Clip(x) c = Sub(b, m) y = Div(c, s)"),
+    "in another order first": (
+        TWO,
+        "i = Constant<value_ints = [1, 0]>() b = Gather<axis = 1>(x, i) c = Sub(b, m) y = Div(c, s)",
+    ),
+    "by constants at one remove": (TWO, "n = Identity(m) r = Reciprocal(s) c = Sub(x, n) y = Mul(c, r)"),
     "one feature": (ONE, "c = Sub(x, m) y = Div(c, s)"),
 }
 UNSCALED = {

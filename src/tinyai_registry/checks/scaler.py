@@ -8,7 +8,11 @@ import onnx
 
 from tinyai_registry.checks.protobuf import elements
 
-_CARRIES = {"Identity", "Cast", "Concat", "Reshape", "Flatten", "Unsqueeze", "Squeeze"}
+_CARRIES = {"Identity", "Cast", "Concat", "Reshape", "Flatten", "Unsqueeze", "Squeeze", "Transpose", "Expand"}
+# What may come before a standardisation: values are kept within bounds, or put into another order.
+_PREPARES = _CARRIES | {"Clip", "Min", "Max", "Gather"}
+# What may be done to a constant before it is used.
+_KEEPS_SIZE = _CARRIES - {"Concat", "Expand"} | {"Neg", "Reciprocal", "Sqrt", "Abs"}
 _SCALES = {"Sub", "Add", "Mul", "Div", "BatchNormalization"}
 
 
@@ -32,6 +36,8 @@ def _constants(graph: onnx.GraphProto) -> dict[str, int]:
             sizes = [elements(each.t.dims) for each in node.attribute if each.name == "value"]
             sizes += [max(len(each.floats), 1) for each in node.attribute if each.name.startswith("value_float")]
             found[node.output[0]] = sizes[0] if sizes else 0
+        elif node.op_type in _KEEPS_SIZE and node.input and node.input[0] in found:
+            found |= dict.fromkeys(node.output, found[node.input[0]])
     return found
 
 
@@ -41,7 +47,7 @@ def _first(graph: onnx.GraphProto, name: str) -> Iterator[onnx.NodeProto]:
     for node in graph.node:  # in the order of computation, as ONNX has it
         if carried.isdisjoint(node.input):
             continue
-        if node.op_type in _CARRIES:
+        if node.op_type in _PREPARES:
             carried.update(node.output)
         else:
             yield node
