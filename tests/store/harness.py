@@ -24,10 +24,11 @@ import onnx
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.weights import UNPINNED
 from tinyai_registry.documents import row, strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.release import Release, sha256_of
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import Change, init, publish
-from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.superseded import superseded
 from tinyai_registry.validate import validate
 

@@ -54,9 +54,3 @@ class Finding:
     line: int = 1
     column: int = 1
     length: int = 1
-
-    def __post_init__(self) -> None:
-        """Whatever words of a file the message has in it, it stays one line that a terminal prints and no more."""
-        if not self.message.isprintable():
-            safe = (each if each.isprintable() else ascii(each)[1:-1] for each in self.message)
-            object.__setattr__(self, "message", "".join(safe))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyai_registry.checks.files import MISSING, Folder, shown
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.checks.model import INDEX, Model
+from tinyai_registry.checks.model import Model
 from tinyai_registry.checks.reading import (
     CARD,
     EXTRA_SCHEMA,
@@ -21,6 +21,7 @@ from tinyai_registry.checks.reading import (
 )
 from tinyai_registry.documents import card, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
 
 
