@@ -30,7 +30,7 @@ def command(
     """Rewrite sidecars of earlier dialects in today's.
 
     Without MODEL all of the registry's. Names and opset are read from the graph; evidence that nobody recorded stays
-    absent. Exit codes: 0 done, 1 a model could not be migrated.
+    absent. Exit codes: 0 done, 1 a model could not be migrated, 2 bad input, 5 the registry is busy.
     """
     opened = session.opened(registry)
     known = [str(row.get("id")) for row in opened.rows]
