@@ -24,8 +24,8 @@ def command(session: Session, folder: Path | None, registry: Path | None, lock_t
     """Finish what a killed refresh left half-done.
 
     Other commands do so by themselves, if they may write. This one also brings up what lags behind the log for another
-    reason, such as a merge in git. Exit codes: 0 done, 2 there is no registry, 5 it is busy, or
-    something could not be restored.
+    reason, such as a merge in git. Exit codes: 0 done, 2 there is no registry, 5 it is busy, or something
+    could not be restored.
     """
     root = session.config.registry_folder(folder or registry)
     try:

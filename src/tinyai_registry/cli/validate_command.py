@@ -42,8 +42,8 @@ def command(
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
-    Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 it was left half-published and this
-    process may not write.
+    Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 it was left half-published, and
+    this process may not write.
     """
     gc.freeze()  # what was imported stays: collecting it at exit would take a tenth of a small registry's time
     root = session.config.registry_folder(folder or registry)

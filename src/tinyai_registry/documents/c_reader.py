@@ -49,17 +49,17 @@ def misread(text: str) -> list[Misread]:
     problems = []
     if len(text.encode()) > MAX_BYTES:
         problems.append(Misread(None, f"the C reader takes at most {MAX_BYTES} bytes"))
-    values = {key: (start, end) for key, start, end in members(text)}
+    values = dict(members(text))
     known = KEYS if "features" not in values or "feature_order" in values else {*KEYS, "features"}
     for key in sorted(known):
-        found, (start, end) = text.find(f'"{key}"'), values.get(key, (0, 0))
-        if not end and found == -1:
+        found, start = text.find(f'"{key}"'), values.get(key)
+        if start is None and found == -1:
             continue
         # The key that is meant stands, with a colon and blanks, right before its value.
-        if not end or found == -1 or text[found + len(key) + 2 : start].strip() != ":":
+        if start is None or found == -1 or text[found + len(key) + 2 : start].strip() != ":":
             line = text.count("\n", 0, max(found, 0)) + 1
             what = f"takes line {line} for the key {key!r}" if found != -1 else f"does not find the key {key!r}"
             problems.append(Misread(key, f"the C reader {what}"))
-        elif text[start] == '"' and "\\" in text[start:end]:
+        elif text[start] == '"' and "\\" in text[start : text.index('"', start + 1)]:
             problems.append(Misread(key, f"the C reader knows no escapes, and the value of {key!r} has one"))
     return problems

@@ -68,7 +68,7 @@ def _models(text: str) -> Iterator[tuple[Any, int, int]]:
 
 def _list(text: str) -> int:
     """Where the list of models begins, behind its bracket."""
-    return next(start for key, start, _ in members(text) if key == "models") + 1
+    return next(start for key, start in members(text) if key == "models") + 1
 
 
 _value = json.JSONDecoder().raw_decode

@@ -67,14 +67,14 @@ def tokens(text: str) -> Iterator[Token]:
                 levels.append(_Level(pointer, word == "{"))
 
 
-def members(text: str) -> Iterator[tuple[str, int, int]]:
-    """Each key of the object that strict JSON has at the top, with start and end of its value, at a parser's speed."""
+def members(text: str) -> Iterator[tuple[str, int]]:
+    """Each key of the object that strict JSON has at the top, with the start of its value, at a parser's speed."""
     at = text.index("{") + 1
     while text[at := _after_gap(text, at)] != "}":
         key, at = _parsed(text, at)
-        start = _after_gap(text, at)
-        _, at = _parsed(text, start)
-        yield key, start, at
+        at = _after_gap(text, at)
+        yield key, at
+        _, at = _parsed(text, at)
 
 
 def position(text: str, start: int, length: int = 1) -> Position:
