@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.release import Release
 from tinyai_registry.store.log import Account
 from tinyai_registry.store.publish import Change, init, publish
-from tinyai_registry.store.registry import INDEX
 
 SIZES = (10, 1000)
 AIM = 3.0

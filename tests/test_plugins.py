@@ -309,7 +309,7 @@ def test_a_policy_sees_the_registered_sidecar(install, duo, refresh, table, poli
 
 
 POLICY_FAULTS = {
-    "unknown": (None, "no plugin is called 'house'"),
+    "unknown": (None, "tinyai.toml, [policy]: no plugin is called 'house'"),
     "failed": ("1 / 0", "plugin house (tinyai-house 1.0) is failed: ZeroDivisionError"),
     "raises": (POLICY + "raise KeyError('srocc')", "plugin house (tinyai-house 1.0): tinyai_gate raised KeyError"),
     "returns nothing": (POLICY + "pass", "plugin house (tinyai-house 1.0): tinyai_gate returned None"),

@@ -43,8 +43,16 @@ class Judged:
 
 
 def bench(plugins: Plugins, model: str, policy: tuple[str, ...] = ()) -> Bench:
-    """The bench for ``model``. Raises PluginError if no plugin, or more than one, declares it."""
+    """The bench for ``model``.
+
+    Raises PluginError if no plugin, or more than one, declares it, or one that ``policy`` names cannot be asked.
+    """
     owner, recipe = plugins.owner(model)
+    for name in policy:
+        try:
+            plugins.active(name)
+        except PluginError as error:
+            raise PluginError(f"tinyai.toml, [policy]: {error}") from error
     return Bench(plugins, owner, recipe, policy)
 
 

@@ -9,10 +9,11 @@ from tinyai_registry.checks import pinned, weights
 from tinyai_registry.checks.files import Folder
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.location import located
-from tinyai_registry.checks.model import INDEX, Graph, Model, read_models
+from tinyai_registry.checks.model import Graph, Model, read_models
 from tinyai_registry.checks.reading import document
 from tinyai_registry.checks.runtime import load_runtime
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.lab import loading
 
 

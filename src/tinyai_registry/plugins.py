@@ -93,18 +93,19 @@ class Plugins:
         """
         return self.ask(hook, owner.name if hook in owner.hooks else BUILTIN, arguments)
 
+    def active(self, name: str) -> Plugin:
+        """The plugin called ``name``. Raises PluginError if there is none, or it cannot be asked."""
+        by_name = {plugin.name: plugin for plugin in self.all}
+        if name not in by_name:
+            raise PluginError(f"no plugin is called {name!r} (known: {', '.join(by_name)})")
+        if by_name[name].status != "active":
+            raise PluginError(f"{by_name[name]} is {by_name[name].status}: {by_name[name].reason}")
+        return by_name[name]
+
     def gather(self, hook: str, names: Iterable[str], **arguments: Any) -> list[Any]:
         """What each plugin in ``names`` that implements ``hook`` answers, one after another."""
-        by_name = {plugin.name: plugin for plugin in self.all}
-        answers: list[Any] = []
-        for name in dict.fromkeys(names):
-            if name not in by_name:
-                raise PluginError(f"{hook}: no plugin is called {name!r} (known: {', '.join(by_name)})")
-            if by_name[name].status != "active":
-                raise PluginError(f"{hook}: {by_name[name]} is {by_name[name].status}: {by_name[name].reason}")
-            if hook in by_name[name].hooks:
-                answers += self.ask(hook, name, arguments)
-        return answers
+        asked = [name for name in dict.fromkeys(names) if hook in self.active(name).hooks]
+        return [answer for name in asked for answer in self.ask(hook, name, arguments)]
 
     def ask(self, hook: str, name: str, arguments: Mapping[str, Any]) -> Any:
         """What the plugin called ``name`` answers to ``hook``, which it implements; every hook call comes through here.

@@ -12,10 +12,11 @@ from tinyai_registry.checks import calling, evidence, files, identity, licence, 
 from tinyai_registry.checks.files import Folder
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.location import located
-from tinyai_registry.checks.model import INDEX, Model, read_models
+from tinyai_registry.checks.model import Model, read_models
 from tinyai_registry.checks.reading import document
 from tinyai_registry.checks.runtime import Runtime, load_runtime
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import audit, log
 from tinyai_registry.store.recovery import is_pending, settle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -69,6 +70,10 @@ MISTAKES = {
     "not JSON": (("show", "duo_v1", "--registry", "{tmp}/broken"), "registry.json:1:1"),
     "the index is a folder": (("list", "--registry", "{tmp}/folder"), "registry.json"),
     "unknown model shown": (("show", "nope_v1", *REGISTRY), "has no model 'nope_v1'"),
+    "history of an unknown model": (("log", "nope_v1", *REGISTRY), "has no history of 'nope_v1'; it has one of: none"),
+    "unknown code": (("validate", "{registry}", "--ignore", "TAI9x"), "no check has the code"),
+    "the index is a pipe": (("list", "--registry", "{tmp}/pipe"), "registry.json: is not a regular file"),
+    "a file where the store belongs": (("prune", "--registry", "{tmp}/odd"), "pending"),
     "unknown model refreshed": (("refresh", "nope_v1", *TABLE, *REGISTRY), "declares the model 'nope_v1'"),
     "unknown model evaluated": (("evaluate", "nope_v1", *TABLE), "declares the model 'nope_v1'"),
     "no table named": (
@@ -98,6 +103,11 @@ def places(duo, registry, frame, write_table, tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         (tmp_path / name / "registry.json").write_text(content)
     (tmp_path / "folder" / "registry.json").mkdir(parents=True)
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / "registry.json")
+    (tmp_path / "odd" / ".tinyai" / "log" / "x").mkdir(parents=True)
+    (tmp_path / "odd" / ".tinyai" / "pending").touch()
+    (tmp_path / "odd" / "registry.json").write_text('{"models": [], "schema_version": 1}')
     monkeypatch.chdir(tmp_path)
     return {"tmp": tmp_path, "registry": registry, "table": write_table(frame)}
 
@@ -122,6 +132,13 @@ def test_a_mistake_is_one_json_document_where_that_was_asked_for(tinyai, places,
     assert set(ran.json["error"]) == {"type", "message", "exit_code"}
     assert ran.json["error"]["exit_code"] == 2
     assert told in ran.json["error"]["message"]
+
+
+def test_what_a_registry_says_does_nothing_to_a_terminal(tinyai, tmp_path):
+    rows = [{"id": "a\x1b[2J", "kind": "\u202e"}]
+    (tmp_path / "registry.json").write_text(json.dumps({"models": rows, "schema_version": 1}))
+    assert tinyai("list", "--registry", tmp_path).out.replace("\n", "").isprintable()
+    assert tinyai("show", "b", "--registry", tmp_path).err.strip().isprintable()
 
 
 def test_a_mistake_shows_its_traceback_only_with_debug(tinyai):

@@ -24,10 +24,11 @@ import onnx
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.weights import UNPINNED
 from tinyai_registry.documents import row, strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.release import Release, sha256_of
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import Change, init, publish
-from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.superseded import superseded
 from tinyai_registry.validate import validate
 
@@ -274,7 +275,7 @@ def foreign_row(root: Path, model: str) -> dict[str, Any]:
         f"{model}.onnx": graph(f"{model} of old", f"{model}.onnx.data"),
         f"{model}.onnx.data": WEIGHT,
         f"{model}.int8.onnx": graph(f"twin of {model}"),
-        f"{model}.json": b'{"kind": "fr", "input_name": "x", "output_name": "y"}',
+        f"{model}.json": b'{"kind": "fr", "input_name": "x", "output_name": "y", "quant_mode": "dynamic"}',
     }
     for name, data in files.items():
         (root / name).write_bytes(data)

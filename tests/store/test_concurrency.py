@@ -28,11 +28,12 @@ from harness import (
 
 from tinyai_registry.checks.files import Folder
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import chain, log, publish, turn
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.recovery import is_pending, recover
-from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 from tinyai_registry.store.snapshot import read_release
 

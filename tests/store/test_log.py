@@ -13,9 +13,10 @@ import pytest
 from harness import ACCOUNT, change, contents, faults, graph, killed_at, own_registry, put
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import refuse
-from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 
 
@@ -132,9 +133,31 @@ def test_an_entry_from_before_rows_could_go_is_read_and_its_digest_holds(root):
     assert faults(root) == []
 
 
-def test_what_is_no_entry_is_found_and_named(root):
-    entry_file(root, 5).write_text("[]")
-    assert any("is no JSON object" in said for said in found(root)["00000005.json"])
+@pytest.mark.parametrize(("text", "said"), [("[]", "is no JSON object"), ("{}", "no entry of a log")])
+def test_what_is_no_entry_is_found_and_named(root, text, said):
+    entry_file(root, 5).write_text(text)
+    assert said in found(root)["00000005.json"][0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": 7}, {"action": None}, {"number": "5"}, {"account": {"time": 1, "who": "x", "gate": []}}]
+)
+def test_an_entry_whose_words_are_none_is_found_whatever_its_digest(root, change):
+    document = {**json.loads(entry_file(root, 4).read_text()), **change}
+    document.pop("digest")
+    document["digest"] = log._digest(document)
+    entry_file(root, 4).write_bytes(log.as_written(document))
+    assert "no entry of a log" in found(root)["00000004.json"][0]
+
+
+@pytest.mark.parametrize("number", [2, 4])
+def test_an_entry_that_would_be_read_for_ever_is_found_and_named(root, number, tinyai):
+    path = entry_file(root, number)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert found(root)[path.name][0].endswith("is not a regular file")
+    ran = tinyai("log", "--registry", root)
+    assert (ran.code, f"{path.name}: is not a regular file" in ran.err) == (2, True)
 
 
 def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):

@@ -27,9 +27,10 @@ from harness import (
 )
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError
 from tinyai_registry.store import durable, layout, log, publish, turn
-from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 
 WITHDRAWN = ("b.onnx.data", "b.int8.onnx")

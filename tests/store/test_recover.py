@@ -24,9 +24,9 @@ from harness import (
 )
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.recovery import recover
-from tinyai_registry.store.registry import INDEX
 from tinyai_registry.validate import validate
 
 # What is found in every registry of these tests: earlier dialects, imported models, weights outside.

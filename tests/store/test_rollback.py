@@ -9,11 +9,12 @@ import pytest
 from harness import ACCOUNT, assert_tidy, contents, digest, faults, foreign_registry, put
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release import sha256_of as digest_of
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import KEPT_RELEASES
-from tinyai_registry.store.registry import INDEX, open_registry
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 
 

@@ -45,7 +45,7 @@ def test_a_release_is_read_whole_with_the_bytes_that_were_hashed(root):
 def test_a_foreign_release_is_read_by_its_row(root):
     read = read_release(root, "b")
     assert read.onnx == graph("b of old", "b.onnx.data")
-    assert read.sidecar == {"kind": "fr", "input_name": "x", "output_name": "y"}
+    assert read.sidecar == {"kind": "fr", "input_name": "x", "output_name": "y", "quant_mode": "dynamic"}
     assert set(read.files) == {"b.onnx", "b.onnx.data", "b.int8.onnx", "b.json"}
 
 
@@ -141,7 +141,7 @@ def test_show_needs_no_graph_and_says_where_documents_disagree(root, tinyai):
     (root / "b.md").unlink()
     shown = tinyai("show", "b", "--registry", root, "--json").json
     assert shown["row"]["sha256"] == shown["sidecar"]["sha256"]
-    (root / "b.json").write_text('{"kind": "fr", "input_name": "x", "output_name": "y"}')
+    (root / "b.json").write_text('{"kind": "fr", "input_name": "x", "output_name": "y", "quant_mode": "dynamic"}')
     said = tinyai("show", "b", "--registry", root)
     assert said.code == 2
     assert "b.json is not what was registered for b; `tinyai validate`" in said.err
@@ -150,8 +150,13 @@ def test_show_needs_no_graph_and_says_where_documents_disagree(root, tinyai):
 def test_what_another_tool_registered_is_shown_whatever_its_digests(root, tinyai):
     (root / "b.onnx").write_bytes(b"another graph")
     shown = tinyai("show", "b", "--registry", root, "--json")
-    assert shown.json["sidecar"] == {"kind": "fr", "input_name": "x", "output_name": "y"}
-    assert as_it_stands(root, "b")[1].sidecar == {"kind": "fr", "input_name": "x", "output_name": "y"}
+    assert shown.json["sidecar"] == {"kind": "fr", "input_name": "x", "output_name": "y", "quant_mode": "dynamic"}
+    assert as_it_stands(root, "b")[1].sidecar == {
+        "kind": "fr",
+        "input_name": "x",
+        "output_name": "y",
+        "quant_mode": "dynamic",
+    }
     with pytest.raises(RegistryError, match=r"b\.onnx is not what was registered"):
         read_release(root, "b")
 

@@ -10,7 +10,8 @@ from typing import Any
 from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.graph import OPSET
-from tinyai_registry.checks.model import INDEX, Model
+from tinyai_registry.checks.model import Model
+from tinyai_registry.documents.index import INDEX
 
 DUPLICATE = Rule(
     "TAI101",

@@ -20,7 +20,7 @@ def located(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
     pointers: dict[str, set[str]] = {}
     for finding in found:
         pointers.setdefault(finding.file, set()).add(finding.pointer)
-    places = {file: positions(_text(folder, file), wanted) for file, wanted in pointers.items()}
+    places = {file: positions(text_of(folder, file), wanted) for file, wanted in pointers.items()}
     placed = [_presentable(_placed(finding, places[finding.file][finding.pointer])) for finding in found]
     return sorted(placed, key=lambda f: (f.file, f.line, f.column, f.rule.code, f.message))
 
@@ -42,7 +42,7 @@ def _plain(text: str) -> str:
     return kept if kept.isascii() and kept.isprintable() else _UNPRINTABLE.sub(lambda each: ascii(each[0])[1:-1], kept)
 
 
-def _text(folder: Folder, file: str) -> str:
-    """Of a JSON file; what is binary has no lines."""
+def text_of(folder: Folder, file: str) -> str:
+    """The text of a JSON file; what is binary has no lines."""
     data = folder.fetch(file, strict_json.MAX_BYTES).data if file.endswith(".json") else None
     return (data or b"").decode("utf-8", errors="replace")

@@ -17,8 +17,8 @@ from tinyai_registry.checks.reading import Document, document
 from tinyai_registry.checks.runtime import Runtime
 from tinyai_registry.checks.weights import Outside, external
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 
-INDEX = "registry.json"
 # Models whose files are held in memory at once.
 BATCH = 64
 # Bytes below which it takes longer to hand a file to another thread than to hash it.

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyai_registry.checks.files import MISSING, Folder, shown
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.checks.model import INDEX, Model
+from tinyai_registry.checks.model import Model
 from tinyai_registry.checks.reading import (
     CARD,
     EXTRA_SCHEMA,
@@ -21,6 +21,7 @@ from tinyai_registry.checks.reading import (
 )
 from tinyai_registry.documents import card, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
 
 
@@ -67,12 +68,15 @@ def _card(model: Model) -> Iterator[Finding]:
         return  # a member has its ensemble's card
     for flaw in model.card.flaws:
         yield model.in_sidecar(CARD if flaw.rule is MISSING else flaw.rule, f"the card: {flaw.message}", "/card")
-    wanted = card.rendered(model.said).encode()
-    if model.card.data is not None and model.card.data != wanted:
-        pairs = zip_longest(model.card.data.split(b"\n"), wanted.split(b"\n"))
-        line = next((n for n, (here, there) in enumerate(pairs, start=1) if here != there), 1)
+    if model.card.data is None:
+        return
+    # A checkout may end lines its own way.
+    here = model.card.data.replace(b"\r\n", b"\n").split(b"\n")
+    wanted = card.rendered(model.said).encode().split(b"\n")
+    if here != wanted:
+        line = next(n for n, (one, other) in enumerate(zip_longest(here, wanted), start=1) if one != other)
         what = "is not what the sidecar renders to; this line is the first"
-        yield Finding(CARD, model.card.name, what, "", model.id, line)
+        yield Finding(CARD, model.card.name, what, "", model.id, min(line, len(here)))
 
 
 def _extra(model: Model, folder: Folder) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, registry_option
 
 COLUMNS = ("id", "kind", "opset", "license", "onnx")
@@ -20,7 +21,7 @@ def command(session: Session, registry: Path | None) -> int:
     if session.as_json:
         session.answer({"models": rows})
         return 0
-    lines = [COLUMNS, *(tuple(str(row.get(column, "-")) for column in COLUMNS) for row in rows)]
+    lines = [COLUMNS, *(tuple(printable(str(row.get(column, "-"))) for column in COLUMNS) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))

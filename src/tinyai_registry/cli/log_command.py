@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import log
 
 
@@ -18,8 +20,10 @@ from tinyai_registry.store import log
 def command(session: Session, model: str | None, registry: Path | None) -> int:
     """Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first."""
     root = session.opened(registry).root
-    models = [model] if model else log.models(root)
-    found = [entry for each in models for entry in log.entries(root, each)]
+    known = log.models(root)
+    if model is not None and model not in known:
+        raise RegistryError(f"{root} has no history of {model!r}; it has one of: {', '.join(known) or 'none'}")
+    found = [entry for each in (known if model is None else [model]) for entry in log.entries(root, each)]
     found.sort(key=lambda entry: (entry.account.time, entry.model, entry.number))
     if session.as_json:
         session.answer({"entries": [asdict(entry) for entry in found]})
@@ -28,5 +32,5 @@ def command(session: Session, model: str | None, registry: Path | None) -> int:
         digest = next((str(row.get("sha256"))[:12] for row in entry.rows), "-")
         reason = f"  {entry.account.reason}" if entry.account.reason else ""
         line = f"{entry.account.time}  {entry.model} {entry.number}  {entry.action:<8}  {digest}  {entry.account.who}"
-        session.answers.write(line + reason + "\n")
+        session.answers.write(printable(line + reason) + "\n")
     return 0

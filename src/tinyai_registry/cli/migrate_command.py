@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tinyai_registry import provenance
+from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.migrate import Migration, migrate
@@ -29,7 +30,7 @@ def command(
     """Rewrite sidecars of earlier dialects in today's.
 
     Without MODEL all of the registry's. Names and opset are read from the graph; evidence that nobody recorded stays
-    absent. Exit codes: 0 done, 1 a model could not be migrated.
+    absent. Exit codes: 0 done, 1 a model could not be migrated, 2 bad input, 5 the registry is busy.
     """
     opened = session.opened(registry)
     known = [str(row.get("id")) for row in opened.rows]
@@ -42,7 +43,7 @@ def command(
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
     else:
-        session.answers.writelines(f"{line}\n" for each in done for line in _lines(each))
+        session.answers.writelines(f"{printable(line)}\n" for each in done for line in _lines(each))
         if all(each.status == "current" for each in done):
             session.answers.write("nothing to do\n")
     return 1 if any(each.status == "failed" for each in done) else 0

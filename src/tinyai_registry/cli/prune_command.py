@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.store import log
 from tinyai_registry.store.publish import KEPT_RELEASES, drop_old
 from tinyai_registry.store.turn import writing
@@ -14,13 +14,14 @@ from tinyai_registry.store.turn import writing
 
 @click.command()
 @registry_option
+@lock_timeout_option
 @in_session
-def command(session: Session, registry: Path | None) -> int:
+def command(session: Session, registry: Path | None, lock_timeout: float) -> int:
     """Drop the files of old releases from the store; the last three of each model stay."""
     root = session.opened(registry).root
     dropped: dict[str, list[str]] = {}
     for model in log.models(root):
-        with writing(root, model) as workplace:
+        with writing(root, model, lock_timeout) as workplace:
             dropped[model] = drop_old(root, model, workplace)
     if session.as_json:
         session.answer({"dropped": dropped})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.store.recovery import recover
@@ -23,7 +24,8 @@ def command(session: Session, folder: Path | None, registry: Path | None, lock_t
     """Finish what a killed refresh left half-done.
 
     Other commands do so by themselves, if they may write. This one also brings up what lags behind the log for another
-    reason, such as a merge in git. Exit codes: 0 done, 5 something could not be restored.
+    reason, such as a merge in git. Exit codes: 0 done, 2 there is no registry, 5 it is busy, or something
+    could not be restored.
     """
     root = session.config.registry_folder(folder or registry)
     try:
@@ -35,5 +37,6 @@ def command(session: Session, folder: Path | None, registry: Path | None, lock_t
     else:
         session.answers.write(f"recovered: {', '.join(done.recovered) or 'nothing to do'}\n")
     for model, why in done.stuck.items():
-        click.echo(f"tinyai: {model} cannot be brought up to its log: {why}. {REMEDY.format(model=model)}", err=True)
+        said = f"tinyai: {model} cannot be brought up to its log: {why}. {REMEDY.format(model=model)}"
+        click.echo(printable(said), err=True)
     return RegistryBusyError.exit_code if done.stuck else 0

@@ -57,7 +57,8 @@ def command(
     if model is None:
         if table or metrics_out or note:
             raise TinyaiError("--table, --metrics-out and --note go with one MODEL; name each table in tinyai.toml")
-        return _refresh_all(session, registry, jobs, _flags(reason=reason, dry_run=dry_run, force=force))
+        options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
+        return _refresh_all(session, registry, jobs, [*options, *(("--reason", reason) if reason else ())])
     for file in (metrics_out, note):
         writable(file)
     where = bench(session.plugins(), model, session.config.policy)
@@ -93,6 +94,5 @@ def _echo(result: Result) -> None:
     click.echo(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}", err=True)
 
 
-def _flags(*, dry_run: bool, force: bool, reason: str | None = None) -> list[str]:
-    flags = [flag for flag, given in (("--dry-run", dry_run), ("--force", force)) if given]
-    return [*flags, *(("--reason", reason) if reason else ())]
+def _flags(*, dry_run: bool, force: bool) -> list[str]:
+    return [flag for flag, given in (("--dry-run", dry_run), ("--force", force)) if given]

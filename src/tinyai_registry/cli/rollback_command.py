@@ -24,7 +24,8 @@ def command(
 ) -> int:
     """Publish an earlier release of a model again.
 
-    Without --to the one before; a second rollback goes back again to the one before that.
+    Without --to the one before; a second rollback goes back again to the one before that. Exit codes: 0 done, 2 no
+    such release, 5 the registry is busy.
     """
     root = session.opened(registry).root
     git = provenance.git_state(root)

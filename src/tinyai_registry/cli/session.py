@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.stdout import reserved_stdout
 from tinyai_registry.config import Config, find_config
 from tinyai_registry.documents import strict_json
@@ -39,7 +40,7 @@ class Session:
         if self.as_json:
             about = {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
             self.answer({"error": about})
-        click.echo(f"tinyai: {error}", err=True)
+        click.echo("\n".join(map(printable, f"tinyai: {error}".split("\n"))), err=True)
 
     @property
     def config(self) -> Config:
@@ -82,8 +83,8 @@ lock_timeout_option = click.option(
 def in_session(run: Callable[..., int]) -> Callable[..., None]:
     """Makes ``run(session, **parameters) -> exit code`` a click callback with ``--json``.
 
-    A TinyaiError becomes one line on standard error (and, with ``--json``, an object on standard output) and its
-    exit code; ``--debug`` adds the traceback.
+    A TinyaiError, or what the system refuses, becomes one line on standard error (and, with ``--json``, an object on
+    standard output) and its exit code; ``--debug`` adds the traceback.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -94,7 +95,7 @@ def in_session(run: Callable[..., int]) -> Callable[..., None]:
         with reserved_stdout() as answers:
             session = Session(answers, as_json, top["no_plugins"])
             try:
-                code = run(session, **parameters)
+                code = _run(run, session, parameters)
             except TinyaiError as error:
                 if top["debug"]:
                     traceback.print_exc()
@@ -103,3 +104,12 @@ def in_session(run: Callable[..., int]) -> Callable[..., None]:
         ctx.exit(code)
 
     return callback
+
+
+def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any]) -> int:
+    try:
+        return run(session, **parameters)
+    except BrokenPipeError:  # whoever reads the answer has gone; click ends quietly
+        raise
+    except OSError as error:  # nobody below has a better word for it than the system's
+        raise TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from tinyai_registry.checks.catalogue import rules
+from tinyai_registry.checks.files import Folder
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.checks.selection import failed, selected
+from tinyai_registry.checks.location import text_of
+from tinyai_registry.checks.selection import failed, matching, selected
 from tinyai_registry.cli import colour
 from tinyai_registry.cli.formats import FORMATS, Report
 from tinyai_registry.cli.session import Session, in_session, registry_option
@@ -40,13 +42,17 @@ def command(
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
-    Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check.
+    Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 it was left half-published, and
+    this process may not write.
     """
     gc.freeze()  # what was imported stays: collecting it at exit would take a tenth of a small registry's time
     root = session.config.registry_folder(folder or registry)
+    known = rules()
+    matching((*select, *ignore), known)  # a code that is none is said at once, not after the work
     found = [*validate(root), *(_loaded(root) if loads else ())]
-    findings = selected(found, rules(), select, ignore)
-    report = Report(root, findings, _texts_of(root), _models(root), strict, colour.wanted(session.answers))
+    findings = selected(found, known, select, ignore)
+    source = partial(text_of, Folder(root))
+    report = Report(root, findings, source, _models(root), strict, colour.wanted(session.answers))
     session.answers.write(FORMATS["json" if session.as_json else form](report))
     return int(failed(findings, strict=strict))
 
@@ -57,16 +63,6 @@ def _loaded(root: Path) -> list[Finding]:
     except ModuleNotFoundError as error:
         raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
     return load(root)
-
-
-def _texts_of(root: Path) -> Callable[[str], str | None]:
-    def text(file: str) -> str | None:
-        try:
-            return (root / file).read_bytes().decode("utf-8", errors="replace") if file.endswith(".json") else None
-        except OSError:
-            return None
-
-    return text
 
 
 def _models(root: Path) -> list[str]:

@@ -6,10 +6,9 @@ object with such a key, or a string that equals one, is read in place of the key
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+
+from tinyai_registry.documents.positions import members
 
 MAX_BYTES = 1024 * 1024
 
@@ -50,36 +49,17 @@ def misread(text: str) -> list[Misread]:
     problems = []
     if len(text.encode()) > MAX_BYTES:
         problems.append(Misread(None, f"the C reader takes at most {MAX_BYTES} bytes"))
-    values = {key: (start, end) for key, start, end in _members(text)}
+    values = dict(members(text))
     known = KEYS if "features" not in values or "feature_order" in values else {*KEYS, "features"}
     for key in sorted(known):
-        found, (start, end) = text.find(f'"{key}"'), values.get(key, (0, 0))
-        if not end and found == -1:
+        found, start = text.find(f'"{key}"'), values.get(key)
+        if start is None and found == -1:
             continue
         # The key that is meant stands, with a colon and blanks, right before its value.
-        if not end or found == -1 or text[found + len(key) + 2 : start].strip() != ":":
+        if start is None or found == -1 or text[found + len(key) + 2 : start].strip() != ":":
             line = text.count("\n", 0, max(found, 0)) + 1
             what = f"takes line {line} for the key {key!r}" if found != -1 else f"does not find the key {key!r}"
             problems.append(Misread(key, f"the C reader {what}"))
-        elif text[start] == '"' and "\\" in text[start:end]:
+        elif text[start] == '"' and "\\" in text[start : text.index('"', start + 1)]:
             problems.append(Misread(key, f"the C reader knows no escapes, and the value of {key!r} has one"))
     return problems
-
-
-def _members(text: str) -> Iterator[tuple[str, int, int]]:
-    """Each key of the object at the top, with start and end of its value: at the speed of Python's own parser."""
-    at = text.index("{") + 1
-    while text[at := _after_gap(text, at)] != "}":
-        key, at = _parsed(text, at)
-        start = _after_gap(text, at)
-        _, at = _parsed(text, start)
-        yield key, start, at
-
-
-def _after_gap(text: str, at: int) -> int:
-    match = _GAP.match(text, at)
-    return at if match is None else match.end()
-
-
-_GAP = re.compile(r"[\s,:]+")
-_parsed = json.JSONDecoder().raw_decode

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.positions import members
+
+INDEX = "registry.json"
 
 
 def with_row(text: str, row: Mapping[str, Any]) -> str:
@@ -65,14 +68,7 @@ def _models(text: str) -> Iterator[tuple[Any, int, int]]:
 
 def _list(text: str) -> int:
     """Where the list of models begins, behind its bracket."""
-    at = _next(text, 0)
-    while True:
-        key, at = _value(text, _next(text, at + 1))
-        at = _next(text, _next(text, at) + 1)
-        if key == "models":
-            return at + 1
-        _, at = _value(text, at)
-        at = _next(text, at)
+    return next(start for key, start in members(text) if key == "models") + 1
 
 
 _value = json.JSONDecoder().raw_decode

@@ -1,4 +1,4 @@
-"""Where things stand in a JSON text: the second pass, made only for files in which something was found."""
+"""Where things stand in a JSON text: its values by their pointers, and the members of the object at its top."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_GAP = re.compile(r"[\s,:]+")
+_parsed = json.JSONDecoder().raw_decode
 # No document that can be read is nested as deeply; the pointers of one that is grow with its depth.
 _DEEPEST = 100
 # More of a line than anyone can read would be underlined to no avail.
@@ -65,6 +67,16 @@ def tokens(text: str) -> Iterator[Token]:
                 levels.append(_Level(pointer, word == "{"))
 
 
+def members(text: str) -> Iterator[tuple[str, int]]:
+    """Each key of the object that strict JSON has at the top, with the start of its value, at a parser's speed."""
+    at = text.index("{") + 1
+    while text[at := _after_gap(text, at)] != "}":
+        key, at = _parsed(text, at)
+        at = _after_gap(text, at)
+        yield key, at
+        _, at = _parsed(text, at)
+
+
 def position(text: str, start: int, length: int = 1) -> Position:
     """Line and column of the character at ``start``."""
     return _position(_lines(text), start, length)
@@ -81,6 +93,11 @@ def positions(text: str, pointers: set[str]) -> dict[str, Position]:
     places = {pointer: _position(lines, token.start, len(token.text)) for pointer, token in known.items()}
     whole = places.get("", Position(1, 1))
     return {each: next((places[above] for above in _upwards(each) if above in places), whole) for each in pointers}
+
+
+def _after_gap(text: str, at: int) -> int:
+    match = _GAP.match(text, at)
+    return at if match is None else match.end()
 
 
 def _lines(text: str) -> list[int]:

@@ -98,6 +98,9 @@ def read(path: Path) -> Any:
 def bytes_of(path: Path) -> bytes:
     """What is in the file at ``path``. Raises StrictJsonError where it cannot be read."""
     try:
+        # A pipe or a device, which a link in a registry may lead to, would be read for ever.
+        if path.exists() and not path.is_file():
+            raise StrictJsonError(str(path), Fault.UNREADABLE, "is not a regular file")
         return path.read_bytes()
     except OSError as error:
         raise StrictJsonError(str(path), Fault.UNREADABLE, error.strerror or str(error)) from error

@@ -17,6 +17,7 @@ import jsonschema
 from jsonschema.protocols import Validator
 
 from tinyai_registry.documents.bounded import LONGEST_MATCHED
+from tinyai_registry.documents.positions import escaped
 
 Json = Mapping[str, Any]
 
@@ -36,7 +37,7 @@ class Violation:
 
 def pointer(path: Iterable[str | int]) -> str:
     """The JSON pointer to what lies at ``path``."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join("/" + escaped(str(part)) for part in path)
 
 
 def described(validator: Validator, document: Any) -> Iterator[Violation]:

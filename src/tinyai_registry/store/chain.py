@@ -60,7 +60,10 @@ def _of_entry(value: object, text: str, model: str, number: int, parent: str | N
 
 def _at_the_end(folder: Folder, model: str) -> Iterator[Finding]:
     """What no later entry tells of, and the tip does: the last was removed, or changed and given a new digest."""
-    there, recorded = log.last(folder.root, model), log.recorded_tip(folder.root, model)
+    try:
+        there, recorded = log.last(folder.root, model), log.recorded_tip(folder.root, model)
+    except DocumentError:
+        return  # that the last entry cannot be read was found already
     tip, first = name(model, log.TIP), there.number + 1
     if recorded is None:
         if (folder.root / tip).exists():

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import DocumentError
@@ -161,7 +161,7 @@ def last(root: Path, model: str) -> Tip:
     """The last entry whose file is there."""
     number = max(numbers(root, model), default=0)
     path = layout.log_folder(root, model) / f"{number:08}.json"
-    return Tip(number, sha256_of(path.read_bytes())) if number else NO_ENTRY
+    return Tip(number, sha256_of(strict_json.bytes_of(path))) if number else NO_ENTRY
 
 
 def recorded_tip(root: Path, model: str) -> Tip | None:
@@ -196,6 +196,9 @@ def holds(root: Path, entry: Entry) -> bool:
 def _is_well_formed(entry: Entry) -> bool:
     return (
         isinstance(entry.model, str)
+        and isinstance(entry.number, int)
+        and entry.action in get_args(Action)
+        and all(isinstance(word, str) for word in (entry.account.time, entry.account.who))
         and isinstance(entry.files, dict)
         and all(isinstance(sha256, str) for sha256 in entry.files.values())
         and all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in entry.rows)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents import index, row
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.store import durable, log, objects
-from tinyai_registry.store.registry import ENDINGS, INDEX, Registry, files_under, open_registry
+from tinyai_registry.store.registry import ENDINGS, Registry, files_under, open_registry
 
 
 def project(root: Path, model: str, workplace: Path) -> None:

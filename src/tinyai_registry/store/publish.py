@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import (
     DocumentError,
     OvertakenError,
@@ -30,7 +31,7 @@ from tinyai_registry.errors import (
 from tinyai_registry.release import Release
 from tinyai_registry.store import durable, log, objects
 from tinyai_registry.store.projection import lags, project
-from tinyai_registry.store.registry import EMPTY, INDEX, files_under, open_registry
+from tinyai_registry.store.registry import EMPTY, files_under, open_registry
 from tinyai_registry.store.superseded import files_of
 from tinyai_registry.store.takeover import new_workplace
 from tinyai_registry.store.turn import PATIENCE, attempts, ignore_store, writing

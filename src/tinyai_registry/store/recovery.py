@@ -46,8 +46,8 @@ def settle(root: Path) -> None:
         return  # registry.json cannot be read, as whoever opens it will say
     except OSError as error:
         raise RegistryBusyError(
-            f"{root} was left half-published, and cannot be mended from here ({error.strerror}); "
-            "run `tinyai recover` with the right to write"
+            f"{root} was left half-published, or cannot be looked into, and cannot be mended from here "
+            f"({error.strerror}); run `tinyai recover` with the right to write"
         ) from error
 
 

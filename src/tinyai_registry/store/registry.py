@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from tinyai_registry.checks.files import strays
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import DocumentError, RegistryError
-
-INDEX = "registry.json"
 
 # What a model's files end in, beside their common stem.
 ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
@@ -75,14 +75,12 @@ class Registry:
 
     def path(self, name: str) -> Path:
         """The file ``name`` of this registry. Raises RegistryError for a name that leads outside."""
-        pure = PurePosixPath(name)
-        path = self.root / pure
+        path = self.root / name
         try:
-            inside = path.resolve().is_relative_to(self.root.resolve())
-            path.is_file()  # asks the file system whether it can have such a name at all
-        except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
+            inside = not strays(name) and path.resolve().is_relative_to(self.root.resolve())
+        except (OSError, RuntimeError):  # too long, a loop of links
             inside = False
-        if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or not inside:
+        if not inside:
             raise RegistryError(f"{self.root / INDEX}: {name[:300]!r} is no file inside the registry folder")
         return path
 

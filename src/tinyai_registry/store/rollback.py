@@ -8,9 +8,12 @@ from tinyai_registry.errors import RegistryError
 from tinyai_registry.release import Release
 from tinyai_registry.store import log, objects
 from tinyai_registry.store.publish import Change, publish
+from tinyai_registry.store.turn import PATIENCE
 
 
-def rollback(root: Path, model: str, account: log.Account, to: str | None = None, patience: float = 60.0) -> log.Entry:
+def rollback(
+    root: Path, model: str, account: log.Account, to: str | None = None, patience: float = PATIENCE
+) -> log.Entry:
     """Publish an earlier release of ``model`` again: the one whose ONNX has the digest ``to``, else the one before.
 
     A second rollback goes back again to the one before. Raises RegistryError if there is no such release, or its files

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.release import sha256_of
 from tinyai_registry.store import log
 from tinyai_registry.store.projection import stale_rows
 from tinyai_registry.store.recovery import is_pending
-from tinyai_registry.store.registry import INDEX, Registered, Registry, open_registry
+from tinyai_registry.store.registry import Registered, Registry, open_registry
 from tinyai_registry.store.superseded import files_of
 
 # Seconds between two looks at a registry in which a publish is under way, and for which a reader looks.

@@ -8,8 +8,9 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.store.registry import ENDINGS, INDEX, Registered, Registry
+from tinyai_registry.store.registry import ENDINGS, Registered, Registry
 
 
 def superseded(registry: Registry, before: Registered | None, kept: Collection[str]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def root(tmp_path, monkeypatch) -> Path:
 def made(root):
     """A report of these findings: ``made(Finding(…), source="{}")``, the text being that of every file."""
 
-    def make(*findings: Finding, source: str | None = None, **more) -> Report:
+    def make(*findings: Finding, source: str = "", **more) -> Report:
         return Report(root, findings, lambda _: source, **more)
 
     return make
@@ -47,9 +47,9 @@ def case(root):
         told = json.loads((CASES / name / "findings.json").read_text(encoding="utf-8"))
         findings = [Finding(RULES[each.pop("code")], **each) for each in told["findings"]]
 
-        def source(file: str) -> str | None:
+        def source(file: str) -> str:
             path = CASES / name / "registry" / file
-            return path.read_bytes().decode() if "\0" not in file and path.is_file() else None
+            return path.read_bytes().decode() if "\0" not in file and path.is_file() else ""
 
         return Report(root, findings, source, told["models"], **more)
 

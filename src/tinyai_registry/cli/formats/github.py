@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tinyai_registry.checks.finding import Finding, Severity
-from tinyai_registry.cli.formats.report import Report, printable
+from tinyai_registry.cli.formats.report import Report
+from tinyai_registry.cli.printable import printable
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.cli.formats.report import Report, printable
+from tinyai_registry.cli.formats.report import Report
+from tinyai_registry.cli.printable import printable
 
 SUITE = "tinyai validate"
 

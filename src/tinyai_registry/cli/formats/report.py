@@ -10,19 +10,20 @@ from pathlib import Path
 from tinyai_registry import repository
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.selection import failed
+from tinyai_registry.cli.printable import printable
 
 
 @dataclass(frozen=True)
 class Report:
     """The findings in the registry ``root``, and what a format needs beside them.
 
-    ``source`` gives the text of a JSON file of the registry, None for any other. ``models`` are the ids that were
+    ``source`` gives the text of a JSON file of the registry, none for any other. ``models`` are the ids that were
     looked at, those without findings too. With ``strict`` a warning is a failure; ``colour`` is for a terminal.
     """
 
     root: Path
     found: Sequence[Finding]
-    source: Callable[[str], str | None]
+    source: Callable[[str], str]
     models: Sequence[str] = ()
     strict: bool = False
     colour: bool = False
@@ -61,17 +62,3 @@ class Report:
         """How many findings of which kind, in words."""
         kinds = [f"{count} {kind}{'s' * (count != 1)}" for kind, count in self.counts.items() if count]
         return f"{', '.join(kinds) or 'no findings'} in {printable(str(self.place))}"
-
-
-def printable(text: str) -> str:
-    r"""``text`` in one line that does nothing to a terminal, a log or an XML reader: other characters are escaped.
-
-    A registry may come from anyone, and so may the names in it. Half a surrogate pair, which a JSON string may hold and
-    no UTF-8 can, is escaped too.
-
-    >>> printable("a\x1b[2Jb\n\ud800\u202e")
-    'a\\x1b[2Jb\\n\\ud800\\u202e'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

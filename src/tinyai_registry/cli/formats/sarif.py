@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.cli.formats.report import Report, printable
+from tinyai_registry.cli.formats.report import Report
+from tinyai_registry.cli.printable import printable
 from tinyai_registry.documents import strict_json
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

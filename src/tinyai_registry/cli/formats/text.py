@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from tinyai_registry.checks.finding import Finding, Severity
-from tinyai_registry.cli.formats.report import Report, printable
+from tinyai_registry.cli.formats.report import Report
+from tinyai_registry.cli.printable import printable
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARGIN = "blue"
@@ -24,7 +25,7 @@ def text(report: Report) -> str:
     explained: set[str] = set()
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
         # Not splitlines: a line number counts newlines, and nothing else that Unicode breaks lines at.
-        lines = (report.source(file) or "").split("\n")
+        lines = report.source(file).split("\n")
         for finding in findings:
             blocks.append("\n".join(_block(report, finding, lines, first=finding.rule.code not in explained)))
             explained.add(finding.rule.code)
