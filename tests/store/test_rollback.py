@@ -184,3 +184,13 @@ def test_the_command_says_which_entry_was_restored(root, tinyai):
     refused = tinyai("rollback", "b", "--registry", root, "--to", "f" * 64)
     assert refused.code == 2
     assert len(refused.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("model", ["../b", "/b", "a/b", "..", ""])
+def test_what_is_no_id_makes_no_folder_anywhere(root, model):
+    before = sorted(root.parent.rglob("*"))
+    with pytest.raises(RegistryError, match="is no id of a model"):
+        rollback(root, model, ACCOUNT)
+    made = [path for path in root.parent.rglob("*") if path not in before]
+    assert all(path.is_relative_to(root / layout.FOLDER) for path in made)
+    assert layout.pending(root) == []

@@ -13,14 +13,31 @@ from tinyai_registry.checks import (
     identity,
     licence,
     loading,
+    operators,
     reading,
     signatures,
+    sizes,
     twins,
     weights,
 )
 from tinyai_registry.checks.finding import Rule
 
-FAMILIES = (reading, identity, files, weights, graph, calling, evidence, history, twins, signatures, licence, loading)
+FAMILIES = (
+    reading,
+    identity,
+    files,
+    weights,
+    graph,
+    operators,
+    sizes,
+    calling,
+    evidence,
+    history,
+    twins,
+    signatures,
+    licence,
+    loading,
+)
 
 
 def rules() -> Mapping[str, Rule]:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
-from google.protobuf.message import DecodeError, Message
-from onnx import numpy_helper
-from onnx.external_data_helper import uses_external_data
+from google.protobuf.message import DecodeError
 
-from tinyai_registry.checks import weights
+from tinyai_registry.checks import operators, sizes, weights
 from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.checks.protobuf import elements, messages, tensors, texts
+from tinyai_registry.checks.protobuf import messages, tensors, texts
 from tinyai_registry.checks.runtime import Runtime
 from tinyai_registry.checks.weights import External, Outside
-from tinyai_registry.checks.wire import has_more_fields
 
 NOT_ONNX = Rule(
     "TAI401",
@@ -45,51 +40,6 @@ OPSET = Rule(
     "operators.",
     "Write what the graph says; `tinyai migrate` and `tinyai refresh` read it from there.",
 )
-OPERATOR = Rule(
-    "TAI404",
-    Severity.ERROR,
-    "an operator is not one that the runtime takes",
-    "The target runtime goes through every node, subgraphs included, and refuses the model at the first operator that "
-    "is not on its list.",
-    "Export the model without it. An int8 file with DynamicQuantizeLinear needs another profile of the runtime; "
-    "QuantizeLinear and DequantizeLinear are taken.",
-)
-DOMAIN = Rule(
-    "TAI405",
-    Severity.ERROR,
-    "an operator comes from a domain that the runtime does not take",
-    "`evil.custom::Relu` is not Relu: an operator is known by its domain and its name, and another domain needs a "
-    "library of its own to run.",
-    "Export the model with operators of the default ONNX domain.",
-)
-FUNCTION = Rule(
-    "TAI406",
-    Severity.ERROR,
-    "an operator is a function that the model brings along",
-    "A model-local function can give any name to any body, so a list of names says nothing about it.",
-    "Inline the functions before export (`onnx.inliner.inline_local_functions`).",
-)
-DEPTH = Rule(
-    "TAI407",
-    Severity.ERROR,
-    "subgraphs are nested more deeply than the runtime goes",
-    "The runtime's check stops there and refuses the model.",
-    "Flatten the control flow.",
-)
-LOOPS = Rule(
-    "TAI408",
-    Severity.ERROR,
-    "the graph has more loops than the runtime takes",
-    "Loops make the time that a model takes unbounded.",
-    "Unroll them.",
-)
-OPERATOR_NAME = Rule(
-    "TAI409",
-    Severity.ERROR,
-    "an operator's name is longer than the runtime reads",
-    "The runtime copies names into a buffer of fixed size and refuses longer ones.",
-    "No operator of ONNX has such a name; export the model again.",
-)
 INPUT_SHAPE = Rule(
     "TAI410",
     Severity.ERROR,
@@ -113,33 +63,9 @@ OPSET_IMPORT = Rule(
     "Then which version of an operator is meant is anyone's guess.",
     "Export the model again.",
 )
-GIANT = Rule(
-    "TAI413",
-    Severity.ERROR,
-    "a tensor, or a graph, is larger than anything a tiny model has",
-    "A shape costs a few bytes to write and all the memory of the machine to allocate; so do a million empty nodes.",
-    "Export the model with the shapes and the nodes that it needs.",
-)
-UNBOUNDED = Rule(
-    "TAI414",
-    Severity.ERROR,
-    "a loop has no bound",
-    "A Loop without a trip count, or with one that nobody could wait for, runs until its own condition stops it: on "
-    "some input that may be never, and whoever runs the model hangs.",
-    "Give the loop the trip count that it needs, or unroll it.",
-)
 
 # An absolute path, or a line of a traceback: an exporter's notes about the machine that it ran on.
 _LOCAL = re.compile(r"/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
-# 4 GiB of float32; a frame of 8K video has 2^25 values.
-_GIANT = 2**30
-# A node of a graph has about ten; a parser turns each, of two bytes, into a hundred bytes.
-_MANY_FIELDS = 100_000
-# Which inputs of an operator are the shape that it fills, or how many times larger it becomes.
-_SHAPE_INPUTS = {"ConstantOfShape": (0,), "Expand": (1,), "Resize": (2, 3)}
-# Rows of a frame of 8K video, twice: a loop of more steps goes over nothing that a tiny model is fed.
-_MOST_TRIPS = 10_000
-_MOST_DIMS = 64
 
 Shape = tuple[int | str | None, ...]
 
@@ -175,8 +101,8 @@ def signature(model: onnx.ModelProto) -> Signature:
 
 def parsed(data: bytes) -> onnx.ModelProto | Flaw:
     """The model in ``data``, or why there is none."""
-    if has_more_fields(data, onnx.ModelProto.DESCRIPTOR, _MANY_FIELDS):
-        return Flaw(GIANT, f"its parts are more than {_MANY_FIELDS}")
+    for giant in sizes.of_bytes(data):
+        return giant
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
@@ -206,14 +132,14 @@ def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
 
 def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime) -> Iterator[Flaw]:
     """What is wrong with the graph of ``model`` for ``runtime``; ``outside`` are the weights that lie elsewhere."""
-    giants = [*_giant_weights(outside, runtime), *_giants(model)]
+    giants = [*sizes.of_weights(outside, runtime), *sizes.of_graph(model)]
     yield from giants
     if not giants:  # the checker would allocate them
         yield from _checked(model, outside)
     if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) != 1:
         yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _input_shapes(model, runtime)
-    yield from _operators(model, runtime)
+    yield from operators.of_graph(model, runtime)
     yield from _local_names(model)
 
 
@@ -222,7 +148,7 @@ def _checked(model: onnx.ModelProto, outside: Outside) -> Iterator[Flaw]:
         whole = _self_contained(model, outside)
         onnx.checker.check_model(whole, full_check=True)
         # What nodes make of constants: the shape that a ConstantOfShape fills is nowhere written down.
-        yield from _giants(onnx.shape_inference.infer_shapes(whole, data_prop=True))
+        yield from sizes.of_graph(onnx.shape_inference.infer_shapes(whole, data_prop=True))
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         yield Flaw(CHECKER, f"onnx.checker: {_line(str(error))}")
 
@@ -233,76 +159,18 @@ def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto
     And without its functions, whose calls it would unfold: thirty that call each other twice take it for ever. That
     a node is one is found anyway.
     """
-    sizes = {each.tensor: each.size for each in outside if isinstance(each, External)}
-    if not sizes and not model.functions:
+    lengths = {each.tensor: each.size for each in outside if isinstance(each, External)}
+    if not lengths and not model.functions:
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.ClearField("functions")
     for tensor in tensors(copy):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            tensor.raw_data = bytes(sizes.get(shown(tensor.name), 0))
+            tensor.raw_data = bytes(lengths.get(shown(tensor.name), 0))
             tensor.ClearField("data_location")
             tensor.ClearField("external_data")
     return copy
-
-
-def _giant_weights(outside: Outside, runtime: Runtime) -> Iterator[Flaw]:
-    size = sum(each.size for each in outside if isinstance(each, External))
-    if size > runtime.max_file_bytes:
-        yield Flaw(GIANT, f"the weights outside take {size} bytes; {runtime.name} loads {runtime.max_file_bytes}")
-
-
-def _giants(model: onnx.ModelProto) -> Iterator[Flaw]:
-    parts = list(messages(model))
-    for dims in (*_declared(parts), *_filled(parts)):
-        size = elements(map(abs, dims))
-        if size > _GIANT:
-            yield Flaw(GIANT, f"a tensor has the shape {dims[:8]}, over {_GIANT} values")
-            return
-
-
-def _declared(parts: Sequence[Message]) -> Iterator[list[int]]:
-    for message in parts:
-        if isinstance(message, onnx.TensorProto):
-            yield list(message.dims)
-        elif isinstance(message, onnx.TypeProto.Tensor):
-            yield [d.dim_value for d in message.shape.dim if d.HasField("dim_value")]
-
-
-def _filled(parts: Sequence[Message]) -> Iterator[list[int]]:
-    """The shapes that nodes fill whose size is a constant, in subgraphs too, where shape inference does not follow."""
-    nodes, constants = _constants(parts)
-    for node in nodes:
-        for at in _SHAPE_INPUTS.get(node.op_type, ()):
-            yield _integers(constants.get(node.input[at])) if at < len(node.input) else []
-        if node.op_type == "Pad" and len(node.input) > 1:
-            yield [sum(map(abs, _integers(constants.get(node.input[1]))))]
-
-
-def _constants(parts: Sequence[Message]) -> tuple[list[onnx.NodeProto], dict[str, onnx.TensorProto]]:
-    """The nodes among ``parts``, and by name the tensors that they are fed and that are known."""
-    nodes = [each for each in parts if isinstance(each, onnx.NodeProto)]
-    constants = {each.name: each for each in parts if isinstance(each, onnx.TensorProto)}
-    constants |= {node.output[0]: a.t for node in nodes for a in node.attribute if a.name == "value" and node.output}
-    return nodes, constants
-
-
-def _integers(tensor: onnx.TensorProto | None) -> list[int]:
-    """The first values of ``tensor``; none if it is not there to be read."""
-    if tensor is None or uses_external_data(tensor):
-        return []
-    with suppress(TypeError, ValueError, OverflowError):  # one that does not hold together is the checker's business
-        return [int(value) for value in numpy_helper.to_array(tensor).ravel()[:_MOST_DIMS]]
-    return []
-
-
-def _unbounded(loops: Sequence[onnx.NodeProto], constants: Mapping[str, onnx.TensorProto]) -> Iterator[Flaw]:
-    for node in loops:
-        trips = node.input[0] if node.input else ""
-        if not trips or max(_integers(constants.get(trips)), default=0) > _MOST_TRIPS:
-            what = f"has a trip count over {_MOST_TRIPS}" if trips else "has no trip count"
-            yield Flaw(UNBOUNDED, f"the loop {shown(node.name or ' '.join(node.output))} {what}")
 
 
 def _shape(value: onnx.ValueInfoProto) -> Shape:
@@ -318,52 +186,6 @@ def _input_shapes(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
         if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
             what = f"input {shown(name)} has shape {ascii(list(shape))[:200]}, which {runtime.name} does not feed"
             yield Flaw(INPUT_SHAPE, what)
-
-
-def _operators(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
-    # A model-local function can define any name in any domain, so its nodes count like the graph's.
-    bodies = [model.graph.node, *(function.node for function in model.functions)]
-    nodes = [found for body in bodies for found in _nodes(body, 0)]
-    local = {(function.domain, function.name) for function in model.functions}
-    refused: dict[tuple[Rule, str], list[str]] = defaultdict(list)
-    for node, depth in nodes:
-        for rule, what in _refusals(node, depth, local, runtime):
-            refused[rule, what].append(node.name or (node.output[0] if node.output else ""))
-    for (rule, what), names in refused.items():
-        where = f" (node {shown(names[0])})" if names[0] else ""
-        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shown(names[0])})" if names[1:] else where))
-    loops = [node for node, _ in nodes if node.op_type == "Loop"]
-    if len(loops) > runtime.max_loop_nodes:
-        yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
-    if loops:
-        yield from _unbounded(loops, _constants(list(messages(model)))[1])
-
-
-def _refusals(
-    node: onnx.NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime
-) -> Iterator[tuple[Rule, str]]:
-    operator = shown(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
-    length = len(node.op_type.encode())
-    if length > runtime.max_operator_name_bytes:
-        limit = runtime.max_operator_name_bytes
-        yield OPERATOR_NAME, f"an operator's name has {length} bytes; {runtime.name} reads {limit}"
-    elif (node.domain, node.op_type) in local:
-        yield FUNCTION, f"operator {operator} is a model-local function, which {runtime.name} does not take"
-    elif node.domain not in runtime.domains:
-        yield DOMAIN, f"operator {operator} is of a domain that {runtime.name} does not take"
-    elif node.op_type not in runtime.operators:
-        yield OPERATOR, f"operator {operator} is not one that {runtime.name} takes"
-    if depth > runtime.max_subgraph_depth:
-        limit = runtime.max_subgraph_depth
-        yield DEPTH, f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {limit}"
-
-
-def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.NodeProto, int]]:
-    for node in body:
-        yield node, depth
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                yield from _nodes(graph.node, depth + 1)
 
 
 def _local_names(model: onnx.ModelProto) -> Iterator[Flaw]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from tinyai_registry.checks.files import strays
+from tinyai_registry.errors import RegistryError
+
 FOLDER = ".tinyai"
 
 IGNORED = "objects/\npending/\nlock\n"
@@ -36,7 +39,9 @@ def pending(root: Path) -> list[Path]:
 
 
 def new_pending(root: Path, model: str) -> Path:
-    """Where another of them may be made, for ``model``."""
+    """Where another of them may be made, for ``model``. Raises RegistryError if that is no word for a folder."""
+    if "/" in model or strays(model):
+        raise RegistryError(f"{model!a} is no id of a model")
     return pending_folder(root) / f"{model}.{uuid.uuid4().hex}"
 
 

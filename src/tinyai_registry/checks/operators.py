@@ -1,0 +1,126 @@
+"""What can be wrong with the operators of a graph, in subgraphs and functions too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import onnx
+
+from tinyai_registry.checks.constants import constants, integers
+from tinyai_registry.checks.files import shown
+from tinyai_registry.checks.finding import Flaw, Rule, Severity
+from tinyai_registry.checks.protobuf import messages
+from tinyai_registry.checks.runtime import Runtime
+
+OPERATOR = Rule(
+    "TAI404",
+    Severity.ERROR,
+    "an operator is not one that the runtime takes",
+    "The target runtime goes through every node, subgraphs included, and refuses the model at the first operator that "
+    "is not on its list.",
+    "Export the model without it. An int8 file with DynamicQuantizeLinear needs another profile of the runtime; "
+    "QuantizeLinear and DequantizeLinear are taken.",
+)
+DOMAIN = Rule(
+    "TAI405",
+    Severity.ERROR,
+    "an operator comes from a domain that the runtime does not take",
+    "`evil.custom::Relu` is not Relu: an operator is known by its domain and its name, and another domain needs a "
+    "library of its own to run.",
+    "Export the model with operators of the default ONNX domain.",
+)
+FUNCTION = Rule(
+    "TAI406",
+    Severity.ERROR,
+    "an operator is a function that the model brings along",
+    "A model-local function can give any name to any body, so a list of names says nothing about it.",
+    "Inline the functions before export (`onnx.inliner.inline_local_functions`).",
+)
+DEPTH = Rule(
+    "TAI407",
+    Severity.ERROR,
+    "subgraphs are nested more deeply than the runtime goes",
+    "The runtime's check stops there and refuses the model.",
+    "Flatten the control flow.",
+)
+LOOPS = Rule(
+    "TAI408",
+    Severity.ERROR,
+    "the graph has more loops than the runtime takes",
+    "Loops make the time that a model takes unbounded.",
+    "Unroll them.",
+)
+OPERATOR_NAME = Rule(
+    "TAI409",
+    Severity.ERROR,
+    "an operator's name is longer than the runtime reads",
+    "The runtime copies names into a buffer of fixed size and refuses longer ones.",
+    "No operator of ONNX has such a name; export the model again.",
+)
+UNBOUNDED = Rule(
+    "TAI414",
+    Severity.ERROR,
+    "a loop has no bound",
+    "A Loop without a trip count, or with one that nobody could wait for, runs until its own condition stops it: on "
+    "some input that may be never, and whoever runs the model hangs.",
+    "Give the loop the trip count that it needs, or unroll it.",
+)
+
+# Rows of a frame of 8K video, twice: a loop of more steps goes over nothing that a tiny model is fed.
+_MOST_TRIPS = 10_000
+
+
+def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
+    """What ``runtime`` refuses of the nodes of ``model``; each operator once, with its first node."""
+    # A model-local function can define any name in any domain, so its nodes count like the graph's.
+    bodies = [model.graph.node, *(function.node for function in model.functions)]
+    nodes = [found for body in bodies for found in _nodes(body, 0)]
+    local = {(function.domain, function.name) for function in model.functions}
+    refused: dict[tuple[Rule, str], list[str]] = defaultdict(list)
+    for node, depth in nodes:
+        for rule, what in _refusals(node, depth, local, runtime):
+            refused[rule, what].append(node.name or (node.output[0] if node.output else ""))
+    for (rule, what), names in refused.items():
+        where = f" (node {shown(names[0])})" if names[0] else ""
+        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shown(names[0])})" if names[1:] else where))
+    loops = [node for node, _ in nodes if node.op_type == "Loop"]
+    if len(loops) > runtime.max_loop_nodes:
+        yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
+    if loops:
+        yield from _unbounded(loops, constants(list(messages(model)))[1])
+
+
+def _refusals(
+    node: onnx.NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime
+) -> Iterator[tuple[Rule, str]]:
+    operator = shown(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
+    length = len(node.op_type.encode())
+    if length > runtime.max_operator_name_bytes:
+        limit = runtime.max_operator_name_bytes
+        yield OPERATOR_NAME, f"an operator's name has {length} bytes; {runtime.name} reads {limit}"
+    elif (node.domain, node.op_type) in local:
+        yield FUNCTION, f"operator {operator} is a model-local function, which {runtime.name} does not take"
+    elif node.domain not in runtime.domains:
+        yield DOMAIN, f"operator {operator} is of a domain that {runtime.name} does not take"
+    elif node.op_type not in runtime.operators:
+        yield OPERATOR, f"operator {operator} is not one that {runtime.name} takes"
+    if depth > runtime.max_subgraph_depth:
+        limit = runtime.max_subgraph_depth
+        yield DEPTH, f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {limit}"
+
+
+def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.NodeProto, int]]:
+    for node in body:
+        yield node, depth
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _nodes(graph.node, depth + 1)
+
+
+def _unbounded(loops: Sequence[onnx.NodeProto], known: Mapping[str, onnx.TensorProto]) -> Iterator[Flaw]:
+    for node in loops:
+        trips = node.input[0] if node.input else ""
+        if not trips or max(integers(known.get(trips)), default=0) > _MOST_TRIPS:
+            what = f"has a trip count over {_MOST_TRIPS}" if trips else "has no trip count"
+            yield Flaw(UNBOUNDED, f"the loop {shown(node.name or ' '.join(node.output))} {what}")
