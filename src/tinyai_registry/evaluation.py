@@ -7,7 +7,6 @@ reason; NaN has no place here.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -110,5 +109,7 @@ def aggregate(name: str, folds: Iterable[Fold]) -> Aggregate:
     mean = math.fsum(values) / len(values)
     spread = math.fsum((value - mean) ** 2 for value in values)
     std = math.sqrt(spread / (len(values) - 1)) if len(values) > 1 else None
-    low, high = min(values), max(values)
-    return Aggregate(mean, std, low, high, statistics.median(values), high - low)
+    ordered = sorted(values)
+    low, high = ordered[0], ordered[-1]
+    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
+    return Aggregate(mean, std, low, high, math.fsum(middle) / len(middle), high - low)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +44,6 @@ def command(
     Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 it was left half-published, and
     this process may not write.
     """
-    gc.freeze()  # what was imported stays: collecting it at exit would take a tenth of a small registry's time
     root = session.config.registry_folder(folder or registry)
     known = rules()
     matching((*select, *ignore), known)  # a code that is none is said at once, not after the work
