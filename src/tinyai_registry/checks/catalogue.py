@@ -15,6 +15,7 @@ from tinyai_registry.checks import (
     loading,
     operators,
     reading,
+    schemas,
     signatures,
     sizes,
     twins,
@@ -24,6 +25,7 @@ from tinyai_registry.checks.finding import Rule
 
 FAMILIES = (
     reading,
+    schemas,
     identity,
     files,
     weights,

@@ -58,61 +58,7 @@ SHAPE = Rule(
     "checked of anything else.",
     "Restore the file from git, or start with `tinyai init`.",
 )
-REGISTRY_SCHEMA = Rule(
-    "TAI010",
-    Severity.ERROR,
-    "the registry breaks its schema",
-    "Tools that read the registry rely on its layout; `tinyai schema registry` prints what it is.",
-    "Change what the message names; an editor shows it where it is written if the file names its `$schema`.",
-)
-ROW_SCHEMA = Rule(
-    "TAI011",
-    Severity.ERROR,
-    "a row breaks its schema",
-    "Loaders take identity, digest and licence from the row; `tinyai schema row` prints what it has to have.",
-    "Change what the message names. A row is written by `tinyai refresh`, and rarely needs a hand.",
-)
-SIDECAR_SCHEMA = Rule(
-    "TAI012",
-    Severity.ERROR,
-    "a sidecar breaks its schema",
-    "The sidecar says how to call the model; a reader that does not find what it needs uses a default, or the wrong "
-    "value. `tinyai schema` lists the schemas, one for each dialect of sidecar.",
-    "Change what the message names, or publish the model again with `tinyai refresh`.",
-)
-EXTRA_SCHEMA = Rule(
-    "TAI013",
-    Severity.ERROR,
-    "a plugin's own fields break the schema that was published with the model",
-    "What a plugin adds to a sidecar lives in `extra`, and is described by <id>.extra.schema.json beside it, so that "
-    "it can be checked without the plugin. Without that file, or against it, those fields mean nothing.",
-    "Restore both files from the same release.",
-)
-OLD_DIALECT = Rule(
-    "TAI014",
-    Severity.INFO,
-    "a sidecar is written in an earlier dialect",
-    "It was checked as what it is. It carries no evidence of how the model was judged, and readers of today's sidecar "
-    "do not find all that they look for.",
-    "`tinyai migrate` rewrites it; `tinyai refresh` replaces it by one with evidence.",
-)
-CARD = Rule(
-    "TAI015",
-    Severity.ERROR,
-    "the card is not what the sidecar says",
-    "The card is rendered from the sidecar and nothing else. One that was edited, or left over from another release, "
-    "tells people what the evidence does not.",
-    "Publish again, or restore the card; words for people belong into the recipe.",
-)
 
-NO_EVIDENCE = Rule(
-    "TAI016",
-    Severity.INFO,
-    "an imported model has no evidence",
-    "Its sidecar was rewritten from an earlier dialect, which did not record how the model was judged. Digests and "
-    "graph are checked, and whether it is any good is anyone's word.",
-    "`tinyai refresh` publishes one that was judged.",
-)
 
 _RULES = {
     Fault.ENCODING: ENCODING,

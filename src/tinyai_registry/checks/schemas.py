@@ -7,22 +7,68 @@ from itertools import zip_longest
 from typing import Any
 
 from tinyai_registry.checks.files import MISSING, Folder, shown
-from tinyai_registry.checks.finding import Finding
+from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.model import Model
-from tinyai_registry.checks.reading import (
-    CARD,
-    EXTRA_SCHEMA,
-    NO_EVIDENCE,
-    OLD_DIALECT,
-    REGISTRY_SCHEMA,
-    ROW_SCHEMA,
-    SIDECAR_SCHEMA,
-    document,
-)
+from tinyai_registry.checks.reading import document
 from tinyai_registry.documents import card, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
+
+REGISTRY_SCHEMA = Rule(
+    "TAI010",
+    Severity.ERROR,
+    "the registry breaks its schema",
+    "Tools that read the registry rely on its layout; `tinyai schema registry` prints what it is.",
+    "Change what the message names; an editor shows it where it is written if the file names its `$schema`.",
+)
+ROW_SCHEMA = Rule(
+    "TAI011",
+    Severity.ERROR,
+    "a row breaks its schema",
+    "Loaders take identity, digest and licence from the row; `tinyai schema row` prints what it has to have.",
+    "Change what the message names. A row is written by `tinyai refresh`, and rarely needs a hand.",
+)
+SIDECAR_SCHEMA = Rule(
+    "TAI012",
+    Severity.ERROR,
+    "a sidecar breaks its schema",
+    "The sidecar says how to call the model; a reader that does not find what it needs uses a default, or the wrong "
+    "value. `tinyai schema` lists the schemas, one for each dialect of sidecar.",
+    "Change what the message names, or publish the model again with `tinyai refresh`.",
+)
+EXTRA_SCHEMA = Rule(
+    "TAI013",
+    Severity.ERROR,
+    "a plugin's own fields break the schema that was published with the model",
+    "What a plugin adds to a sidecar lives in `extra`, and is described by <id>.extra.schema.json beside it, so that "
+    "it can be checked without the plugin. Without that file, or against it, those fields mean nothing.",
+    "Restore both files from the same release.",
+)
+OLD_DIALECT = Rule(
+    "TAI014",
+    Severity.INFO,
+    "a sidecar is written in an earlier dialect",
+    "It was checked as what it is. It carries no evidence of how the model was judged, and readers of today's sidecar "
+    "do not find all that they look for.",
+    "`tinyai migrate` rewrites it; `tinyai refresh` replaces it by one with evidence.",
+)
+CARD = Rule(
+    "TAI015",
+    Severity.ERROR,
+    "the card is not what the sidecar says",
+    "The card is rendered from the sidecar and nothing else. One that was edited, or left over from another release, "
+    "tells people what the evidence does not.",
+    "Publish again, or restore the card; words for people belong into the recipe.",
+)
+NO_EVIDENCE = Rule(
+    "TAI016",
+    Severity.INFO,
+    "an imported model has no evidence",
+    "Its sidecar was rewritten from an earlier dialect, which did not record how the model was judged. Digests and "
+    "graph are checked, and whether it is any good is anyone's word.",
+    "`tinyai refresh` publishes one that was judged.",
+)
 
 
 def of_registry(registry: dict[str, Any]) -> Iterator[Finding]:
