@@ -323,7 +323,7 @@ def test_a_name_of_the_machine_is_found(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["predicts VMAF", "/encoder/layer1/Gemm_output_0", "/level2/root/Conv_output_0", "a ratio of 1:2", "numpy"]
+    "text", ["predicts VMAF", "/encoder/layer1/Gemm_output_0", "/level2/home/Conv_output_0", "a ratio of 1:2", "numpy"]
 )
 def test_ordinary_words_are_no_name_of_the_machine(text):
     proto = parsed(GOOD)

@@ -64,7 +64,7 @@ OPSET_IMPORT = Rule(
     "Export the model again.",
 )
 
-# An absolute path (a node may be called /level2/root/Conv), or a line of a traceback: an exporter's notes about the
+# An absolute path (a node may be called /level2/home/Conv), or a line of a traceback: an exporter's notes about the
 # machine that it ran on.
 _LOCAL = re.compile(r"(?<![\w.-])/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
 
