@@ -10,7 +10,7 @@ from string import Template
 from tinyai_registry import repository
 from tinyai_registry.errors import ScaffoldError
 
-FILE = ".github/workflows/tinyai.yml"
+FILE = Path(".github", "workflows", "tinyai.yml")
 
 
 def new_workflow(registry: Path) -> Path:
