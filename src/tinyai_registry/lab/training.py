@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.optim.adamw import adamw
 
 from tinyai_registry.errors import RecipeError, TableError
@@ -35,8 +36,10 @@ from tinyai_registry.recipe import MLP, AdamW, Recipe
 # worth splitting. More workers would leave too few fits in each stack.
 WORKERS = 2
 
-# A fit's parameters are one row of a multiple of this many floats (64 bytes): vectorised kernels treat the
-# last elements of a tensor otherwise than the rest, and no fit may depend on where in the stack it lies.
+# Every matrix of a fit takes a multiple of this many floats (64 bytes, a cache line and an AVX-512 register): a fit's
+# row of parameters, the rows of a batch and the width of a hidden layer are padded to it. Kernels choose their way by
+# the alignment of a matrix and treat the last elements of a tensor otherwise than the rest, and no fit may depend on
+# where in the stack it lies.
 LANES = 16
 
 
@@ -141,26 +144,37 @@ def _one_thread_each() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _shapes(features: int, mlp: MLP) -> list[tuple[int, int]]:
+def _shapes(features: int, hidden: Sequence[int]) -> list[tuple[int, int]]:
     """Of weights ``(in, out)`` and biases ``(1, out)``, in turn."""
-    widths = (features, *mlp.hidden, 1)
+    widths = (features, *hidden, 1)
     return [shape for fan in pairwise(widths) for shape in (fan, (1, fan[1]))]
 
 
-def _initial_parameters(shapes: Sequence[tuple[int, int]], generator: torch.Generator) -> Tensor:
-    """One flat row of parameters, drawn as ``nn.Linear`` draws them, padded to a multiple of ``LANES``."""
+def _initial_parameters(
+    shapes: Sequence[tuple[int, int]], padded: Sequence[tuple[int, int]], generator: torch.Generator
+) -> Tensor:
+    """One flat row of parameters, drawn as ``nn.Linear`` draws them, each with zeros up to its ``padded`` shape.
+
+    A unit of zeros gives zero through every activation and gets no gradient: it stays what it is.
+    """
     parts = []
-    for fan_in, fan_out in shapes[::2]:
+    for (fan_in, fan_out), (rows, columns) in zip(shapes[::2], padded[::2], strict=True):
         weight = torch.empty(fan_out, fan_in)
         torch.nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
         bound = 1 / math.sqrt(fan_in)
         bias = torch.nn.init.uniform_(torch.empty(fan_out), -bound, bound, generator=generator)
-        parts += [weight.T.flatten(), bias]
+        beyond = (0, columns - fan_out)
+        parts += [pad(weight.T, (*beyond, 0, rows - fan_in)).flatten(), pad(bias, beyond)]
     return _padded(torch.cat(parts)[None])[0]
 
 
 def _padded(flat: Tensor) -> Tensor:
-    return torch.nn.functional.pad(flat, (0, -flat.shape[1] % LANES))
+    return pad(flat, (0, _whole(flat.shape[1]) - flat.shape[1]))
+
+
+def _whole(size: int) -> int:
+    """``size``, rounded up to a multiple of ``LANES``."""
+    return size + -size % LANES
 
 
 def _unflatten(flat: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
@@ -202,13 +216,15 @@ class _Stack:
         sizes = [len(c.members) for c in self.cohorts]
         self.ends = list(accumulate(sizes))
         count, features = sum(sizes), self.cohorts[0].rows.shape[2]
-        self.shapes = _shapes(features, mlp)
-        self.rows = torch.zeros(count, settings.batch_size, features)
-        self.target = torch.zeros(count, settings.batch_size)
-        self.weight = torch.zeros(count, settings.batch_size)
-        self.masks = [torch.ones(count, settings.batch_size, width) for width in mlp.hidden if mlp.dropout]
+        self.shapes, widths = _shapes(features, mlp.hidden), [_whole(width) for width in mlp.hidden]
+        self.padded = _shapes(features, widths)
+        size = _whole(settings.batch_size)
+        self.rows = torch.zeros(count, size, features)
+        self.target = torch.zeros(count, size)
+        self.weight = torch.zeros(count, size)
+        self.masks = [torch.ones(count, size, width) for width in widths if mlp.dropout]
         generators = [torch.Generator().manual_seed(c.seed) for c in self.cohorts]
-        initial = [_initial_parameters(self.shapes, generator) for generator in generators]
+        initial = [_initial_parameters(self.shapes, self.padded, generator) for generator in generators]
         self.draws = [
             _batches(c.rows.shape[1], mlp, settings, generator)
             for c, generator in zip(self.cohorts, generators, strict=True)
@@ -226,7 +242,8 @@ class _Stack:
                 self._load_batches(running)
                 self._step(self.ends[running - 1])
             done = last
-        layers = [layer.numpy() for layer in _unflatten(self.parameters.detach(), self.shapes)]
+        whole = _unflatten(self.parameters.detach(), self.padded)
+        layers = [layer[:, :rows, :columns].numpy() for layer, (rows, columns) in zip(whole, self.shapes, strict=True)]
         members = [member for cohort in self.cohorts for member in cohort.members]
         return {member: tuple(layer[k].copy() for layer in layers) for k, member in enumerate(members)}
 
@@ -240,12 +257,12 @@ class _Stack:
             self.weight[fits, :size] = 1 / size
             self.weight[fits, size:] = 0
             for buffer, mask in zip(self.masks, batch.masks, strict=True):
-                buffer[fits, :size] = mask
+                buffer[fits, :size, : mask.shape[1]] = mask
 
     def _step(self, running: int) -> None:
         """One step of AdamW for the first ``running`` fits; the others are out of its reach, and so frozen."""
         flat = self.parameters[:running]
-        parameters = [view.requires_grad_() for view in _unflatten(flat, self.shapes)]
+        parameters = [view.requires_grad_() for view in _unflatten(flat, self.padded)]
         masks = [mask[:running] for mask in self.masks]
         scores = forward(self.rows[:running], parameters, self.mlp.activation, self.bounds, masks)
         # A sum of each fit's own mean: no gradient crosses from one fit to another.
