@@ -14,16 +14,15 @@ from pathlib import Path
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.release import Release
-from tinyai_registry.store.log import Account
-from tinyai_registry.store.publish import Change, init, publish
+from tinyai_registry.release import Account, Release
+from tinyai_registry.store.publish import init, publish
 
 SIZES = (10, 1000)
 AIM = 3.0
 ACCOUNT = Account("2026-01-02T03:04:05Z", "bench")
 
 
-def change(model: str, version: str) -> Change:
+def release(model: str, version: str) -> Release:
     """A release of the usual size: a graph of 20 kB and its sidecar and card."""
     graph = f"{model} {version} ".encode() * 1000
     sha256 = hashlib.sha256(graph).hexdigest()
@@ -31,13 +30,13 @@ def change(model: str, version: str) -> Change:
     row |= {"notes": f"{model}, version {version}: 9 sources, 11190 rows; leave-one-source-out PLCC 0.9982"}
     sidecar = strict_json.dumps({**row, "of": "x" * 8000}).encode()
     files = {f"{model}.onnx": graph, f"{model}.json": sidecar, f"{model}.md": sidecar}
-    return Change(Release(model, files, (row,), ()))
+    return Release(model, files, (row,))
 
 
 def put(root: Path, model: str, version: str) -> float:
     """Wall-clock seconds of one publish."""
     start = time.perf_counter()
-    publish(root, model, lambda: change(model, version), ACCOUNT)
+    publish(root, model, lambda: release(model, version), ACCOUNT)
     return time.perf_counter() - start
 
 

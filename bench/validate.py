@@ -35,9 +35,9 @@ def filled(root: Path, size: int) -> Path:
     for number in range(size):
         own = renamed(document, f"m{number:05}")
         shutil.copyfile(EXAMPLE / "fr_regressor_v1.onnx", root / own["onnx"])
-        (root / f"{own['id']}.json").write_text(sidecar.rendered(own))
-        (root / f"{own['id']}.md").write_text(card.rendered(own))
-        rows.append(row.merged(None, own))
+        (root / f"{own['id']}.json").write_text(sidecar.render(own))
+        (root / f"{own['id']}.md").write_text(card.render(own))
+        rows.append(row.merge(None, own))
     (root / "registry.json").write_text(strict_json.dumps({"models": rows, "schema_version": 1}))
     return root
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyai_registry import hookspecs
-from tinyai_registry.plugins import HOOKS
+from tinyai_registry.plugins import hookspecs
+from tinyai_registry.plugins.discovery import HOOKS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
 NAMED_BLOCK = re.compile(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)

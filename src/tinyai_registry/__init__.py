@@ -1,11 +1,37 @@
 """tinyai-registry: tiny ONNX models, refreshed from a feature table and published whole or not at all.
 
-What a plugin needs is here; it costs no heavy import.
+The rooms, from the ground up; each imports only those below it:
+
+- ``errors``, ``text``, ``files``: what a user can get wrong; how words are escaped; how files are read.
+- ``recipe``, ``evaluation``, ``release``: the nouns, and the gate: what a plugin declares, how well a model did, what
+  is published.
+- ``onnxfile``: reading a graph. ``documents``: reading and writing JSON, cards and ``tinyai.toml``.
+- ``checks``: what can be wrong with a registry. ``store``: where releases are kept, and how they get there.
+- ``lab``: where numbers are made, the only room that imports torch, pandas and the like.
+- ``plugins``: how models come in from other distributions.
+- ``workflows``: the stories, one module each; begin with ``workflows/refresh.py``.
+- ``cli``: one small module for each command. ``testing``: the kit for authors of plugins.
+
+What a plugin needs is exported here, and costs no heavy import.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.evaluation import Aggregate, Caveat, Evaluation, Fold, Metrics, Verdict
-from tinyai_registry.hookspecs import hookimpl
+from tinyai_registry.evaluation import (
+    Aggregate,
+    Caveat,
+    Evaluation,
+    Fit,
+    Fold,
+    HeldOutRows,
+    Metrics,
+    TrainedModel,
+    Verdict,
+)
+from tinyai_registry.plugins.hookspecs import hookimpl
 from tinyai_registry.recipe import (
     MLP,
     AdamW,
@@ -27,6 +53,9 @@ from tinyai_registry.recipe import (
 )
 from tinyai_registry.release import Description
 
+if TYPE_CHECKING:
+    from tinyai_registry.lab.table import Table
+
 __all__ = [
     "MLP",
     "AdamW",
@@ -37,9 +66,11 @@ __all__ = [
     "Description",
     "Ensemble",
     "Evaluation",
+    "Fit",
     "Fold",
     "GroupKFold",
     "HeldOut",
+    "HeldOutRows",
     "Input",
     "KFold",
     "LeaveOneGroupOut",
@@ -50,8 +81,19 @@ __all__ = [
     "Published",
     "Recipe",
     "RepeatedHoldout",
+    "Table",
     "TinyaiError",
+    "TrainedModel",
     "Verdict",
     "hookimpl",
     "one_hot",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``Table`` is imported when it is asked for: it needs pandas (PEP 562)."""
+    if name != "Table":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tinyai_registry.lab.table import Table
+
+    return Table

@@ -14,7 +14,7 @@ import victim
 
 from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Severity
-from tinyai_registry.validate import validate
+from tinyai_registry.workflows.validate import validate
 
 CASES = sorted(attack.CASES.glob("TAI*/*.toml"))
 SECONDS = 20

@@ -14,13 +14,12 @@ from pathlib import Path
 import onnx
 from onnx import parser
 
-from tinyai_registry.checks.files import Folder
 from tinyai_registry.documents import card, row, sidecar, strict_json
 from tinyai_registry.errors import DocumentError
+from tinyai_registry.files import File, Folder, sha256_of
 from tinyai_registry.recipe import fingerprint
-from tinyai_registry.release import Release, sha256_of
-from tinyai_registry.store import log
-from tinyai_registry.store.publish import Change, init, publish
+from tinyai_registry.release import Account, Release
+from tinyai_registry.store.publish import init, publish
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "registry"
 INDEX = "registry.json"
@@ -54,7 +53,7 @@ def build(root: Path) -> Path:
     rows = []
     for each in (released, *pair, tiny):
         (root / f"{each['id']}.json").write_text(strict_json.dumps(each))
-        rows.append(row.merged(None, {**each, "license": "BSD-2-Clause-Patent"}))
+        rows.append(row.merge(None, {**each, "license": "BSD-2-Clause-Patent"}))
     rows[-1] |= {"quant_mode": "static", "int8_sha256": "", "sigstore_bundle": "tiny_v1.sigstore.json"}
     (root / INDEX).write_text(strict_json.dumps({"models": rows, "schema_version": 1}))
     pin(root)
@@ -70,7 +69,7 @@ def build_logged(root: Path) -> Path:
     [entry] = strict_json.read(EXAMPLE / INDEX)["models"]
     release = Release("fr_regressor_v1", files, (entry,), ())
     for time in ("2026-01-02T03:04:05Z", "2026-01-03T03:04:05Z"):
-        publish(root, release.model, lambda: Change(release), log.Account(time, "Ada <ada@example.org>"))
+        publish(root, release.model, lambda: release, Account(time, "Ada <ada@example.org>"))
     return root
 
 
@@ -129,7 +128,7 @@ def pin(root: Path) -> None:
         with suppress(*BROKEN):
             said = strict_json.read(root / name)
             if "member_of" not in said:
-                (root / name).with_suffix(".md").write_text(card.rendered(said))
+                (root / name).with_suffix(".md").write_text(card.render(said))
 
 
 def rewrite(path: Path, change) -> None:
@@ -161,8 +160,9 @@ def _pin_sidecar(folder: Folder, document: dict) -> None:
         _pin_row(folder, document)
     for each in document.get("artifacts", ()):
         file = folder.fetch(each["path"], 2**26)
-        _put(each, "sha256", file.sha256)
-        _put(each, "bytes", len(file.data or b"") or None)
+        if isinstance(file, File):
+            _put(each, "sha256", file.sha256)
+            _put(each, "bytes", len(file.data))
     for each in document.get("members", ()):
         _put(each, "sha256", _digest(folder, each["onnx"]))
 
@@ -173,7 +173,8 @@ def _put(document: dict, key: str, value) -> None:
 
 
 def _digest(folder: Folder, name: str) -> str | None:
-    return folder.fetch(name, 2**26).sha256
+    file = folder.fetch(name, 2**26)
+    return file.sha256 if isinstance(file, File) else None
 
 
 def resign(path: Path) -> None:

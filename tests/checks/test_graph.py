@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper, parser
 
 from tinyai_registry.checks import graph
-from tinyai_registry.checks.runtime import load_runtime
+from tinyai_registry.onnxfile.runtime import load_runtime
 
 RUNTIME = load_runtime()
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.selection import failed, matching, selected
+from tinyai_registry.checks.selection import failed, matching, select_findings
 from tinyai_registry.errors import TinyaiError
 
 KNOWN = ["TAI101", "TAI102", "TAI201", "TAI404"]
@@ -30,11 +30,11 @@ FOUND = [finding(code) for code in (*KNOWN, "TAI201")]
     ],
 )
 def test_codes_are_chosen_by_name_or_beginning_and_what_is_ignored_is_left_out(select, ignore, codes):
-    assert [each.rule.code for each in selected(FOUND, KNOWN, select, ignore)] == codes
+    assert [each.rule.code for each in select_findings(FOUND, KNOWN, select, ignore)] == codes
 
 
 def test_a_finding_that_no_catalogue_lists_is_not_lost():
-    assert selected([finding("TAI999")], KNOWN) != []
+    assert select_findings([finding("TAI999")], KNOWN) != []
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_finding_that_no_catalogue_lists_is_not_lost():
 @pytest.mark.parametrize("option", ["select", "ignore"])
 def test_a_word_that_names_no_code_is_an_error_that_says_what_was_meant(option, word, told):
     with pytest.raises(TinyaiError) as raised:
-        selected(FOUND, KNOWN, **{option: [word]})
+        select_findings(FOUND, KNOWN, **{option: [word]})
     assert told in str(raised.value)
     assert raised.value.exit_code == 2
 

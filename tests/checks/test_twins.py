@@ -11,8 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tinyai_registry.release import sha256_of
-from tinyai_registry.validate import validate
+from tinyai_registry.files import sha256_of
+from tinyai_registry.workflows.validate import validate
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> '
 SQUARE = "g (float[N, 4] x) => (float[N, 4] y) { y = MatMul(x, w) }"

@@ -21,12 +21,10 @@ from tinyai_registry import (
     RepeatedHoldout,
     Verdict,
 )
-from tinyai_registry.candidate import Candidate
 from tinyai_registry.documents.sidecar import compose
-from tinyai_registry.evaluation import ProtocolResult
-from tinyai_registry.outcome import Judgement, Previous
-from tinyai_registry.provenance import Git, Provenance
-from tinyai_registry.release import Artifact, Drift, InputDrift, TableFingerprint, Vector
+from tinyai_registry.evaluation import Drift, InputDrift, Judgement, ProtocolResult, TableFingerprint
+from tinyai_registry.release import Artifact, Candidate, Previous, Vector
+from tinyai_registry.release.provenance import Git, Provenance
 
 RECIPE = Recipe(
     id="tone_v1",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tinyai_registry.documents import c_reader, imported, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.imported import Facts
-from tinyai_registry.documents.row import merged
+from tinyai_registry.documents.row import merge
 from tinyai_registry.documents.schema import violations
 
 ROW = {"id": "old_v1", "kind": "nr", "onnx": "old.onnx", "sha256": "a" * 64, "license": "MIT", "opset": 17}
@@ -119,7 +119,7 @@ def test_the_twin_is_told_by_row_and_sidecar_alike():
     for old, row in (({**PACKED, **twin}, ROW), (PACKED, {**ROW, **twin})):
         new = imported.compose(old, row, FACTS)
         assert twin.items() <= new.items()
-        assert twin.items() <= merged(row, new).items()
+        assert twin.items() <= merge(row, new).items()
 
 
 def test_what_the_graph_knows_better_is_told():

@@ -15,15 +15,15 @@ from tinyai_registry.documents import card, note
 @pytest.mark.parametrize("page", [card, note])
 def test_the_same_sidecar_renders_to_the_same_text_and_is_left_alone(sidecar, page):
     before = copy.deepcopy(sidecar)
-    text = page.rendered(sidecar)
+    text = page.render(sidecar)
     assert sidecar == before
-    assert page.rendered(json.loads(json.dumps(sidecar, sort_keys=True))) == text
+    assert page.render(json.loads(json.dumps(sidecar, sort_keys=True))) == text
     assert text.endswith("\n")
     assert "None" not in text.replace("None.", "")
 
 
 def test_the_card_has_every_section(sidecar):
-    text = card.rendered(sidecar)
+    text = card.render(sidecar)
     assert text.startswith("# Tone\n\nTells tones apart.\n")
     assert re.findall("^## (.*)$", text, re.MULTILINE) == [
         *("Intended use", "Limits", "How to call it", "Training data", "Ambient light", "Viewing conditions"),
@@ -60,7 +60,7 @@ def test_the_card_has_every_section(sidecar):
     ],
 )
 def test_the_card_says(sidecar, line):
-    assert line in card.rendered(sidecar).splitlines()
+    assert line in card.render(sidecar).splitlines()
 
 
 def test_the_card_says_how_to_check_what_was_loaded_where_that_can_be_done(sidecar):
@@ -68,32 +68,32 @@ def test_the_card_says_how_to_check_what_was_loaded_where_that_can_be_done(sidec
         "To check the model that you loaded: the `test_vector` of `tone_v1.onnx` in the sidecar has 2 rows as the "
         "graph is fed them, and the scores that it gives, to within 0.0004.\n\n"
     )
-    new = card.rendered(sidecar)
+    new = card.render(sidecar)
     del sidecar["artifacts"][0]["test_vector"]
     assert told in new
-    assert card.rendered(sidecar) == new.replace(told, "")
+    assert card.render(sidecar) == new.replace(told, "")
 
 
 def test_the_card_of_an_earlier_release_is_still_what_its_sidecar_renders_to():
     published = Path(__file__).parents[2] / "examples" / "registry" / "fr_regressor_v1.json"
-    assert card.rendered(json.loads(published.read_text())) == published.with_suffix(".md").read_text()
+    assert card.render(json.loads(published.read_text())) == published.with_suffix(".md").read_text()
 
 
 def test_the_card_says_who_scales(sidecar):
-    assert "feed raw features" in card.rendered(sidecar)
+    assert "feed raw features" in card.render(sidecar)
     outside = {**sidecar, "onnx_has_scaler": False}
-    assert "feed `(feature - feature_mean) / feature_std`" in card.rendered(outside)
+    assert "feed `(feature - feature_mean) / feature_std`" in card.render(outside)
 
 
 def test_a_first_release_has_nothing_to_be_compared_with(sidecar):
     first = {**sidecar, "previous": None, "drift": None, "caveats": []}
-    text = card.rendered(first)
+    text = card.render(first)
     assert "This is the first release of the model in this registry." in text
     assert "## Caveats\n\nNone.\n" in text
 
 
 def test_the_note_has_what_a_decision_record_needs(sidecar):
-    text = note.rendered(sidecar)
+    text = note.render(sidecar)
     assert text.startswith(
         "# Refresh tone_v1 from tones.parquet\n\nDate: 2026-01-02\n\n## Context\n\nThe ears were fixed."
     )
@@ -106,5 +106,5 @@ def test_the_note_has_what_a_decision_record_needs(sidecar):
 
 def test_a_note_without_a_reason_asks_its_editor_for_one(sidecar):
     sidecar["provenance"]["reason"] = None
-    assert "TODO: why was the model stale?" in note.rendered(sidecar)
-    assert "- because: no reason was given" in card.rendered(sidecar)
+    assert "TODO: why was the model stale?" in note.render(sidecar)
+    assert "- because: no reason was given" in card.render(sidecar)

@@ -6,7 +6,7 @@ import pytest
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
-from tinyai_registry.outcome import Outcome
+from tinyai_registry.release import Outcome
 
 KEYS = {
     *("model", "status", "table", "evaluation", "in_sample", "gate", "artifact", "artifacts"),
@@ -15,11 +15,11 @@ KEYS = {
 
 
 @pytest.fixture
-def outcomes(judgement, artifact, previous, drift, sidecar) -> dict[str, Outcome]:
-    made = (judgement, (artifact,), previous, drift, sidecar, ("tone_v1.int8.onnx",))
+def outcomes(judgement, previous, drift, sidecar) -> dict[str, Outcome]:
+    withdrawn = ("tone_v1.int8.onnx",)
     return {
-        "published": Outcome("tone_v1", "published", *made),
-        "dry-run": Outcome("tone_v1", "dry-run", *made),
+        "published": Outcome("tone_v1", "published", judgement, sidecar, withdrawn),
+        "dry-run": Outcome("tone_v1", "dry-run", judgement, sidecar, withdrawn),
         "up-to-date": Outcome("tone_v1", "up-to-date", sidecar=sidecar),
         "refused": Outcome("tone_v1", "refused", judgement, previous=previous, drift=drift),
         "evaluated": Outcome("tone_v1", "evaluated", judgement),

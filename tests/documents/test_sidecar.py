@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tinyai_registry.documents import c_reader
-from tinyai_registry.documents.sidecar import rendered
+from tinyai_registry.documents.sidecar import render
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.recipe import fingerprint
 
@@ -41,11 +41,11 @@ def test_an_undefined_metric_is_null_beside_its_reason(sidecar):
 
 
 def test_anyone_can_recompute_the_recipes_fingerprint(sidecar):
-    assert fingerprint(json.loads(rendered(sidecar))["recipe"]) == sidecar["recipe_fingerprint"]
+    assert fingerprint(json.loads(render(sidecar))["recipe"]) == sidecar["recipe_fingerprint"]
 
 
 def test_the_c_reader_finds_what_is_meant(sidecar, c_read):
-    text = rendered(sidecar)
+    text = render(sidecar)
     assert c_reader.misread(text) == []
     for key in ("kind", "name", "input_name", "output_name", "onnx_opset", "output_names", "feature_order"):
         assert c_read(text, key) == sidecar[key], key
@@ -66,18 +66,18 @@ TRAPS = {
 def test_a_word_that_the_c_reader_would_take_for_a_key_is_refused_with_its_line(sidecar, spoil):
     spoil(sidecar)
     with pytest.raises(DocumentError, match=r"sidecar of tone_v1: the C reader takes line \d+ for the key"):
-        rendered(sidecar)
+        render(sidecar)
 
 
 def test_a_sidecar_that_the_c_reader_would_not_take_whole_is_refused(sidecar):
     sidecar["notes"] = "x" * c_reader.MAX_BYTES
     with pytest.raises(DocumentError, match="at most 1048576 bytes"):
-        rendered(sidecar)
+        render(sidecar)
 
 
 @pytest.mark.parametrize("harmless", ['say "kind" here', "kind of", "the name", '\\"name\\"'])
 def test_words_that_only_contain_a_key_are_harmless(sidecar, harmless, c_read):
     sidecar["caveats"][0]["message"] = harmless
-    text = rendered(sidecar)
+    text = render(sidecar)
     assert c_read(text, "kind") == "nr"
     assert c_read(text, "name") == "tone_v1"

@@ -13,9 +13,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tinyai_registry.documents import card, row, strict_json
-from tinyai_registry.release import Release, sha256_of
-from tinyai_registry.store import log
-from tinyai_registry.store.publish import Change, init, publish
+from tinyai_registry.files import sha256_of
+from tinyai_registry.release import Account, Release
+from tinyai_registry.store.publish import init, publish
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "registry"
 MODEL = "fr_regressor_v1"
@@ -33,7 +33,7 @@ def logged() -> Files:
         root = init(Path(name) / "registry").parent
         for notes in ("first", "second"):
             release = _release({**_sidecar(), "notes": notes})
-            publish(root, MODEL, lambda release=release: Change(release), log.Account("2026-01-02T03:04:05Z", "Ada"))
+            publish(root, MODEL, lambda release=release: release, Account("2026-01-02T03:04:05Z", "Ada"))
         return {
             str(path.relative_to(root)): path.read_bytes()
             for path in root.rglob("*")
@@ -50,7 +50,7 @@ def packaged() -> Files:
     sidecar |= {"quant_mode": "static", "int8_sha256": sha256_of(twin)}
     quantised = {key: sidecar[key] for key in ("quant_mode", "int8_sha256")}
     return {
-        **_index({**row.merged(None, sidecar), **quantised}),
+        **_index({**row.merge(None, sidecar), **quantised}),
         f"{MODEL}.onnx": graph,
         f"{MODEL}.int8.onnx": twin,
         f"{MODEL}.json": strict_json.dumps(sidecar).encode(),
@@ -73,7 +73,7 @@ def outside() -> Files:
     beside = {**first, "path": f"{MODEL}.onnx.data", "sha256": sha256_of(data), "bytes": len(data)}
     sidecar["artifacts"] = [first, beside]
     files = {**_release(sidecar).files, f"{MODEL}.onnx": graph, f"{MODEL}.onnx.data": data}
-    return {**files, **_index(row.merged(None, sidecar))}
+    return {**files, **_index(row.merge(None, sidecar))}
 
 
 BASES: Mapping[str, Callable[[], Files]] = {each.__name__: cache(each) for each in (plain, logged, packaged, outside)}
@@ -84,9 +84,9 @@ def _sidecar() -> dict[str, Any]:
 
 
 def _release(sidecar: dict[str, Any]) -> Release:
-    texts = {f"{MODEL}.json": strict_json.dumps(sidecar), f"{MODEL}.md": card.rendered(sidecar)}
+    texts = {f"{MODEL}.json": strict_json.dumps(sidecar), f"{MODEL}.md": card.render(sidecar)}
     files = {f"{MODEL}.onnx": plain()[f"{MODEL}.onnx"], **{name: text.encode() for name, text in texts.items()}}
-    return Release(MODEL, files, (row.merged(None, sidecar),), ())
+    return Release(MODEL, files, (row.merge(None, sidecar),), ())
 
 
 def _index(*rows: Mapping[str, Any]) -> Files:

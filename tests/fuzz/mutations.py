@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from tinyai_registry.checks.protobuf import messages
+from tinyai_registry.onnxfile.protobuf import messages
 
 # Each example has a limit of its own, and a third of a profile's examples takes ten seconds in all.
 unhurried = settings(

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutations import spoilt_bytes, spoilt_graph, spoilt_text, spoilt_tree, unhurried
 
-from tinyai_registry import validate as story
 from tinyai_registry.checks.finding import Severity
 from tinyai_registry.documents.positions import tokens
 from tinyai_registry.store import log
+from tinyai_registry.workflows import validate as story
 
 SECONDS, GIBIBYTES, LONGEST = 5.0, 2, 2000
 

@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 
 from tinyai_registry.checks import graph
-from tinyai_registry.checks.runtime import load_runtime
 from tinyai_registry.errors import PluginError, VerificationError
 from tinyai_registry.lab.export import export_mlps
 from tinyai_registry.lab.training import train_mlps
-from tinyai_registry.lab.verification import verified
+from tinyai_registry.lab.verification import verify
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.recipe import MLP, Ensemble, Input
 
 COLUMNS = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
@@ -183,7 +183,7 @@ def test_the_runtime_finds_nothing_wrong_with_the_graphs_of_an_ensemble(members)
 def test_every_artifact_of_an_ensemble_is_verified_against_the_models_that_it_stands_for(members):
     recipe, table, models, graphs = members
     whole = graphs[recipe.id]
-    assert verified(recipe.id, whole, models, table, load_runtime()).parity_max_abs < 0.01
+    assert verify(recipe.id, whole, models, table, load_runtime()).parity_max_abs < 0.01
     for one in (models[:1], models[1:]):
         with pytest.raises(VerificationError, match="onnxruntime gives"):
-            verified(recipe.id, whole, one, table, load_runtime())
+            verify(recipe.id, whole, one, table, load_runtime())

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import optimize, stats
 
 from tinyai_registry.evaluation import Metrics
-from tinyai_registry.lab.metrics import extended, mapped_metrics, standard_metrics, tied_targets
+from tinyai_registry.lab.metrics import extend, mapped_metrics, standard_metrics, tied_targets
 
 CORRELATIONS = {"plcc": stats.pearsonr, "srocc": stats.spearmanr, "krocc": stats.kendalltau}
 FEW_VALUES = st.sampled_from([0.0, 25.0, 50.0, 99.5, 100.0])
@@ -147,7 +147,7 @@ STANDARD = Metrics({"plcc": None, "srocc": None, "krocc": None, "rmse": 2.0}, {"
 
 
 def test_a_plugins_metrics_stand_beside_the_standard_ones():
-    got = extended(STANDARD, {"mae": np.float32(1.5)})
+    got = extend(STANDARD, {"mae": np.float32(1.5)})
     assert got.values == {**STANDARD.values, "mae": 1.5}
     assert got.undefined == STANDARD.undefined
     assert type(got.values["mae"]) is float
@@ -155,7 +155,7 @@ def test_a_plugins_metrics_stand_beside_the_standard_ones():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_a_plugin_could_not_compute_is_none_with_a_reason(value):
-    got = extended(STANDARD, {"mae": value})
+    got = extend(STANDARD, {"mae": value})
     assert got.values["mae"] is None
     assert got.undefined == {**STANDARD.undefined, "mae": f"the plugin returned {value}"}
     assert "mae" not in STANDARD.values

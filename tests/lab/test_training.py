@@ -12,11 +12,11 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tinyai_registry.errors import RecipeError, TableError
+from tinyai_registry.evaluation import Fit
 from tinyai_registry.lab import export, mlp, training
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.folds import fits, plan
 from tinyai_registry.lab.training import train_mlps
-from tinyai_registry.model import Fit
 from tinyai_registry.recipe import MLP, AdamW, Ensemble, GroupKFold, Input
 
 ACTIVATION_MODULES = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}

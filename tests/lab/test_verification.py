@@ -11,11 +11,11 @@ import onnxsim
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tinyai_registry.checks.runtime import load_runtime
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.lab import verification
 from tinyai_registry.lab.export import export_mlps
 from tinyai_registry.lab.training import train_mlps
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.recipe import Input
 
 RUNTIME = load_runtime()
@@ -36,7 +36,7 @@ def verify(model, table):
     """Verifies ``proto`` as the artifact of the final model."""
 
     def of(proto, model=model, table=table):
-        return verification.verified("small_v1", proto, [model], table, RUNTIME)
+        return verification.verify("small_v1", proto, [model], table, RUNTIME)
 
     return of
 

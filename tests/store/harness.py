@@ -25,16 +25,17 @@ from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.weights import UNPINNED
 from tinyai_registry.documents import row, strict_json
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.release import Release, sha256_of
+from tinyai_registry.files import sha256_of
+from tinyai_registry.release import Account, Release
 from tinyai_registry.store import layout, log
-from tinyai_registry.store.publish import Change, init, publish
+from tinyai_registry.store.belongings import find_superseded
+from tinyai_registry.store.publish import init, publish
 from tinyai_registry.store.registry import open_registry
-from tinyai_registry.store.superseded import superseded
-from tinyai_registry.validate import validate
+from tinyai_registry.workflows.validate import validate
 
 CHILD_SECONDS = 180.0  # after which a child counts as hanging, on the busiest machine
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-ACCOUNT = log.Account("2026-01-02T03:04:05Z", "Ada <ada@example.org>", reason="The ears were fixed.")
+ACCOUNT = Account("2026-01-02T03:04:05Z", "Ada <ada@example.org>", reason="The ears were fixed.")
 
 
 # --- the disk -------------------------------------------------------------------------------------------------------
@@ -59,11 +60,11 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
     real = {name: getattr(os, name) for name in (*WRAPPED, "open", "write", "fsync")}
     paths: dict[int, Path] = {}
 
-    def located(path: Any, folder: int | None) -> Path:
+    def locate(path: Any, folder: int | None) -> Path:
         return Path(os.fspath(path)) if folder is None else paths[folder] / os.fspath(path)
 
     def opened(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        where = located(path, dir_fd)
+        where = locate(path, dir_fd)
 
         def perform() -> int:
             return real["open"](path, flags, mode, dir_fd=dir_fd)
@@ -83,7 +84,7 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
 
     def wrapped(name: str) -> Callable[..., Any]:
         def call(path: Any, *args: Any, **kwargs: Any) -> Any:
-            where = located(path, kwargs.get("dir_fd"))
+            where = locate(path, kwargs.get("dir_fd"))
             target = Path(args[0]) if name in TWO_PATHS else None
             return handler(Op(name, where, target), lambda: real[name](path, *args, **kwargs))
 
@@ -254,19 +255,20 @@ def files_of_release(model: str, version: str) -> dict[str, bytes]:
     }
 
 
-def change(root: Path, model: str, version: str, members: Iterable[str] = ()) -> Change:
+def change(root: Path, model: str, version: str, members: Iterable[str] = ()) -> Release:
     """What a refresh hands to the store: a pure function of the candidate (``version``) and the registered release."""
     registry = open_registry(root)
     all_files = {each: files_of_release(each, version) for each in (model, *members)}
     sidecars = [strict_json.loads(files[f"{each}.json"], "sidecar") for each, files in all_files.items()]
-    rows = tuple(row.merged(registry.row(sidecar["id"]), sidecar) for sidecar in sidecars)
+    rows = tuple(row.merge(registry.row(sidecar["id"]), sidecar) for sidecar in sidecars)
     files = {name: data for files in all_files.values() for name, data in files.items()}
-    return Change(Release(model, files, rows, superseded(registry, registry.find(model), files)))
+    return Release(model, files, rows, find_superseded(registry, registry.find(model), files))
 
 
 def put(root: Path, model: str, version: str, patience: float = 60.0, members: Iterable[str] = ()) -> log.Entry:
     """Publish ``version`` of ``model``, with a row and files for each of its ``members``."""
-    return publish(root, model, lambda: change(root, model, version, members), ACCOUNT, patience)
+    entry, _ = publish(root, model, lambda: change(root, model, version, members), ACCOUNT, patience)
+    return entry
 
 
 def foreign_row(root: Path, model: str) -> dict[str, Any]:

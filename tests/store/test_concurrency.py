@@ -26,10 +26,10 @@ from harness import (
     watched,
 )
 
-from tinyai_registry.checks.files import Folder
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
+from tinyai_registry.files import Folder
 from tinyai_registry.store import chain, log, publish, turn
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.recovery import is_pending, recover

@@ -29,6 +29,7 @@ from harness import (
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError
+from tinyai_registry.release import Release
 from tinyai_registry.store import durable, layout, log, publish, turn
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
@@ -153,10 +154,10 @@ def test_what_is_read_back_wrong_is_not_published(root, monkeypatch):
 def test_a_release_cannot_reach_outside_the_folder(root, digests, name, how):
     name = name.format(root=root)
 
-    def make() -> publish.Change:
-        made = change(root, "b", "1").release
+    def make() -> Release:
+        made = change(root, "b", "1")
         more = {"files": {**made.files, name: b"stray"}} if how == "written" else {"withdrawn": (name,)}
-        return publish.Change(replace(made, **more))
+        return replace(made, **more)
 
     before = contents(root.parent)
     with pytest.raises(RegistryError, match="is no file inside the registry folder"):
@@ -166,7 +167,7 @@ def test_a_release_cannot_reach_outside_the_folder(root, digests, name, how):
 
 
 def test_a_neighbour_that_came_or_changed_meanwhile_survives(root):
-    def make() -> publish.Change:
+    def make() -> Release:
         made = change(root, "b", "1")
         document = strict_json.read(root / INDEX)
         document["models"][0]["license"] = "Zlib"
@@ -189,7 +190,7 @@ def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root,
 
     monkeypatch.setattr(turn, "FileLock", NoLock)
 
-    def make() -> publish.Change:
+    def make() -> Release:
         made.append(open_registry(root).row("b")["notes"] if len(made) else None)
         mine = change(root, "b", "mine")
         if len(made) == 1:

@@ -27,7 +27,7 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.recovery import recover
-from tinyai_registry.validate import validate
+from tinyai_registry.workflows.validate import validate
 
 # What is found in every registry of these tests: earlier dialects, imported models, weights outside.
 BORN_WITH = "TAI0,TAI301,TAI803"

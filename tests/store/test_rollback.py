@@ -11,7 +11,7 @@ from harness import ACCOUNT, assert_tidy, contents, digest, faults, foreign_regi
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.release import sha256_of as digest_of
+from tinyai_registry.files import sha256_of as digest_of
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import KEPT_RELEASES
 from tinyai_registry.store.registry import open_registry
@@ -194,3 +194,16 @@ def test_what_is_no_id_makes_no_folder_anywhere(root, model):
     made = [path for path in root.parent.rglob("*") if path not in before]
     assert all(path.is_relative_to(root / layout.FOLDER) for path in made)
     assert layout.pending(root) == []
+
+
+def test_a_digest_that_begins_several_releases_is_refused_as_git_does(root):
+    for each in ("1", "2", "3"):
+        put(root, "b", each)
+    before = contents(root)
+    shared = ""  # the beginning of every digest
+    with pytest.raises(RegistryError, match="is ambiguous"):
+        rollback(root, "b", ACCOUNT, to=shared)
+    assert contents(root) == before
+    whole = log.entries(root, "b")[1].rows[0]["sha256"]
+    rollback(root, "b", ACCOUNT, to=whole)
+    assert version(root) == "1"

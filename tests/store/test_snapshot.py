@@ -13,7 +13,7 @@ from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.store import layout, snapshot
 from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.registry import Registry, open_registry
-from tinyai_registry.store.snapshot import as_it_stands, read_documents, read_release
+from tinyai_registry.store.snapshot import read_as_it_stands, read_documents, read_release
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def torn(root: Path) -> str:
 def test_a_release_is_read_whole_with_the_bytes_that_were_hashed(root):
     put(root, "b", "1")
     read = read_release(root, "b")
-    assert read.onnx == graph("b 1")
+    assert read.files["b.onnx"] == graph("b 1")
     assert set(read.files) == {"b.onnx", "b.plain.onnx", "b.json", "b.md"}
     assert read.sidecar["sha256"] == read.row["sha256"] == digest(root / "b.onnx")
 
 
 def test_a_foreign_release_is_read_by_its_row(root):
     read = read_release(root, "b")
-    assert read.onnx == graph("b of old", "b.onnx.data")
+    assert read.files["b.onnx"] == graph("b of old", "b.onnx.data")
     assert read.sidecar == {"kind": "fr", "input_name": "x", "output_name": "y", "quant_mode": "dynamic"}
     assert set(read.files) == {"b.onnx", "b.onnx.data", "b.int8.onnx", "b.json"}
 
@@ -79,7 +79,7 @@ def test_what_is_finished_meanwhile_is_read(root, monkeypatch):
     version = torn(root)
     looked = threading.Event()
     monkeypatch.setattr(snapshot.time, "sleep", lambda _: looked.is_set() or (looked.set(), recover(root)))
-    assert read_release(root, "b").onnx == graph(f"b {version}")
+    assert read_release(root, "b").files["b.onnx"] == graph(f"b {version}")
     assert looked.is_set()
     assert not layout.pending(root)
 
@@ -92,7 +92,7 @@ def before(request, root) -> Path:
     return root
 
 
-@pytest.mark.parametrize("read", [read_release, read_documents, lambda *words: as_it_stands(*words)[1]])
+@pytest.mark.parametrize("read", [read_release, read_documents, lambda *words: read_as_it_stands(*words)[1]])
 @pytest.mark.parametrize("publishes", [1, 3])
 def test_what_somebody_publishes_between_two_reads_is_read_whole(before, monkeypatch, read, publishes):
     real, left = Registry.row, [f"new {n}" for n in range(publishes)]
@@ -113,7 +113,7 @@ def test_what_somebody_publishes_between_two_reads_is_read_whole(before, monkeyp
     assert release.row["sha256"] == release.sidecar["sha256"] == digest(before / "b.onnx")
 
 
-@pytest.mark.parametrize("read", [read_documents, as_it_stands])
+@pytest.mark.parametrize("read", [read_documents, read_as_it_stands])
 def test_documents_too_are_waited_for_while_a_publish_is_under_way(root, read):
     put(root, "b", "1")
     torn(root)
@@ -131,7 +131,7 @@ def test_the_bytes_that_are_handed_out_are_those_that_were_hashed(root, monkeypa
         return real(data)
 
     monkeypatch.setattr(snapshot, "sha256_of", hashed)
-    assert read_release(root, "b").onnx == graph("b 1")
+    assert read_release(root, "b").files["b.onnx"] == graph("b 1")
 
 
 def test_show_needs_no_graph_and_says_where_documents_disagree(root, tinyai):
@@ -151,7 +151,7 @@ def test_what_another_tool_registered_is_shown_whatever_its_digests(root, tinyai
     (root / "b.onnx").write_bytes(b"another graph")
     shown = tinyai("show", "b", "--registry", root, "--json")
     assert shown.json["sidecar"] == {"kind": "fr", "input_name": "x", "output_name": "y", "quant_mode": "dynamic"}
-    assert as_it_stands(root, "b")[1].sidecar == {
+    assert read_as_it_stands(root, "b")[1].sidecar == {
         "kind": "fr",
         "input_name": "x",
         "output_name": "y",
@@ -164,6 +164,6 @@ def test_what_another_tool_registered_is_shown_whatever_its_digests(root, tinyai
 def test_a_refresh_starts_from_damaged_files_as_they_are(root):
     put(root, "b", "1")
     (root / "b.json").write_text('{"kind": "nr"}')
-    registry, found = as_it_stands(root, "b")
+    registry, found = read_as_it_stands(root, "b")
     assert found.sidecar == {"kind": "nr"}
     assert registry.row("b") == found.row

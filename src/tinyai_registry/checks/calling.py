@@ -8,12 +8,13 @@ from typing import Any
 
 import onnx
 
-from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.graph import Signature
-from tinyai_registry.checks.model import Model
-from tinyai_registry.checks.scaler import scaler_in_graph
+from tinyai_registry.checks.reading import Document
+from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import c_reader
+from tinyai_registry.onnxfile.graph import Signature
+from tinyai_registry.onnxfile.scaler import scaler_in_graph
+from tinyai_registry.text import shown
 
 INPUT_UNNAMED = Rule(
     "TAI501",
@@ -124,26 +125,26 @@ _LIMITS = {"output_names": 8, "feature_order": 32, "features": 32, "encoder_voca
 _TABLE_RANK = 2
 
 
-def of_model(model: Model) -> Iterator[Finding]:
+def of_model(model: Subject) -> Iterator[Finding]:
     """Whether the sidecar of ``model`` says how to call the graph beside it."""
-    if model.sidecar is None or model.sidecar.value is None:
+    if not isinstance(model.sidecar, Document):
         return
     yield from _order(model)
     yield from _vectors(model)
-    yield from _c_reader(model)
+    yield from _c_reader(model, model.sidecar.text)
     yield from _limits(model)
-    if model.graph is None or model.graph.proto is None or model.graph.signature is None:
+    if model.parsed is None:
         return
-    yield from _names(model, model.graph.signature)
-    yield from _shapes(model, model.graph.signature)
-    yield from _scaler(model, model.graph.proto)
+    yield from _names(model, model.parsed.signature)
+    yield from _shapes(model, model.parsed.signature)
+    yield from _scaler(model, model.parsed.proto)
 
 
-def _said(model: Model, what: str) -> Iterator[tuple[str, Any]]:
+def _said(model: Subject, what: str) -> Iterator[tuple[str, Any]]:
     return ((key, model.said[key]) for key in _ALIASES[what] if key in model.said)
 
 
-def _list(model: Model, what: str) -> tuple[str, list[Any]] | None:
+def _list(model: Subject, what: str) -> tuple[str, list[Any]] | None:
     return next(((key, value) for key, value in _said(model, what) if isinstance(value, list)), None)
 
 
@@ -151,7 +152,7 @@ def _words(value: Any) -> list[str]:
     return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
 
 
-def _names(model: Model, signature: Signature) -> Iterator[Finding]:
+def _names(model: Subject, signature: Signature) -> Iterator[Finding]:
     for what, known, unknown in (
         ("input_names", signature.inputs, INPUT_UNKNOWN),
         ("output_names", signature.outputs, OUTPUT),
@@ -169,7 +170,7 @@ def _names(model: Model, signature: Signature) -> Iterator[Finding]:
         yield model.in_sidecar(INPUT_UNNAMED, f"{what} {'are' if missing[1:] else 'is'} not named", key)
 
 
-def _shapes(model: Model, signature: Signature) -> Iterator[Finding]:
+def _shapes(model: Subject, signature: Signature) -> Iterator[Finding]:
     for key, of_graph in (("input_shape", signature.inputs), ("output_shape", signature.outputs)):
         said, shape = model.said.get(key), next(iter(of_graph.values()), ())
         if isinstance(said, list) and not _same_shape(said, shape):
@@ -194,7 +195,7 @@ def _same_shape(said: Sequence[Any], shape: Sequence[Any]) -> bool:
     )
 
 
-def _order(model: Model) -> Iterator[Finding]:
+def _order(model: Subject) -> Iterator[Finding]:
     orders = [(key, value) for key, value in _said(model, "feature_order") if isinstance(value, list)]
     for key, names in orders:
         first: dict[str, int] = {}
@@ -207,7 +208,7 @@ def _order(model: Model) -> Iterator[Finding]:
             yield model.in_sidecar(ORDER, f"{key} is not what {orders[0][0]} is", f"/{key}")
 
 
-def _vectors(model: Model) -> Iterator[Finding]:
+def _vectors(model: Subject) -> Iterator[Finding]:
     order = _list(model, "feature_order")
     measure = order or _list(model, "feature_mean") or _list(model, "feature_std")
     for what in ("feature_mean", "feature_std", "feature_fill"):
@@ -228,7 +229,7 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def _scaler(model: Model, proto: onnx.ModelProto) -> Iterator[Finding]:
+def _scaler(model: Subject, proto: onnx.ModelProto) -> Iterator[Finding]:
     marker, scaled = model.said.get("onnx_has_scaler"), scaler_in_graph(proto)
     vector = next(_said(model, "feature_mean"), None) or next(_said(model, "feature_std"), None)
     if marker is None and scaled and vector is not None:
@@ -242,13 +243,12 @@ def _scaler(model: Model, proto: onnx.ModelProto) -> Iterator[Finding]:
         yield model.in_sidecar(SCALER, said, "/onnx_has_scaler")
 
 
-def _c_reader(model: Model) -> Iterator[Finding]:
-    assert model.sidecar is not None  # noqa: S101
-    for misread in c_reader.misread(model.sidecar.text):
+def _c_reader(model: Subject, text: str) -> Iterator[Finding]:
+    for misread in c_reader.misread(text):
         yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key else "")
 
 
-def _limits(model: Model) -> Iterator[Finding]:
+def _limits(model: Subject) -> Iterator[Finding]:
     for key, limit in _LIMITS.items():
         value = model.said.get(key)
         if isinstance(value, list) and len(value) > limit:

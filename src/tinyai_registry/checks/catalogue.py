@@ -12,7 +12,6 @@ from tinyai_registry.checks import (
     history,
     identity,
     licence,
-    loading,
     operators,
     reading,
     schemas,
@@ -21,6 +20,7 @@ from tinyai_registry.checks import (
     twins,
     weights,
 )
+from tinyai_registry.checks import running as loading
 from tinyai_registry.checks.finding import Rule
 
 FAMILIES = (

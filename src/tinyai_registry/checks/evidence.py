@@ -6,15 +6,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tinyai_registry import gate
-from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.model import Model
-from tinyai_registry.documents import evidence
+from tinyai_registry.checks.subject import Subject
+from tinyai_registry.documents import parts
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.evaluation import Evaluation
+from tinyai_registry.evaluation import Evaluation, gate
 from tinyai_registry.recipe import Criterion, criterion_of, fingerprint
 from tinyai_registry.release import PARITY
+from tinyai_registry.text import shown
 
 GATE = Rule(
     "TAI601",
@@ -99,7 +98,7 @@ _PARTITIONS = {"LeaveOneGroupOut", "KFold", "GroupKFold"}
 _FIGURES = ("mean", "std", "min", "max", "median", "spread")
 
 
-def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def of_model(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Whether the evidence in the sidecar of ``model``, valid by its schema, holds; ``rows`` are all rows by id."""
     if "evaluation" not in model.said:
         return
@@ -108,7 +107,7 @@ def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
     yield from _members(model, rows)
     yield from _vectors(model)
     try:
-        evaluation = evidence.evaluation_of(model.said)
+        evaluation = parts.evaluation_of(model.said)
         criteria = {str(c): c for c in _criteria(model)}
     except (RecipeError, ArithmeticError, AttributeError, TypeError, ValueError) as error:
         yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shown(str(error))}", "/recipe/criteria")
@@ -119,12 +118,12 @@ def of_model(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
     yield from _headlines(model)
 
 
-def _criteria(model: Model) -> Iterator[Criterion]:
+def _criteria(model: Subject) -> Iterator[Criterion]:
     yield from (Criterion(**fields) for fields in model.said["recipe"]["criteria"])
     yield from (found for verdict in model.said["gate"] if (found := criterion_of(verdict["criterion"])) is not None)
 
 
-def _gate(model: Model, evaluation: Evaluation, criteria: Mapping[str, Criterion]) -> Iterator[Finding]:
+def _gate(model: Subject, evaluation: Evaluation, criteria: Mapping[str, Criterion]) -> Iterator[Finding]:
     recorded = {verdict["criterion"]: (index, verdict) for index, verdict in enumerate(model.said["gate"])}
     judged = gate.judge(evaluation, list(criteria.values()))
     for verdict in judged:
@@ -143,7 +142,7 @@ def _gate(model: Model, evaluation: Evaluation, criteria: Mapping[str, Criterion
             yield model.in_sidecar(GATE, f"{shown(words)} is no criterion that can be judged again", f"/gate/{index}")
 
 
-def _coverage(model: Model, evaluation: Evaluation) -> Iterator[Finding]:
+def _coverage(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
     [scheme] = model.said["recipe"]["folds"] or {"none": {}}
     if scheme == "LeaveOneGroupOut" and sorted(evaluation.expected_groups) != sorted(model.said["table"]["groups"]):
         expected, groups = len(evaluation.expected_groups), len(model.said["table"]["groups"])
@@ -155,7 +154,7 @@ def _coverage(model: Model, evaluation: Evaluation) -> Iterator[Finding]:
         yield model.in_sidecar(COVERAGE, what, "/evaluation/folds")
 
 
-def _summary(model: Model, evaluation: Evaluation) -> Iterator[Finding]:
+def _summary(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
     for metric, aggregate in evaluation.summary.items():
         recorded = model.said["evaluation"]["summary"][metric]
         for figure in _FIGURES:
@@ -165,8 +164,8 @@ def _summary(model: Model, evaluation: Evaluation) -> Iterator[Finding]:
                 yield model.in_sidecar(SUMMARY, what, f"/evaluation/summary/{metric}/{figure}")
 
 
-def _headlines(model: Model) -> Iterator[Finding]:
-    wanted = evidence.headlines(model.said)
+def _headlines(model: Subject) -> Iterator[Finding]:
+    wanted = parts.headlines(model.said)
     for key, value in model.said["training"].items():
         name = key.removeprefix("loso_").removeprefix("cv_")
         if name in wanted and not _same(value, wanted[name]):
@@ -174,7 +173,7 @@ def _headlines(model: Model) -> Iterator[Finding]:
             yield model.in_sidecar(HEADLINE, what, f"/training/{key}")
 
 
-def _counts(model: Model) -> Iterator[Finding]:
+def _counts(model: Subject) -> Iterator[Finding]:
     table, training = model.said["table"], model.said["training"]
     order = len(model.said["feature_order"])
     pairs: dict[str, tuple[Any, Any]] = {
@@ -192,7 +191,7 @@ def _counts(model: Model) -> Iterator[Finding]:
         yield model.in_sidecar(COUNTS, f"{what}: there are never more of the coarser", "/table/clips")
 
 
-def _recipe(model: Model) -> Iterator[Finding]:
+def _recipe(model: Subject) -> Iterator[Finding]:
     recipe, said = model.said["recipe"], model.said
     if said["recipe_fingerprint"] != fingerprint(recipe):
         yield model.in_sidecar(RECIPE, "recipe_fingerprint is not that of the recipe beside it", "/recipe_fingerprint")
@@ -215,7 +214,7 @@ def _recipe(model: Model) -> Iterator[Finding]:
             yield model.in_sidecar(RECIPE, message, f"/recipe{at}")
 
 
-def _members(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _members(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     ids = [member["id"] for member in model.said["members"]]
     for index, member in enumerate(model.said["members"]):
         row = rows.get(member["id"])
@@ -231,7 +230,7 @@ def _members(model: Model, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Fi
         yield model.in_sidecar(MEMBERS, f"it is a member of {shown(whole)}, which has no row", "/member_of")
 
 
-def _vectors(model: Model) -> Iterator[Finding]:
+def _vectors(model: Subject) -> Iterator[Finding]:
     low, high = model.said["recipe"]["target_range"]
     widths = {each["tensor"]: len(each["columns"]) for each in model.said["recipe"]["inputs"]}
     for index, artifact in enumerate(model.said["artifacts"]):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from tinyai_registry.checks import operators, sizes, weights
-from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.checks.protobuf import messages, tensors, texts
-from tinyai_registry.checks.runtime import Runtime
-from tinyai_registry.checks.weights import External, Outside
+from tinyai_registry.onnxfile.graph import GraphError, GraphProblem, first_line, parse, signature
+from tinyai_registry.onnxfile.protobuf import messages, tensors, texts
+from tinyai_registry.onnxfile.runtime import Runtime
+from tinyai_registry.onnxfile.weights import External, Outside, external_weights, fill
+from tinyai_registry.text import shown
 
 NOT_ONNX = Rule(
     "TAI401",
@@ -68,51 +67,12 @@ OPSET_IMPORT = Rule(
 # machine that it ran on.
 _LOCAL = re.compile(r"(?<![\w.-])/(?:home|root|Users|tmp)/|[A-Za-z]:\\|site-packages|\bFile \"|\.py\b")
 
-Shape = tuple[int | str | None, ...]
+_RULES = {GraphProblem.NOT_ONNX: NOT_ONNX, GraphProblem.TOO_MANY_PARTS: sizes.GIANT}
 
 
-@dataclass(frozen=True)
-class Signature:
-    """What a graph says of itself: its opset in the default domain, and its inputs and outputs by name.
-
-    ``types`` are the element types of both, as ``onnx.TensorProto`` numbers them.
-    """
-
-    opset: int | None
-    inputs: dict[str, Shape]
-    outputs: dict[str, Shape]
-    types: dict[str, int]
-
-
-def signature(model: onnx.ModelProto) -> Signature:
-    """Read from the graph; inputs that are initialisers (weights) are left out."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    opsets = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
-    return Signature(
-        opset=opsets[0] if opsets else None,
-        inputs={i.name: _shape(i) for i in model.graph.input if i.name not in weights},
-        outputs={o.name: _shape(o) for o in model.graph.output},
-        types={
-            value.name: value.type.tensor_type.elem_type
-            for value in (*model.graph.input, *model.graph.output)
-            if value.name not in weights
-        },
-    )
-
-
-def parsed(data: bytes) -> onnx.ModelProto | Flaw:
-    """The model in ``data``, or why there is none."""
-    for giant in sizes.of_bytes(data):
-        return giant
-    try:
-        model = onnx.load_model_from_string(data)
-    except (DecodeError, ValueError) as error:
-        return Flaw(NOT_ONNX, f"not an ONNX file: {_line(str(error))}")
-    if any(isinstance(text, bytes) for message in messages(model) for text in texts(message)):
-        return Flaw(NOT_ONNX, "not an ONNX file: it has a name that is not UTF-8")
-    if not model.HasField("graph"):
-        return Flaw(NOT_ONNX, "not an ONNX file: it has no graph")
-    return model
+def unparsed(error: GraphError) -> Flaw:
+    """What is wrong with a file that is no graph."""
+    return Flaw(_RULES[error.problem], shown(str(error)))
 
 
 def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
@@ -120,13 +80,14 @@ def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
     if not 0 < len(data) <= runtime.max_file_bytes:
         yield Flaw(NOT_ONNX, f"{len(data)} bytes; {runtime.name} loads 1 to {runtime.max_file_bytes}")
         return
-    model = parsed(data)
-    if isinstance(model, Flaw):
-        yield model
+    try:
+        model = parse(data)
+    except GraphError as error:
+        yield unparsed(error)
         return
-    outside = weights.external(model)
+    outside = external_weights(model)
     if outside:
-        names = ", ".join(each.tensor if isinstance(each, External) else each.message for each in outside[:5])
+        names = ", ".join(shown(each.tensor) for each in outside[:5])
         yield Flaw(weights.UNPINNED, f"weights outside the file, where no digest covers them: {names}")
     yield from structure(model, outside, runtime)
 
@@ -151,7 +112,7 @@ def _checked(model: onnx.ModelProto, outside: Outside) -> Iterator[Flaw]:
         # What nodes make of constants: the shape that a ConstantOfShape fills is nowhere written down.
         yield from sizes.of_graph(onnx.shape_inference.infer_shapes(whole, data_prop=True))
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        yield Flaw(CHECKER, f"onnx.checker: {_line(str(error))}")
+        yield Flaw(CHECKER, f"onnx.checker: {shown(first_line(error))}")
 
 
 def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
@@ -160,24 +121,16 @@ def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto
     And without its functions, whose calls it would unfold: thirty that call each other twice take it for ever. That
     a node is one is found anyway.
     """
-    lengths = {each.tensor: each.size for each in outside if isinstance(each, External)}
-    if not lengths and not model.functions:
+    if not outside and not model.functions:
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.ClearField("functions")
+    sizes_outside = {each.tensor: each.size for each in outside if isinstance(each, External)}
     for tensor in tensors(copy):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            tensor.raw_data = bytes(lengths.get(shown(tensor.name), 0))
-            tensor.ClearField("data_location")
-            tensor.ClearField("external_data")
+            fill(tensor, bytes(sizes_outside.get(tensor.name, 0)))
     return copy
-
-
-def _shape(value: onnx.ValueInfoProto) -> Shape:
-    return tuple(
-        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in value.type.tensor_type.shape.dim
-    )
 
 
 def _input_shapes(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
@@ -199,8 +152,3 @@ def _local_names(model: onnx.ModelProto) -> Iterator[Flaw]:
             if found:
                 yield Flaw(LOCAL_NAME, f"the graph names something of the machine that made it: {found.group()!r}")
                 return
-
-
-def _line(text: str) -> str:
-    """Of anyone's words, which may have line breaks and worse in them, what fits a message."""
-    return shown(" ".join(text.strip().split("\n")[0].split())) or "for no reason that it gives"

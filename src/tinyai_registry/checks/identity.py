@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.graph import OPSET
-from tinyai_registry.checks.model import Model
+from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents.index import INDEX
+from tinyai_registry.onnxfile.graph import ParsedGraph
+from tinyai_registry.text import shown
 
 DUPLICATE = Rule(
     "TAI101",
@@ -96,7 +97,7 @@ def _repeated(rows: Sequence[Any], key: str, rule: Rule, what: str, same: Callab
                 yield Finding(rule, INDEX, message, f"/models/{index}/{key}", name)
 
 
-def of_model(model: Model) -> Iterator[Finding]:
+def of_model(model: Subject) -> Iterator[Finding]:
     """Whether row, sidecar and graph of ``model`` speak of one thing."""
     if model.stem is not None and model.id is not None and model.stem.rpartition("/")[2] != model.id:
         yield model.in_row(STEM, f"the id is {shown(model.id)}, the file {shown(model.stem)}.onnx", "onnx")
@@ -108,11 +109,11 @@ def of_model(model: Model) -> Iterator[Finding]:
     here, there = model.said.get("notes"), model.row.get("notes")
     if isinstance(here, str) and isinstance(there, str) and here != there:
         yield model.in_sidecar(NOTES, f"the notes are not those of the row ({_difference(here, there)})", "/notes")
-    if model.graph is not None and model.graph.signature is not None:
-        yield from _agreement_with_graph(model, model.graph.signature)
+    if model.parsed is not None:
+        yield from _agreement_with_graph(model, model.parsed)
 
 
-def _quantisation(model: Model) -> Iterator[Finding]:
+def _quantisation(model: Subject) -> Iterator[Finding]:
     """The target runtime takes ``quant_mode`` from the sidecar, others from the row; who is silent says fp32."""
     if not model.said:
         return
@@ -123,8 +124,9 @@ def _quantisation(model: Model) -> Iterator[Finding]:
         yield model.in_sidecar(DISAGREE, f"{what} (what is silent says fp32)", pointer)
 
 
-def _agreement_with_graph(model: Model, signature: Any) -> Iterator[Finding]:
-    opset, file = signature.opset, shown(model.graph.file.name) if model.graph else ""
+def _agreement_with_graph(model: Subject, graph: ParsedGraph) -> Iterator[Finding]:
+    signature = graph.signature
+    opset, file = signature.opset, shown(graph.file.name)
     if isinstance(model.row.get("opset"), int) and model.row["opset"] != opset:
         yield model.in_row(OPSET, f"{file} has opset {opset}, the row says {model.row['opset']}", "opset")
     for key in ("opset", "onnx_opset"):

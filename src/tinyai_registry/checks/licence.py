@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.model import Model
+from tinyai_registry.checks.subject import Subject
+from tinyai_registry.text import shown
 
 NONE = Rule(
     "TAI801",
@@ -34,7 +34,7 @@ DIFFERS = Rule(
 )
 
 
-def of_model(model: Model) -> Iterator[Finding]:
+def of_model(model: Subject) -> Iterator[Finding]:
     """Whether the licence in the row of ``model`` is one, and the sidecar's the same."""
     licence = model.row.get("license")
     if licence is None:

@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tinyai_registry.checks.files import Folder
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.positions import Position, positions
+from tinyai_registry.files import File, Folder
 
 MAX_MESSAGE = 400
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
-def located(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
+def locate(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
     """``found`` with the places that their pointers lead to, in the order in which one reads the files."""
     pointers: dict[str, set[str]] = {}
     for finding in found:
@@ -44,5 +44,5 @@ def _plain(text: str) -> str:
 
 def text_of(folder: Folder, file: str) -> str:
     """The text of a JSON file; what is binary has no lines."""
-    data = folder.fetch(file, strict_json.MAX_BYTES).data if file.endswith(".json") else None
-    return (data or b"").decode("utf-8", errors="replace")
+    read = folder.fetch(file, strict_json.MAX_BYTES) if file.endswith(".json") else None
+    return read.data.decode("utf-8", errors="replace") if isinstance(read, File) else ""

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import onnx
 
-from tinyai_registry.checks.constants import constants, integers
-from tinyai_registry.checks.files import shown
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.checks.protobuf import messages
-from tinyai_registry.checks.runtime import Runtime
+from tinyai_registry.onnxfile.constants import constants, integers
+from tinyai_registry.onnxfile.protobuf import messages
+from tinyai_registry.onnxfile.runtime import Runtime
+from tinyai_registry.text import shown
 
 OPERATOR = Rule(
     "TAI404",

@@ -5,44 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tinyai_registry.checks import graph, weights
+from tinyai_registry.checks import files, graph, weights
 from tinyai_registry.checks.evidence import ARTIFACTS
-from tinyai_registry.checks.files import DIGEST, MISSING, NO_SIDECAR, OUTSIDE, Folder, shown, strays
+from tinyai_registry.checks.files import DIGEST, MISSING, NO_SIDECAR, OUTSIDE
 from tinyai_registry.checks.finding import Finding, Flaw
-from tinyai_registry.checks.model import Graph, Model, graph_in
-from tinyai_registry.checks.runtime import Runtime
+from tinyai_registry.checks.reading import BrokenDocument, file_flaws
+from tinyai_registry.checks.subject import Subject
+from tinyai_registry.files import File, Folder, strays
+from tinyai_registry.onnxfile.graph import Graph, ParsedGraph, UnparsedGraph, read_graph
+from tinyai_registry.onnxfile.runtime import Runtime
+from tinyai_registry.onnxfile.weights import data_files
+from tinyai_registry.text import shown
 
 _FILE_KEYS = ("sigstore_bundle", "quant_calibration_set")
 
 
-def of_row(model: Model) -> Iterator[Finding]:
+def of_row(model: Subject) -> Iterator[Finding]:
     """The graph, its twin and its sidecar, as the row of ``model`` names them."""
     if model.graph is None or model.stem is None:
         return  # the schema has said so
     file = model.graph.file
-    yield from (model.in_row(flaw.rule, flaw.message, "onnx") for flaw in file.flaws)
+    yield from (model.in_row(flaw.rule, flaw.message, "onnx") for flaw in files.flaws(file))
     pinned = model.row.get("sha256")
-    if file.data and isinstance(pinned, str) and file.sha256 != pinned:
+    if isinstance(file, File) and file.data and isinstance(pinned, str) and file.sha256 != pinned:
         yield model.in_row(DIGEST, f"{shown(file.name)} has the digest {file.sha256}, not {shown(pinned)}", "sha256")
     if model.twin is not None:
         key = "int8_sha256" if "int8_sha256" in model.row else "quant_mode"
-        yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in model.twin.file.flaws)
+        yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in files.flaws(model.twin.file))
     if model.sidecar is not None:
-        for flaw in model.sidecar.flaws:
+        for flaw in file_flaws(model.sidecar):
             yield model.in_row(NO_SIDECAR if flaw.rule is MISSING else flaw.rule, flaw.message, "onnx")
-        if model.sidecar.finding is not None:
+        if isinstance(model.sidecar, BrokenDocument):
             yield model.sidecar.finding
     yield from _paths(model)
 
 
-def _paths(model: Model) -> Iterator[Finding]:
+def _paths(model: Subject) -> Iterator[Finding]:
     """Calibration data is named for people, and need not be there; but somebody will open what is named."""
     named = model.row.get("quant_calibration_set")
     if isinstance(named, str) and (stray := strays(named)):
         yield model.in_row(OUTSIDE, f"the path {shown(named)} {stray}", "quant_calibration_set")
 
 
-def of_graphs(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
+def of_graphs(model: Subject, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
     """What is wrong inside the graph and its twin, found where the row pins them."""
     pinned = pins(model)
     for each, key in ((model.graph, "onnx"), (model.twin, "int8_sha256")):
@@ -52,9 +57,10 @@ def of_graphs(model: Model, folder: Folder, runtime: Runtime) -> Iterator[Findin
 
 def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runtime) -> Iterator[Flaw]:
     name = shown(each.file.name)
-    if each.flaw is not None:
-        yield Flaw(each.flaw.rule, f"{name}: {each.flaw.message}")
-    if each.proto is None:
+    if isinstance(each, UnparsedGraph):
+        if each.error is not None:
+            flaw = graph.unparsed(each.error)
+            yield Flaw(flaw.rule, f"{name}: {flaw.message}")
         return
     yield from weights.flaws(each.outside, each.file.name, folder, pinned, runtime.max_file_bytes)
     for flaw in graph.structure(each.proto, each.outside, runtime):
@@ -62,7 +68,7 @@ def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runt
 
 
 def of_artifacts(
-    model: Model, folder: Folder, rows: Mapping[str, Mapping[str, Any]], runtime: Runtime
+    model: Subject, folder: Folder, rows: Mapping[str, Mapping[str, Any]], runtime: Runtime
 ) -> Iterator[Finding]:
     """The files that the sidecar of ``model`` lists, the graph of the row among them; ``rows`` are all rows by id."""
     listed = list(_listed(model))
@@ -74,19 +80,21 @@ def of_artifacts(
     for index, (name, sha256, size) in enumerate(listed):
         at = f"/artifacts/{index}"
         file = read.get(name) or folder.fetch(name, runtime.max_file_bytes)
-        yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in file.flaws)
-        if file.data and file.sha256 != sha256:
+        yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in files.flaws(file))
+        if not isinstance(file, File) or not file.data:
+            continue
+        if file.sha256 != sha256:
             what = f"{shown(name)} has the digest {file.sha256}, not {shown(sha256)}"
             yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
-        elif file.data and isinstance(size, int) and size != len(file.data):
+        elif isinstance(size, int) and size != len(file.data):
             yield model.in_sidecar(ARTIFACTS, f"{shown(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
         if name.lower().endswith(".onnx") and name not in read and name not in rowed:
-            found = _flaws(graph_in(file), folder, pins(model), runtime)
+            found = _flaws(read_graph(file), folder, pins(model), runtime)
             yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in found)
 
 
-def _listed_opset(model: Model) -> Iterator[Finding]:
-    signature = None if model.graph is None else model.graph.signature
+def _listed_opset(model: Subject) -> Iterator[Finding]:
+    signature = None if model.parsed is None else model.parsed.signature
     artifacts = model.said.get("artifacts")
     if signature is None or not isinstance(artifacts, list):
         return
@@ -97,7 +105,7 @@ def _listed_opset(model: Model) -> Iterator[Finding]:
             yield model.in_sidecar(graph.OPSET, what, f"/artifacts/{index}/opset")
 
 
-def claimed(model: Model) -> set[str]:
+def claimed(model: Subject) -> set[str]:
     """The files that belong to ``model``, by its row, its sidecar or its graph."""
     if model.stem is None:
         return set()
@@ -105,17 +113,17 @@ def claimed(model: Model) -> set[str]:
     found |= {name for name, *_ in _listed(model)}
     found |= {value for key in _FILE_KEYS if isinstance(value := model.row.get(key), str)}
     for each in (model.graph, model.twin):
-        if each is not None:
-            found |= set(weights.data_files(each.outside, each.file.name))
+        if isinstance(each, ParsedGraph):
+            found |= data_files(each.outside, each.file.name).keys()
     return found
 
 
-def pins(model: Model) -> dict[str, str]:
+def pins(model: Subject) -> dict[str, str]:
     """The digests of the files that the sidecar of ``model`` lists, by path."""
     return {name: sha256 for name, sha256, _ in _listed(model)}
 
 
-def _listed(model: Model) -> Iterator[tuple[str, str, Any]]:
+def _listed(model: Subject) -> Iterator[tuple[str, str, Any]]:
     artifacts = model.said.get("artifacts")
     for each in artifacts if isinstance(artifacts, list) else ():
         if isinstance(each, dict) and isinstance(each.get("path"), str) and isinstance(each.get("sha256"), str):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tinyai_registry.checks.files import File, shown
+from tinyai_registry.checks.files import flaws
 from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.strict_json import Fault, StrictJsonError
+from tinyai_registry.files import File, Unreadable
+from tinyai_registry.text import shown
 
 _READERS_DISAGREE = (
     "Readers of JSON disagree about such a text: one takes what another refuses or leaves out. So a file that one "
@@ -72,30 +75,36 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON file as it was read: its text and its value, or the finding that says why there is none.
+    """A JSON file that was read: its text, and the object that it holds."""
 
-    ``flaws`` are those of the file, whatever it says.
-    """
-
-    file: str
-    flaws: tuple[Flaw, ...] = ()
-    text: str = ""
-    value: Any = None
-    finding: Finding | None = None
+    file: File
+    text: str
+    value: dict[str, Any]
 
 
-def document(file: File, model: str | None = None) -> Document:
-    """What ``file`` says."""
-    if file.data is None:
-        return Document(file.name, file.flaws)
+@dataclass(frozen=True)
+class BrokenDocument:
+    """A JSON file that is no strict JSON, or no object, and the finding that says so."""
+
+    file: File
+    finding: Finding
+
+
+def read_document(file: File | Unreadable, model: str | None = None) -> Document | BrokenDocument | Unreadable:
+    """What ``file`` says; findings are in the affairs of ``model``."""
+    if isinstance(file, Unreadable):
+        return file
     try:
         value = strict_json.loads(file.data, file.name)
     except StrictJsonError as error:
         at = error.at
         found = Finding(_RULES[error.fault], file.name, error.what, "", model, at.line, at.column, at.length)
-        return Document(file.name, file.flaws, finding=found)
-    text = file.data.decode("utf-8")
+        return BrokenDocument(file, found)
     if not isinstance(value, dict):
-        found = Finding(SHAPE, file.name, f"{shown(file.name)} is no JSON object", "", model)
-        return Document(file.name, file.flaws, text, finding=found)
-    return Document(file.name, file.flaws, text, value)
+        return BrokenDocument(file, Finding(SHAPE, file.name, f"{shown(file.name)} is no JSON object", "", model))
+    return Document(file, file.data.decode("utf-8"), value)
+
+
+def file_flaws(read: Document | BrokenDocument | Unreadable) -> Iterator[Flaw]:
+    """What is wrong with the file, whatever it says."""
+    return flaws(read if isinstance(read, Unreadable) else read.file)

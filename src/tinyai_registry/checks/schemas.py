@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from tinyai_registry.checks.files import MISSING, Folder, shown
+from tinyai_registry.checks import files
+from tinyai_registry.checks.files import MISSING
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.model import Model
-from tinyai_registry.checks.reading import document
+from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
+from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import card, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
+from tinyai_registry.files import Folder, Unreadable
+from tinyai_registry.text import shown
 
 REGISTRY_SCHEMA = Rule(
     "TAI010",
@@ -82,7 +85,7 @@ def of_registry(registry: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(rule, INDEX, _sentence(violation.pointer, violation.message), violation.pointer, model)
 
 
-def of_sidecar(model: Model) -> list[Finding]:
+def of_sidecar(model: Subject) -> list[Finding]:
     """The sidecar of ``model`` against the schema of its dialect."""
     written = dialect(model.said)
     return [
@@ -91,7 +94,7 @@ def of_sidecar(model: Model) -> list[Finding]:
     ]
 
 
-def of_dialect(model: Model) -> Iterator[Finding]:
+def of_dialect(model: Subject) -> Iterator[Finding]:
     """Whether the sidecar of ``model`` is one of today's."""
     written = dialect(model.said)
     if written != CURRENT:
@@ -101,7 +104,7 @@ def of_dialect(model: Model) -> Iterator[Finding]:
         yield model.in_sidecar(NO_EVIDENCE, what, "/imported_from")
 
 
-def of_rendering(model: Model, folder: Folder) -> Iterator[Finding]:
+def of_rendering(model: Subject, folder: Folder) -> Iterator[Finding]:
     """The card, and the plugin's own fields, of a sidecar of today's that is valid by its schema."""
     if "evaluation" not in model.said:
         return
@@ -109,36 +112,34 @@ def of_rendering(model: Model, folder: Folder) -> Iterator[Finding]:
     yield from _extra(model, folder)
 
 
-def _card(model: Model) -> Iterator[Finding]:
+def _card(model: Subject) -> Iterator[Finding]:
     if "member_of" in model.said or model.card is None:
         return  # a member has its ensemble's card
-    for flaw in model.card.flaws:
+    for flaw in files.flaws(model.card):
         yield model.in_sidecar(CARD if flaw.rule is MISSING else flaw.rule, f"the card: {flaw.message}", "/card")
-    if model.card.data is None:
+    if isinstance(model.card, Unreadable):
         return
     # A checkout may end lines its own way.
     here = model.card.data.replace(b"\r\n", b"\n").split(b"\n")
-    wanted = card.rendered(model.said).encode().split(b"\n")
+    wanted = card.render(model.said).encode().split(b"\n")
     if here != wanted:
         line = next(n for n, (one, other) in enumerate(zip_longest(here, wanted), start=1) if one != other)
         what = "is not what the sidecar renders to; this line is the first"
         yield Finding(CARD, model.card.name, what, "", model.id, min(line, len(here)))
 
 
-def _extra(model: Model, folder: Folder) -> Iterator[Finding]:
+def _extra(model: Subject, folder: Folder) -> Iterator[Finding]:
     # A member has what its ensemble has, and the ensemble's schema.
     name, extra = extra_schema_name(model.said.get("member_of", model.said["id"])), model.said["extra"]
-    file = folder.fetch(name, strict_json.MAX_BYTES)
-    for flaw in file.flaws:
+    schema = read_document(folder.fetch(name, strict_json.MAX_BYTES), model.id)
+    for flaw in file_flaws(schema):
         if flaw.rule is not MISSING:
             yield model.in_sidecar(flaw.rule, flaw.message, "/extra")
         elif extra:
             yield model.in_sidecar(EXTRA_SCHEMA, f"{flaw.message}; it describes the extra fields", "/extra")
-    if file.data is None:
-        return
-    schema = document(file, model.id)
-    if schema.finding is not None:
+    if isinstance(schema, BrokenDocument):
         yield schema.finding
+    if not isinstance(schema, Document):
         return
     for found in extra_violations(schema.value, extra):
         pointer = f"/extra{found.pointer}"

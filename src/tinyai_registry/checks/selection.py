@@ -26,7 +26,7 @@ def matching(words: Iterable[str], known: Collection[str]) -> list[str]:
     return sorted(named)
 
 
-def selected(
+def select_findings(
     findings: Iterable[Finding], known: Collection[str], select: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> list[Finding]:
     """The findings of the codes in ``select``, of every code if it is empty, and of none in ``ignore``.

@@ -6,11 +6,13 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from tinyai_registry.checks.files import MISSING, Folder, shown
+from tinyai_registry.checks.files import MISSING
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.model import Model
-from tinyai_registry.checks.reading import document
+from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
+from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import strict_json
+from tinyai_registry.files import File, Folder
+from tinyai_registry.text import shown
 
 NO_BUNDLE = Rule(
     "TAI711",
@@ -38,26 +40,24 @@ NOTHING_SIGNED = Rule(
 )
 
 
-def of_model(model: Model, folder: Folder) -> Iterator[Finding]:
+def of_model(model: Subject, folder: Folder) -> Iterator[Finding]:
     """Whether the signature that the row of ``model`` names is there, and signs what is there."""
     name = model.row.get("sigstore_bundle")
     if not isinstance(name, str):
         return
-    file = folder.fetch(name, strict_json.MAX_BYTES)
-    for flaw in file.flaws:
+    bundle = read_document(folder.fetch(name, strict_json.MAX_BYTES), model.id)
+    for flaw in file_flaws(bundle):
         yield model.in_row(NO_BUNDLE if flaw.rule is MISSING else flaw.rule, flaw.message, "sigstore_bundle")
-    if not file.data:
-        return
-    bundle = document(file, model.id)
-    if bundle.finding is not None:
+    if isinstance(bundle, BrokenDocument):
         yield bundle.finding
+    if not isinstance(bundle, Document):
         return
     signed = _signed_digest(bundle.value)
     if signed is None:
         yield model.in_row(NOTHING_SIGNED, f"{shown(name)} names no SHA-256 that it signs", "sigstore_bundle")
-    there = model.graph.file.sha256 if model.graph is not None else None
-    if signed is not None and there is not None and signed != there:
-        what = f"{shown(name)} signs the digest {signed}, the ONNX file has {there}"
+    file = None if model.graph is None else model.graph.file
+    if signed is not None and isinstance(file, File) and file.data and signed != file.sha256:
+        what = f"{shown(name)} signs the digest {signed}, the ONNX file has {file.sha256}"
         yield model.in_row(STALE, what, "sigstore_bundle")
 
 

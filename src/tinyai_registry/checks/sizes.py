@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 import onnx
 from google.protobuf.message import Message
 
-from tinyai_registry.checks.constants import constants, integers
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.checks.protobuf import elements, messages
-from tinyai_registry.checks.runtime import Runtime
-from tinyai_registry.checks.weights import External, Outside
-from tinyai_registry.checks.wire import has_more_fields
+from tinyai_registry.onnxfile.constants import constants, integers
+from tinyai_registry.onnxfile.protobuf import elements, messages
+from tinyai_registry.onnxfile.runtime import Runtime
+from tinyai_registry.onnxfile.weights import External, Outside
 
 GIANT = Rule(
     "TAI413",
@@ -24,16 +23,8 @@ GIANT = Rule(
 
 # 4 GiB of float32; a frame of 8K video has 2^25 values.
 _GIANT = 2**30
-# A node of a graph has about ten; a parser turns each, of two bytes, into a hundred bytes.
-_MANY_FIELDS = 100_000
 # Which inputs of an operator are the shape that it fills, or how many times larger it becomes.
 _SHAPE_INPUTS = {"ConstantOfShape": (0,), "Expand": (1,), "Resize": (2, 3)}
-
-
-def of_bytes(data: bytes) -> Iterator[Flaw]:
-    """Whether the ONNX file ``data`` can be parsed at little cost."""
-    if has_more_fields(data, onnx.ModelProto.DESCRIPTOR, _MANY_FIELDS):
-        yield Flaw(GIANT, f"its parts are more than {_MANY_FIELDS}")
 
 
 def of_weights(outside: Outside, runtime: Runtime) -> Iterator[Flaw]:

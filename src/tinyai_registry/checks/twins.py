@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import uses_external_data
 
-from tinyai_registry.checks.files import DIGEST, shown
+from tinyai_registry.checks.files import DIGEST
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.model import Graph, Model
+from tinyai_registry.checks.subject import Subject
+from tinyai_registry.files import Unreadable
+from tinyai_registry.onnxfile.graph import ParsedGraph
+from tinyai_registry.text import shown
 
 UNPINNED = Rule(
     "TAI701",
@@ -48,9 +51,9 @@ _STEPS = 1.001
 _MOST_ALIKE = 16
 
 
-def of_model(model: Model) -> Iterator[Finding]:
+def of_model(model: Subject) -> Iterator[Finding]:
     """Whether the int8 twin of ``model``, if there is one, is pinned and belongs to it."""
-    if model.twin is None or model.twin.file.data is None:
+    if model.twin is None or isinstance(model.twin.file, Unreadable):
         return
     name, pinned = shown(model.twin.file.name), model.row.get("int8_sha256")
     if pinned is None:
@@ -60,16 +63,14 @@ def of_model(model: Model) -> Iterator[Finding]:
         yield model.in_row(DIGEST, what, "int8_sha256")
     if pinned is not None and model.row.get("quant_mode", "fp32") == "fp32":
         yield model.in_row(NO_DIGEST_FOR, f"{name} is pinned, but quant_mode is fp32", "int8_sha256")
-    if model.graph is not None:
-        for why in _strangeness(model.twin, model.graph, trained=model.row.get("quant_mode") == "qat"):
-            what = f"{name} does not belong to {shown(model.graph.file.name)}: {why}"
+    if model.parsed is not None and isinstance(model.twin, ParsedGraph):
+        for why in _strangeness(model.twin, model.parsed, trained=model.row.get("quant_mode") == "qat"):
+            what = f"{name} does not belong to {shown(model.parsed.file.name)}: {why}"
             yield model.in_row(FOREIGN, what, "int8_sha256")
 
 
-def _strangeness(twin: Graph, graph: Graph, *, trained: bool) -> Iterator[str]:
+def _strangeness(twin: ParsedGraph, graph: ParsedGraph, *, trained: bool) -> Iterator[str]:
     """Of a twin that was trained further its weights say nothing."""
-    if twin.signature is None or graph.signature is None or twin.proto is None or graph.proto is None:
-        return
     for what in ("inputs", "outputs"):
         here, there = getattr(twin.signature, what), getattr(graph.signature, what)
         if {name: len(shape) for name, shape in here.items()} != {name: len(shape) for name, shape in there.items()}:

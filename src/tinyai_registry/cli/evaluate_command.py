@@ -9,7 +9,8 @@ import click
 from tinyai_registry.cli.judging import Shown, exit_code
 from tinyai_registry.cli.session import Session, in_session, table_option
 from tinyai_registry.documents.report import report
-from tinyai_registry.evaluate import bench, evaluate
+from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.workflows.evaluate import evaluate
 
 
 @click.command()
@@ -23,7 +24,7 @@ def command(session: Session, model: str, table: Path | None, protocol: str | No
     Exit codes: 0 the gate would pass, 2 bad input, 3 it would refuse.
     """
     config = session.config
-    where = bench(session.plugins(), model, config.policy)
+    where = find_owner(session.plugins(), model, config.policy)
     shown = Shown(session.as_json)
     outcome = evaluate(where, config.table(where.recipe.dataset, table), shown, protocol)
     document = report(outcome, shown.seconds)

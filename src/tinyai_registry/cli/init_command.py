@@ -9,8 +9,8 @@ import click
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
-from tinyai_registry.scaffold.workflow import new_workflow
 from tinyai_registry.store.publish import init
+from tinyai_registry.workflows.new_workflow import new_workflow
 
 
 @click.command()

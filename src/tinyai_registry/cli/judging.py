@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tinyai_registry.documents.evidence import HEADLINES, headlines
+from tinyai_registry.documents.parts import HEADLINES, headlines
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
-from tinyai_registry.outcome import Outcome
-from tinyai_registry.progress import Progress
+from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.release import Outcome
 
 Report = Mapping[str, Any]
 

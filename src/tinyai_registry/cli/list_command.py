@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.text import printable
 
 COLUMNS = ("id", "kind", "opset", "license", "onnx")
 

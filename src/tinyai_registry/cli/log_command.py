@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import log
+from tinyai_registry.text import printable
 
 
 @click.command()

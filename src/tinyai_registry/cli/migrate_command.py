@@ -10,12 +10,11 @@ from typing import Any
 
 import click
 
-from tinyai_registry import provenance
-from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.migrate import Migration, migrate
-from tinyai_registry.store.log import Account
+from tinyai_registry.release.provenance import give_account
+from tinyai_registry.text import printable
+from tinyai_registry.workflows.migrate import Migration, migrate
 
 
 @click.command()
@@ -37,8 +36,7 @@ def command(
     for model in models:
         if model not in known:
             raise RegistryError(f"{opened.root} has no model {model!r}; it has: {', '.join(known) or 'none'}")
-    git = provenance.git_state(opened.root)
-    account = Account(provenance.now(), provenance.who(), git.commit if git else None)
+    account = give_account(opened.root)
     done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
@@ -50,24 +48,24 @@ def command(
 
 
 def _document(done: Migration) -> dict[str, Any]:
-    plan = done.plan
+    rewrite = done.rewrite
     return {
         "model": done.model,
         "status": done.status,
         "why": done.why,
-        "imported_from": plan.written_in.name if plan else None,
-        "corrections": list(plan.corrections) if plan else [],
-        "sidecar": json.loads(plan.after) if plan else None,
+        "imported_from": rewrite.written_in.name if rewrite else None,
+        "corrections": list(rewrite.corrections) if rewrite else [],
+        "sidecar": json.loads(rewrite.after) if rewrite else None,
     }
 
 
 def _lines(done: Migration) -> Iterator[str]:
     if done.why is not None:
         yield f"{done.model}: cannot be migrated: {done.why}"
-    if done.plan is None:
+    if done.rewrite is None:
         return
-    yield f"{done.model}: {done.status}, from the {done.plan.written_in.name} dialect"
-    yield from (f"  {each}" for each in done.plan.corrections)
+    yield f"{done.model}: {done.status}, from the {done.rewrite.written_in.name} dialect"
+    yield from (f"  {each}" for each in done.rewrite.corrections)
     if done.status == "planned":
-        before, after = done.plan.before.splitlines(), done.plan.after.splitlines()
+        before, after = done.rewrite.before.splitlines(), done.rewrite.after.splitlines()
         yield from unified_diff(before, after, "sidecar", "sidecar of today", lineterm="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tinyai_registry.cli.session import Session, in_session
-from tinyai_registry.plugins import Plugin
+from tinyai_registry.plugins.plugin import Plugin
 
 
 @click.command()

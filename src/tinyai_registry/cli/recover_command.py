@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.store.recovery import recover
+from tinyai_registry.text import printable
 
 REMEDY = "Put that right, or replace the release: `tinyai refresh {model}` or `tinyai rollback {model}`"
 

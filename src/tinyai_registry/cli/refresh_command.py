@@ -15,9 +15,9 @@ from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.evaluate import bench
-from tinyai_registry.refresh import Request, refresh
-from tinyai_registry.refresh_all import Result, refresh_all
+from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.workflows.refresh_all import Result, refresh_all
 
 
 @click.command()
@@ -61,7 +61,7 @@ def command(
         return _refresh_all(session, registry, jobs, [*options, *(("--reason", reason) if reason else ())])
     for file in (metrics_out, note):
         writable(file)
-    where = bench(session.plugins(), model, session.config.policy)
+    where = find_owner(session.plugins(), model, session.config.policy)
     path = session.config.table(where.recipe.dataset, table)
     flags = _flags(dry_run=dry_run, force=force)
     # What is published of the command line: a path shows someone's folders, its last part says enough.
@@ -73,7 +73,7 @@ def command(
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
     if note is not None and outcome.sidecar is not None:
-        write(note, decision_note.rendered(outcome.sidecar))
+        write(note, decision_note.render(outcome.sidecar))
     session.answer(document) if session.as_json else shown.outcome(document)
     return exit_code(outcome)
 

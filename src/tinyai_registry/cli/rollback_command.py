@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry import provenance
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
-from tinyai_registry.store.log import Account
+from tinyai_registry.release.provenance import give_account
 from tinyai_registry.store.rollback import rollback
 
 
@@ -28,9 +27,7 @@ def command(
     such release, 5 the registry is busy.
     """
     root = session.opened(registry).root
-    git = provenance.git_state(root)
-    account = Account(provenance.now(), provenance.who(), git.commit if git else None, provenance.public(reason))
-    entry = rollback(root, model, account, to, lock_timeout)
+    entry = rollback(root, model, give_account(root, reason), to, lock_timeout)
     if session.as_json:
         session.answer({"model": model, "entry": entry.number, "restores": entry.restores, "files": dict(entry.files)})
     else:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from tinyai_registry.cli.printable import printable
 from tinyai_registry.cli.stdout import reserved_stdout
-from tinyai_registry.config import Config, find_config
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
+from tinyai_registry.text import printable
 
 if TYPE_CHECKING:
-    from tinyai_registry.plugins import Plugins
+    from tinyai_registry.plugins.installed import Plugins
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Session:
 
     def plugins(self) -> Plugins:
         """The installed plugins, unless ``--no-plugins`` was given."""
-        from tinyai_registry.plugins import discover
+        from tinyai_registry.plugins.discovery import discover
 
         return discover(block_all=self.no_plugins)
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 
 from tinyai_registry.checks.catalogue import rules
-from tinyai_registry.checks.files import Folder
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.location import text_of
-from tinyai_registry.checks.selection import failed, matching, selected
+from tinyai_registry.checks.selection import failed, matching, select_findings
 from tinyai_registry.cli import colour
-from tinyai_registry.cli.formats import FORMATS, Report
+from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
-from tinyai_registry.validate import validate
+from tinyai_registry.workflows.validate import validate
 
 
 @click.command()
@@ -48,16 +48,16 @@ def command(
     known = rules()
     matching((*select, *ignore), known)  # a code that is none is said at once, not after the work
     found = [*validate(root), *(_loaded(root) if loads else ())]
-    findings = selected(found, known, select, ignore)
+    findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))
-    report = Report(root, findings, source, _models(root), strict, colour.wanted(session.answers))
+    report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers))
     session.answers.write(FORMATS["json" if session.as_json else form](report))
     return int(failed(findings, strict=strict))
 
 
 def _loaded(root: Path) -> list[Finding]:
     try:
-        from tinyai_registry.load import load
+        from tinyai_registry.workflows.load import load
     except ModuleNotFoundError as error:
         raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
     return load(root)

@@ -8,7 +8,7 @@ from tinyai_registry.documents import markdown
 from tinyai_registry.documents.markdown import Sidecar
 
 
-def rendered(sidecar: Sidecar) -> str:
+def render(sidecar: Sidecar) -> str:
     """The card in Markdown. The same sidecar renders to the same text, so a checker can tell an edited card."""
     return markdown.sections(sidecar["card"]["title"], _parts(sidecar))
 

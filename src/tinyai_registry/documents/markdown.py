@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tinyai_registry.documents.evidence import HEADLINES, headlines
+from tinyai_registry.documents.parts import HEADLINES, headlines
 
 Sidecar = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from tinyai_registry.documents import markdown
 from tinyai_registry.documents.markdown import Sidecar
 
 
-def rendered(sidecar: Sidecar) -> str:
+def render(sidecar: Sidecar) -> str:
     """What was decided about a release, and on what grounds, from its sidecar."""
     return markdown.sections(f"Refresh {sidecar['id']} from {sidecar['table']['file']}", _parts(sidecar))
 

@@ -11,7 +11,7 @@ TWIN_KEYS = ("int8_sha256", "quant_mode")
 FROM_SIDECAR = ("id", "kind", "onnx", "opset", "sha256", "notes")
 
 
-def merged(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[str, Any]:
+def merge(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[str, Any]:
     """``row`` with what the release of ``sidecar`` changes; every other key survives untouched."""
     kept = {key: value for key, value in (row or {}).items() if key not in TWIN_KEYS}
     licence = {} if "license" in kept else {"license": sidecar["license"]}
@@ -19,7 +19,7 @@ def merged(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[st
     return {**kept, **licence, **twin, **{key: sidecar[key] for key in FROM_SIDECAR}}
 
 
-def projected(current: Mapping[str, Any] | None, recorded: Mapping[str, Any]) -> dict[str, Any]:
+def project_row(current: Mapping[str, Any] | None, recorded: Mapping[str, Any]) -> dict[str, Any]:
     """What ``registry.json`` has to say of a row in the log: our keys as recorded, others as they are now."""
     ours = {*FROM_SIDECAR, *TWIN_KEYS}
     others = recorded if current is None else current

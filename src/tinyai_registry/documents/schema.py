@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import jsonschema_rs
 
 from tinyai_registry.documents import strict_json
-from tinyai_registry.documents.bounded import UnboundedError, require_bounded
+from tinyai_registry.documents.bounds import UnboundedError, require_bounded
+from tinyai_registry.errors import DocumentError
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -46,9 +47,15 @@ def load(name: SchemaName) -> dict[str, Any]:
 def violations(name: SchemaName, document: Any) -> Iterator[Violation]:
     """Each way in which ``document`` breaks the schema ``name``, in document order."""
     if not _is_valid(name, document):
-        from tinyai_registry.documents.violation import described
+        from tinyai_registry.documents.violation import describe
 
-        yield from described(_validator(name), document)
+        yield from describe(_validator(name), document)
+
+
+def require_valid(name: SchemaName, document: Any, what: str) -> None:
+    """Raise DocumentError, which begins with ``what``, unless ``document`` is valid by the schema ``name``."""
+    for violation in violations(name, document):
+        raise DocumentError(f"{what} at {violation}")
 
 
 def extra_schema_name(model: str) -> str:
@@ -66,12 +73,12 @@ def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violatio
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
-    from tinyai_registry.documents.violation import Strict, Violation, described
+    from tinyai_registry.documents.violation import Strict, Violation, describe
 
     try:
         require_bounded(schema, extra)
         jsonschema.Draft202012Validator.check_schema(schema)
-        yield from described(Strict(schema, registry=Registry()), extra)
+        yield from describe(Strict(schema, registry=Registry()), extra)
     except jsonschema.SchemaError as error:
         yield Violation("", f"the schema itself: {error.message[:300]}")
     except Unresolvable as error:

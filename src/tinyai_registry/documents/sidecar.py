@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tinyai_registry.candidate import Candidate
-from tinyai_registry.documents import c_reader, evidence, strict_json
+from tinyai_registry.documents import c_reader, parts, strict_json
 from tinyai_registry.errors import DocumentError
-from tinyai_registry.evaluation import Evaluation
-from tinyai_registry.outcome import Judgement, Previous
-from tinyai_registry.provenance import Provenance
+from tinyai_registry.evaluation import Drift, Evaluation, Judgement
 from tinyai_registry.recipe import LeaveOneGroupOut, Recipe, decisive, fingerprint
-from tinyai_registry.release import Artifact, Drift
+from tinyai_registry.release import Artifact, Candidate, Previous, Provenance, Release
 
 SCHEMA_VERSION = 1
 
@@ -23,7 +20,7 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
     recipe, judgement = candidate.recipe, candidate.judgement
     main = next(a for a in candidate.artifacts if a.path == f"{recipe.id}.onnx")
     embedded = decisive(recipe)
-    judged = evidence.judgement_document(judgement)
+    judged = parts.judgement_document(judgement)
     sidecar: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "id": recipe.id,
@@ -40,7 +37,7 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         "feature_order": list(recipe.feature_order),
         "onnx_has_scaler": recipe.scaler_in_graph,
         "notes": _notes(recipe, judgement),
-        "artifacts": [evidence.artifact_document(artifact) for artifact in candidate.artifacts],
+        "artifacts": [parts.artifact_document(artifact) for artifact in candidate.artifacts],
         "training": _training(recipe, judged),
         "recipe": embedded,
         "recipe_fingerprint": fingerprint(embedded),
@@ -49,12 +46,12 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         "stage": recipe.stage,
         "extra": dict(candidate.description.extra),
         "members": _members(recipe, candidate.artifacts),
-        "protocols": [evidence.protocol_document(result) for result in candidate.protocols],
+        "protocols": [parts.protocol_document(result) for result in candidate.protocols],
         "license": recipe.license,
         "dataset_license": recipe.dataset_license,
         "decision": recipe.decision,
-        "drift": evidence.drift_document(drift),
-        "previous": evidence.previous_document(previous),
+        "drift": parts.drift_document(drift),
+        "previous": parts.previous_document(previous),
         "provenance": _provenance(candidate.provenance),
         **judged,
     }
@@ -83,12 +80,18 @@ def members(sidecar: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def rendered(sidecar: Mapping[str, Any]) -> str:
+def render(sidecar: Mapping[str, Any]) -> str:
     """The sidecar as text. Raises DocumentError if the C reader would take it for something else."""
     text = strict_json.dumps(sidecar)
     for problem in c_reader.misread(text):
         raise DocumentError(f"sidecar of {sidecar['id']}: {problem.message}; choose another word")
     return text
+
+
+def read_back(release: Release) -> dict[str, Any]:
+    """The sidecar of ``release`` as every reader of it will have it."""
+    document: dict[str, Any] = strict_json.loads(release.files[f"{release.model}.json"], f"{release.model}.json")
+    return document
 
 
 def _members(recipe: Recipe, artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
@@ -104,7 +107,7 @@ def _training(recipe: Recipe, judged: Mapping[str, Any]) -> dict[str, Any]:
     scheme = "loso" if isinstance(recipe.folds, LeaveOneGroupOut) else "cv"
     figures = {
         name if name.startswith("in_sample") else f"{scheme}_{name}": value
-        for name, value in evidence.headlines(judged).items()
+        for name, value in parts.headlines(judged).items()
         if value is not None
     }
     return {

@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 from jsonschema.protocols import Validator
 
-from tinyai_registry.documents.bounded import LONGEST_MATCHED
+from tinyai_registry.documents.bounds import LONGEST_MATCHED
 from tinyai_registry.documents.positions import escaped
 
 Json = Mapping[str, Any]
@@ -40,7 +40,7 @@ def pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + escaped(str(part)) for part in path)
 
 
-def described(validator: Validator, document: Any) -> Iterator[Violation]:
+def describe(validator: Validator, document: Any) -> Iterator[Violation]:
     """What ``validator`` has against ``document``, item by item and key by key."""
     for error in sorted(validator.iter_errors(document), key=_place):
         yield Violation(pointer(error.path), _message(error, _branch(validator.schema, error.schema_path)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyai_registry.model import TrainedModel
+from tinyai_registry.evaluation import TrainedModel
 
 
 def mean_prediction(models: Sequence[TrainedModel], inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from tinyai_registry.errors import PluginError
+from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.mlp import TrainedMLP
-from tinyai_registry.model import TrainedModel
 from tinyai_registry.recipe import Recipe
 
 # ``{x}`` is the name of the layer's linear output. GELU is the exact one, x/2 (1 + erf(x / sqrt 2)); the Gelu

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
+from tinyai_registry.evaluation import Fit
 from tinyai_registry.lab.table import Table
-from tinyai_registry.model import Fit
 from tinyai_registry.recipe import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout, Scheme
 
 Rows = NDArray[np.int64]

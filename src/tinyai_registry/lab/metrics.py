@@ -81,7 +81,7 @@ def _logistic_fit(prediction: Scores, target: Scores) -> Scores:
     return logistic(prediction, *fitted)
 
 
-def extended(standard: Metrics, extra: Mapping[str, float]) -> Metrics:
+def extend(standard: Metrics, extra: Mapping[str, float]) -> Metrics:
     """``standard`` and a plugin's own metrics; what is not finite becomes ``None`` with a reason."""
     values, undefined = dict(standard.values), dict(standard.undefined)
     for name, value in extra.items():

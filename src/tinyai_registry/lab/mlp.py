@@ -57,7 +57,7 @@ def _linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias, rows, weight)
 
 
-def squashed(rows: Tensor, squash: float | None) -> Tensor:
+def limit_softly(rows: Tensor, squash: float | None) -> Tensor:
     """Standardised features, softly limited to (-squash, squash); as they are if that is None."""
     return rows if squash is None else squash * torch.tanh(rows / squash)
 
@@ -80,7 +80,7 @@ class TrainedMLP:
     def predict(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
         """Scores ``[N]`` in target units for raw (not standardised) inputs ``[N, F]``, one for each tensor."""
         raw = np.concatenate([inputs[tensor] for tensor in self.tensors], axis=1)
-        rows = squashed(torch.from_numpy(self.standardisation.apply(raw)), self.squash)[None]
+        rows = limit_softly(torch.from_numpy(self.standardisation.apply(raw)), self.squash)[None]
         stack = [torch.from_numpy(p)[None] for p in self.parameters]
         with torch.inference_mode():
             scores = forward(rows, stack, self.activation, self.bounds)[0]

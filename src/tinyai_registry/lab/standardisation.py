@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-NEGLIGIBLE_STD = 1e-8
+from tinyai_registry.evaluation import NEGLIGIBLE_STD
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
+from tinyai_registry.evaluation import TableFingerprint
 from tinyai_registry.lab.standardisation import standardise
-from tinyai_registry.provenance import printable
 from tinyai_registry.recipe import Input, Recipe
-from tinyai_registry.release import TableFingerprint
+from tinyai_registry.text import printable
 
 # Named by some extractors; where present, a table must have been made by one of each.
 MAKERS = ("teacher_model", "extractor")

@@ -26,10 +26,10 @@ from torch.nn.functional import pad
 from torch.optim.adamw import adamw
 
 from tinyai_registry.errors import RecipeError, TableError
-from tinyai_registry.lab.mlp import TrainedMLP, forward, squashed
+from tinyai_registry.evaluation import Fit
+from tinyai_registry.lab.mlp import TrainedMLP, forward, limit_softly
 from tinyai_registry.lab.standardisation import Standardisation, standardise
 from tinyai_registry.lab.table import Table
-from tinyai_registry.model import Fit
 from tinyai_registry.recipe import MLP, AdamW, Recipe
 
 # Two workers of one thread each beat one worker of two threads: the tensors of a step are too small to be
@@ -114,7 +114,7 @@ def _cohorts(
     def cohort(seed: int, members: Sequence[int]) -> Cohort:
         rows = np.stack([standardisations[i].apply(table.features[fits[i].rows]) for i in members])
         target = np.stack([table.target[fits[i].rows] for i in members]).astype(np.float32)
-        return Cohort(tuple(members), seed, squashed(torch.from_numpy(rows), squash), torch.from_numpy(target))
+        return Cohort(tuple(members), seed, limit_softly(torch.from_numpy(rows), squash), torch.from_numpy(target))
 
     return [
         cohort(seed, together[k : k + largest])

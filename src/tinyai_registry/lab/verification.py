@@ -10,12 +10,13 @@ import onnx
 from numpy.typing import NDArray
 
 from tinyai_registry.checks import graph
-from tinyai_registry.checks.runtime import Runtime
 from tinyai_registry.errors import VerificationError
+from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.ensemble import mean_prediction
-from tinyai_registry.lab.loading import opened
 from tinyai_registry.lab.table import Table, split_inputs
-from tinyai_registry.model import TrainedModel
+from tinyai_registry.lab.trial import open_session
+from tinyai_registry.onnxfile.graph import signature
+from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.recipe import Recipe
 from tinyai_registry.release import PARITY, Artifact, Vector
 
@@ -24,7 +25,7 @@ VECTOR_ROWS = 5
 RAW = Mapping[str, NDArray[np.float32]]
 
 
-def verified(
+def verify(
     name: str, proto: onnx.ModelProto, models: Sequence[TrainedModel], table: Table, runtime: Runtime
 ) -> Artifact:
     """``proto``, simplified where that is safe, as the artifact ``<name>.onnx``: what the mean of ``models`` says.
@@ -56,7 +57,7 @@ def _checked_opset(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> 
     """The graph's own opset, once everything about its structure is as the recipe and the runtime want it."""
     for flaw in graph.flaws(data, runtime):
         raise VerificationError(f"artifact {name}: {flaw.message} ({flaw.rule.code})")
-    found = graph.signature(onnx.load_model_from_string(data))
+    found = signature(onnx.load_model_from_string(data))
     if found.opset != recipe.opset:
         raise VerificationError(f"artifact {name}: opset {found.opset}, but the recipe says {recipe.opset}")
     wanted = {i.tensor: len(i.columns) for i in recipe.inputs}
@@ -102,7 +103,7 @@ def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[n
 
     ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation.
     """
-    [scores] = opened(data).run([recipe.output], _fed(recipe, model, raw))
+    [scores] = open_session(data).run([recipe.output], _fed(recipe, model, raw))
     return np.asarray(scores)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tinyai_registry.checks import history
-from tinyai_registry.checks.files import MISSING, Folder, shown
+from tinyai_registry.checks.files import MISSING, flaws
 from tinyai_registry.checks.finding import Finding
+from tinyai_registry.files import Folder, Unreadable
 from tinyai_registry.store import chain, log
+from tinyai_registry.text import shown
 
 # A log names files of a release, whatever their size; what is too large for the runtime is said elsewhere.
 _LIMIT = 2**31
@@ -27,10 +29,10 @@ def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]]
     entry = chain.name(model, f"{head.number:08}.json")
     for name, sha256 in head.files.items():
         file = folder.fetch(name, _LIMIT)
-        for flaw in file.flaws:
+        for flaw in flaws(file):
             if flaw.rule is not MISSING:
                 yield Finding(flaw.rule, entry, flaw.message, "/files", model)
-        if file.sha256 != sha256:
+        if isinstance(file, Unreadable) or file.sha256 != sha256:
             what = f"{shown(name)} is not what the log says was published"
             yield Finding(history.FILES, entry, what, "/files", model)
     for index, recorded in enumerate(head.rows if rows is not None else ()):

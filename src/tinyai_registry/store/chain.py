@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyai_registry.checks.files import Folder, shown
 from tinyai_registry.checks.finding import Finding, Rule
 from tinyai_registry.checks.history import BROKEN, CHANGED
-from tinyai_registry.checks.reading import document
+from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import DocumentError
+from tinyai_registry.files import File, Folder
 from tinyai_registry.store import layout, log
+from tinyai_registry.text import shown
 
 
 def breaks(folder: Folder, model: str) -> Iterator[Finding]:
@@ -32,14 +33,14 @@ def _between_entries(folder: Folder, model: str) -> Iterator[Finding]:
             yield Finding(BROKEN, at, f"entry {expected} is missing before it", "", model)
             return
         file = folder.fetch(at, strict_json.MAX_BYTES)
-        yield from (Finding(flaw.rule, at, flaw.message, "", model) for flaw in file.flaws)
-        found = document(file, model)
-        if found.finding is not None:
-            yield found.finding
-        elif found.value is not None:
-            wrong = _of_entry(found.value, found.text, model, number, parent)
+        read = read_document(file, model)
+        yield from (Finding(flaw.rule, at, flaw.message, "", model) for flaw in file_flaws(read))
+        if isinstance(read, BrokenDocument):
+            yield read.finding
+        elif isinstance(read, Document):
+            wrong = _of_entry(read.value, read.text, model, number, parent)
             yield from (Finding(rule, at, message, "", model) for rule, message in wrong)
-        parent = file.sha256
+        parent = file.sha256 if isinstance(file, File) else None
 
 
 def _of_entry(value: object, text: str, model: str, number: int, parent: str | None) -> Iterator[tuple[Rule, str]]:

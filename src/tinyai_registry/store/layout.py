@@ -9,8 +9,8 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from tinyai_registry.checks.files import strays
 from tinyai_registry.errors import RegistryError
+from tinyai_registry.files import strays
 
 FOLDER = ".tinyai"
 

@@ -17,7 +17,8 @@ from typing import Any, Literal, get_args
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import DocumentError
-from tinyai_registry.release import sha256_of
+from tinyai_registry.files import sha256_of
+from tinyai_registry.release import Account
 from tinyai_registry.store import durable, layout
 
 _FILE = re.compile(r"[0-9]{8}\.json")
@@ -26,18 +27,6 @@ Action = Literal["adopt", "publish", "rollback", "refuse"]
 
 # Beside the entries of a model: which is the last, so that it is missed if it goes.
 TIP = "tip.json"
-
-
-@dataclass(frozen=True)
-class Account:
-    """Why an entry was made, by whom and from what. ``time`` is UTC, ISO 8601; ``commit`` is the registry's."""
-
-    time: str
-    who: str
-    commit: str | None = None
-    reason: str | None = None
-    table: str | None = None
-    gate: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +74,7 @@ class Tip:
 NO_ENTRY = Tip(0, None)
 
 
-def rendered(entry: Entry) -> bytes:
+def render(entry: Entry) -> bytes:
     """The entry as its file has it, with a digest of itself, so that an edit of the last one shows too."""
     document = asdict(entry)
     document["digest"] = _digest(document)
@@ -180,17 +169,17 @@ def append(root: Path, entry: Entry, workplace: Path) -> Tip:
     """
     staged = workplace / f"entry-{entry.number}"
     staged.unlink(missing_ok=True)
-    durable.write_new(staged, rendered(entry))
+    durable.write_new(staged, render(entry))
     folder = layout.log_folder(root, entry.model)
     durable.make_folder(folder)
     durable.link_new(staged, folder / f"{entry.number:08}.json")
-    return Tip(entry.number, sha256_of(rendered(entry)))
+    return Tip(entry.number, sha256_of(render(entry)))
 
 
 def holds(root: Path, entry: Entry) -> bool:
     """Whether ``entry`` was committed, whatever the call that was to commit it has said."""
     path = layout.log_folder(root, entry.model) / f"{entry.number:08}.json"
-    return path.is_file() and path.read_bytes() == rendered(entry)
+    return path.is_file() and path.read_bytes() == render(entry)
 
 
 def _is_well_formed(entry: Entry) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.release import sha256_of
+from tinyai_registry.files import sha256_of
 from tinyai_registry.store import durable, layout
 
 

@@ -57,7 +57,7 @@ def _project_rows(registry: Registry, rows: list[Mapping[str, Any]], leaving: Co
 
 def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
     """The rows that the log asks for and that ``registry.json`` does not have."""
-    projected = [row.projected(registry.row(each["id"]), each) for each in head.rows]
+    projected = [row.project_row(registry.row(each["id"]), each) for each in head.rows]
     return [each for each in projected if registry.row(each["id"]) != each]
 
 

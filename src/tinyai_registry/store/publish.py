@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json
@@ -28,24 +27,16 @@ from tinyai_registry.errors import (
     RegistryError,
     TinyaiError,
 )
-from tinyai_registry.release import Release
+from tinyai_registry.release import Account, Release
 from tinyai_registry.store import durable, log, objects
+from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.projection import lags, project
 from tinyai_registry.store.registry import EMPTY, files_under, open_registry
-from tinyai_registry.store.superseded import files_of
 from tinyai_registry.store.takeover import new_workplace
 from tinyai_registry.store.turn import PATIENCE, attempts, ignore_store, writing
 
 # Releases of a model whose files are kept, the registered one included.
 KEPT_RELEASES = 3
-
-
-@dataclass(frozen=True)
-class Change:
-    """A release to be committed; ``restores`` is the number of the log entry that it goes back to, if it does."""
-
-    release: Release
-    restores: int | None = None
 
 
 def init(root: Path) -> Path:
@@ -68,35 +59,36 @@ def init(root: Path) -> Path:
 
 
 def publish(
-    root: Path, model: str, make: Callable[[], Change], account: log.Account, patience: float = PATIENCE
-) -> log.Entry:
+    root: Path, model: str, make: Callable[[], Release], account: Account, patience: float = PATIENCE
+) -> tuple[log.Entry, Release]:
     """Commit what ``make`` makes as the registered release of ``model``, and bring the registry's files up to it.
 
-    ``make`` is called again whenever somebody else has published the model meanwhile. Raises RegistryBusyError if
-    another writer keeps the registry for ``patience`` seconds, PublishError if a file cannot be written: then nothing
-    has changed.
+    ``make`` is called again whenever somebody else has published the model meanwhile. Returns the entry, and the
+    release that it commits. Raises RegistryBusyError if another writer keeps the registry for ``patience`` seconds,
+    PublishError if a file cannot be written: then nothing has changed.
     """
-    entry: log.Entry | None = None
+    made: tuple[log.Entry, Release] | None = None
     try:
         for _ in attempts(root, patience):
-            if entry is not None and log.holds(root, entry) and not lags(open_registry(root), model):
-                return entry  # who has overtaken us after the commit has finished it
+            if made is not None and _stands(root, made[0]):
+                return made  # who has overtaken us after the commit has finished it
             with suppress(OvertakenError), writing(root, model, patience) as workplace:
-                if entry is None or not log.holds(root, entry):
-                    entry = _prepared(root, make(), account, workplace)
-                    log.append(root, entry, workplace)
+                if made is None or not log.holds(root, made[0]):
+                    release = make()
+                    made = _prepare(root, release, account, workplace), release
+                    log.append(root, made[0], workplace)
                 project(root, model, workplace)
                 log.record_tip(root, model, workplace)
                 with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
                     drop_old(root, model, workplace)
-                return entry
+                return made
         raise RegistryBusyError(f"others have kept writing into {root} for {patience:g} seconds; try again")
     except (OSError, TinyaiError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         # The log alone knows: the call that commits may do so and fail.
-        if entry is not None and log.holds(root, entry):
-            if not lags(open_registry(root), model):
-                return entry  # tidying up has finished it
+        if made is not None and log.holds(root, made[0]):
+            if _stands(root, made[0]):
+                return made  # tidying up has finished it
             raise RegistryBusyError(
                 f"{model} is published, but its files in {root} could not be brought up to date ({why}); "
                 "`tinyai recover` finishes it"
@@ -106,7 +98,12 @@ def publish(
         raise PublishError(f"cannot publish {model} into {root}: {why}; the registry is unchanged") from error
 
 
-def refuse(root: Path, model: str, account: log.Account) -> None:
+def _stands(root: Path, entry: log.Entry) -> bool:
+    """Whether ``entry`` was committed, and the files are what it says."""
+    return log.holds(root, entry) and not lags(open_registry(root), entry.model)
+
+
+def refuse(root: Path, model: str, account: Account) -> None:
     """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises PublishError."""
     entry: log.Entry | None = None
     try:
@@ -132,9 +129,9 @@ def drop_old(root: Path, model: str, workplace: Path) -> list[str]:
     return objects.keep_only(root, model, needed, workplace)
 
 
-def _prepared(root: Path, change: Change, account: log.Account, workplace: Path) -> log.Entry:
-    """The entry that commits ``change``, with everything that it speaks of in the store."""
-    release, registry = change.release, files_under(root)
+def _prepare(root: Path, release: Release, account: Account, workplace: Path) -> log.Entry:
+    """The entry that commits ``release``, with everything that it speaks of in the store."""
+    registry = files_under(root)
     for name in (*release.files, *release.withdrawn):
         registry.path(name)
     tip = _adopt(root, release.model, account, workplace)
@@ -144,22 +141,22 @@ def _prepared(root: Path, change: Change, account: log.Account, workplace: Path)
     return log.Entry(
         number=tip.number + 1,
         model=release.model,
-        action="publish" if change.restores is None else "rollback",
+        action="publish" if release.restores is None else "rollback",
         parent=tip.digest,
         account=account,
-        files=_stored(root, release.model, release.files, workplace),
+        files=_store(root, release.model, release.files, workplace),
         rows=release.rows,
         withdrawn=tuple(dict.fromkeys(name for name in (*release.withdrawn, *files) if name not in release.files)),
         withdrawn_rows={row["id"]: row.get("sha256") for row in rows if row["id"] not in stay},
-        restores=change.restores,
+        restores=release.restores,
     )
 
 
-def _stored(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) -> dict[str, str]:
+def _store(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) -> dict[str, str]:
     return {name: objects.put(root, model, data, workplace) for name, data in files.items()}
 
 
-def _adopt(root: Path, model: str, account: log.Account, workplace: Path) -> log.Tip:
+def _adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
     """A release that has no history becomes an entry, so that one can go back to it; returns the last entry then."""
     tip = log.tip(root, model)
     if log.head(root, model) is not None:
@@ -176,8 +173,8 @@ def _adopt(root: Path, model: str, account: log.Account, workplace: Path) -> log
         model=model,
         action="adopt",
         parent=tip.digest,
-        account=log.Account(account.time, account.who, account.commit, reason),
-        files=_stored(root, model, files, workplace),
+        account=Account(account.time, account.who, account.commit, reason),
+        files=_store(root, model, files, workplace),
         rows=(before.row,),
     )
     return log.append(root, entry, workplace)

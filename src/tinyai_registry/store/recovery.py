@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinyai_registry.checks.files import Folder
 from tinyai_registry.errors import DocumentError, RegistryBusyError, RegistryError
+from tinyai_registry.files import Folder
 from tinyai_registry.store import chain, layout, log, objects
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.registry import Registry, open_registry

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.checks.files import strays
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.files import strays
 
 # What a model's files end in, beside their common stem.
 ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
@@ -21,11 +21,11 @@ EMPTY = {"models": [], "schema_version": 1}
 
 @dataclass(frozen=True)
 class Registered:
-    """One registered model: its row, and its sidecar if it has one, which was read from ``sidecar_bytes``."""
+    """One registered model: its row, its sidecar if it has one, and the bytes of those of its files that were read."""
 
     row: Mapping[str, Any]
     sidecar: Mapping[str, Any] | None
-    sidecar_bytes: bytes | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def stem(self) -> str:
@@ -61,7 +61,8 @@ class Registry:
         name = row.get("onnx")
         if not isinstance(name, str) or not name.endswith(".onnx"):
             raise RegistryError(f"{self.root / INDEX}: the row of {model!r} names no .onnx file")
-        path = self.path(name.removesuffix(".onnx") + ".json")
+        beside = name.removesuffix(".onnx") + ".json"
+        path = self.path(beside)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -71,7 +72,7 @@ class Registry:
         sidecar = strict_json.loads(data, str(path))
         if not isinstance(sidecar, dict):
             raise DocumentError(f"{path}: a sidecar is a JSON object")
-        return Registered(row, sidecar, data)
+        return Registered(row, sidecar, {beside: data})
 
     def path(self, name: str) -> Path:
         """The file ``name`` of this registry. Raises RegistryError for a name that leads outside."""

@@ -5,31 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.release import Release
+from tinyai_registry.release import Account, Release
 from tinyai_registry.store import log, objects
-from tinyai_registry.store.publish import Change, publish
+from tinyai_registry.store.publish import publish
 from tinyai_registry.store.turn import PATIENCE
 
 
-def rollback(
-    root: Path, model: str, account: log.Account, to: str | None = None, patience: float = PATIENCE
-) -> log.Entry:
+def rollback(root: Path, model: str, account: Account, to: str | None = None, patience: float = PATIENCE) -> log.Entry:
     """Publish an earlier release of ``model`` again: the one whose ONNX has the digest ``to``, else the one before.
 
     A second rollback goes back again to the one before. Raises RegistryError if there is no such release, or its files
     are no longer in the store.
     """
-    return publish(root, model, lambda: _change(root, model, to), account, patience)
+    entry, _ = publish(root, model, lambda: _restore(root, model, to), account, patience)
+    return entry
 
 
-def _change(root: Path, model: str, to: str | None) -> Change:
+def _restore(root: Path, model: str, to: str | None) -> Release:
     history = log.entries(root, model)
     head = log.head(root, model)
     if head is None:
         raise RegistryError(f"{root} has no history of {model!r}; there is nothing to go back to")
     target = _target(model, history, head, to)
     files = {name: objects.get(root, model, sha256) for name, sha256 in target.files.items()}
-    return Change(Release(model, files, target.rows, ()), restores=target.number)
+    return Release(model, files, target.rows, restores=target.number)
 
 
 def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | None) -> log.Entry:
@@ -41,7 +40,16 @@ def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | Non
         # What was registered before may itself have been a rollback; then it stands for what that restored.
         return next(entry for entry in releases if entry.number == earlier[-1].release_number)
     originals = [entry for entry in releases if entry.restores is None]
-    found = [entry for entry in originals if any(str(r.get("sha256", "")).startswith(to) for r in entry.rows)]
+    found = [entry for entry in originals if any(digest.startswith(to) for digest in _digests(entry))]
     if not found:
         raise RegistryError(f"{model} has no release whose ONNX has the digest {to}; see `tinyai log {model}`")
+    meant = {digest for entry in found for digest in _digests(entry) if digest.startswith(to)}
+    if len(meant) > 1:
+        raise RegistryError(
+            f"{to} is ambiguous: {model} has {', '.join(sorted(d[:16] for d in meant))}; give more of it"
+        )
     return found[-1]
+
+
+def _digests(entry: log.Entry) -> list[str]:
+    return [str(row.get("sha256", "")) for row in entry.rows]

@@ -9,40 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryBusyError, RegistryError
-from tinyai_registry.release import sha256_of
+from tinyai_registry.files import sha256_of
 from tinyai_registry.store import log
+from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.projection import stale_rows
 from tinyai_registry.store.recovery import is_pending
 from tinyai_registry.store.registry import Registered, Registry, open_registry
-from tinyai_registry.store.superseded import files_of
 
 # Seconds between two looks at a registry in which a publish is under way, and for which a reader looks.
 PAUSE, PATIENCE = 0.02, 10.0
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One release: its row, its sidecar if it has one, and its files, whose bytes are those that were hashed."""
-
-    row: Mapping[str, Any]
-    sidecar: Mapping[str, Any] | None
-    files: Mapping[str, bytes]
-
-    @property
-    def stem(self) -> str:
-        """The name of the ONNX file without its ending; sidecar, card and twin share it."""
-        return Registered(self.row, self.sidecar).stem
-
-    @property
-    def onnx(self) -> bytes:
-        """The graph that the row names."""
-        return self.files[str(self.row["onnx"])]
 
 
 @dataclass(frozen=True)
@@ -51,7 +32,6 @@ class _Look:
 
     registry: Registry
     found: Registered | None
-    files: Mapping[str, bytes]
     wrong: str | None
 
 
@@ -59,7 +39,7 @@ class _Look:
 Choice = Callable[[Registry, Registered, log.Entry | None], Iterable[str]]
 
 
-def read_release(root: Path, model: str, patience: float = PATIENCE) -> Snapshot:
+def read_release(root: Path, model: str, patience: float = PATIENCE) -> Registered:
     """The registered release of ``model``, whole.
 
     Raises RegistryError if there is none, or its files are not those that were registered; RegistryBusyError if a
@@ -68,7 +48,7 @@ def read_release(root: Path, model: str, patience: float = PATIENCE) -> Snapshot
     return _snapshot(root, model, _every_file, patience)
 
 
-def read_documents(root: Path, model: str, patience: float = PATIENCE) -> Snapshot:
+def read_documents(root: Path, model: str, patience: float = PATIENCE) -> Registered:
     """The row of ``model`` and, as far as they are there, its sidecar and card, all of one release.
 
     Its graph is not read, and may be damaged. Raises what :func:`read_release` raises.
@@ -76,7 +56,7 @@ def read_documents(root: Path, model: str, patience: float = PATIENCE) -> Snapsh
     return _snapshot(root, model, _card, patience)
 
 
-def as_it_stands(root: Path, model: str, patience: float = PATIENCE) -> tuple[Registry, Registered | None]:
+def read_as_it_stands(root: Path, model: str, patience: float = PATIENCE) -> tuple[Registry, Registered | None]:
     """The registry, and of ``model`` row and sidecar: of one release, unless there is damage, which stops nobody here.
 
     A refresh starts from them, and mends it. Raises RegistryBusyError as :func:`read_release` does.
@@ -85,14 +65,14 @@ def as_it_stands(root: Path, model: str, patience: float = PATIENCE) -> tuple[Re
     return look.registry, look.found
 
 
-def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Snapshot:
+def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Registered:
     look = _settled(root, model, choose, patience)
     if look.found is None:
         known = ", ".join(str(each.get("id")) for each in look.registry.rows) or "none"
         raise RegistryError(f"{root} has no model {model!r}; it has: {known}")
     if look.wrong:
         raise RegistryError(f"{look.wrong}; `tinyai validate` says what else is wrong")
-    return Snapshot(look.found.row, look.found.sidecar, look.files)
+    return look.found
 
 
 def _settled(root: Path, model: str, choose: Choice, patience: float) -> _Look:
@@ -115,15 +95,15 @@ def _look(root: Path, model: str, head: log.Entry | None, choose: Choice) -> _Lo
     registry = open_registry(root)
     found = registry.find(model)
     if found is None:
-        return _Look(registry, None, {}, f"{root / INDEX} has no row of {model}" if head else None)
-    names, sidecar = tuple(choose(registry, found, head)), f"{found.stem}.json"
-    read = {name: _bytes(registry, name) for name in names if name != sidecar}
-    files = {name: data for name, data in {sidecar: found.sidecar_bytes, **read}.items() if data is not None}
-    missing = [f"{root / name} is missing" for name in names if name not in files]
+        return _Look(registry, None, f"{root / INDEX} has no row of {model}" if head else None)
+    names = tuple(choose(registry, found, head))
+    read = {name: _bytes(registry, name) for name in names if name not in found.files}
+    found = replace(found, files={**found.files, **{name: data for name, data in read.items() if data is not None}})
+    missing = [f"{root / name} is missing" for name in names if name not in found.files]
     stale = stale_rows(registry, head) if head else ()
     rows = [f"{root / INDEX}: the row of {each['id']} is not what was registered" for each in stale]
-    wrong = (*rows, *missing, *_files_amiss(root, found, head, files))
-    return _Look(registry, found, files, next(iter(wrong), None))
+    wrong = (*rows, *missing, *_files_amiss(root, found, head))
+    return _Look(registry, found, next(iter(wrong), None))
 
 
 def _every_file(registry: Registry, found: Registered, head: log.Entry | None) -> Iterable[str]:
@@ -135,9 +115,9 @@ def _card(registry: Registry, found: Registered, _: log.Entry | None) -> Iterabl
     return (name,) if registry.path(name).is_file() else ()
 
 
-def _files_amiss(root: Path, found: Registered, head: log.Entry | None, files: Mapping[str, bytes]) -> Iterator[str]:
+def _files_amiss(root: Path, found: Registered, head: log.Entry | None) -> Iterator[str]:
     for name, sha256 in (*_pinned(found.row).items(), *(head.files.items() if head else ())):
-        if name in files and sha256_of(files[name]) != sha256:
+        if name in found.files and sha256_of(found.files[name]) != sha256:
             yield f"{root / name} is not what was registered for {found.row['id']}"
 
 

@@ -27,27 +27,31 @@ from numpy.typing import NDArray
 
 from tinyai_registry.checks.selection import failed
 from tinyai_registry.errors import PluginError
-from tinyai_registry.evaluate import Bench, Judged, bench, judge
+from tinyai_registry.evaluation import Fit, TrainedModel
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
-from tinyai_registry.lab.loading import Model, run_models
 from tinyai_registry.lab.table import Table, read_table
-from tinyai_registry.model import Fit, TrainedModel
-from tinyai_registry.plugins import BLOCK_VARIABLE, Plugins, discover
-from tinyai_registry.progress import Progress
+from tinyai_registry.lab.trial import Trial, run_models
+from tinyai_registry.plugins.discovery import BLOCK_VARIABLE, discover
+from tinyai_registry.plugins.installed import Plugins
+from tinyai_registry.plugins.owner import Owner, find_owner
 from tinyai_registry.recipe import KFold, RepeatedHoldout, decisive, fingerprint
-from tinyai_registry.refresh import Request, exported, refresh
 from tinyai_registry.release import PARITY
 from tinyai_registry.store.publish import init
-from tinyai_registry.testing.recorder import recorded
-from tinyai_registry.validate import validate
+from tinyai_registry.testing.recorder import record
+from tinyai_registry.workflows.cross_validation import Trained
+from tinyai_registry.workflows.evaluate import judge, train
+from tinyai_registry.workflows.export import export
+from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.workflows.validate import validate
 
 HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim"})
 
 # In another process, and with another order of sets: what the recipe's fingerprint is, and what was loaded for it.
 ELSEWHERE = """
 import json, sys
-from tinyai_registry.plugins import discover
+from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.recipe import decisive, fingerprint
 _, recipe = discover().owner(sys.argv[1])
 print(json.dumps([fingerprint(decisive(recipe)), sorted(name.partition(".")[0] for name in sys.modules)]))
@@ -55,16 +59,21 @@ print(json.dumps([fingerprint(decisive(recipe)), sorted(name.partition(".")[0] f
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What one evaluation handed to ``tinyai_train``, what came back, and what became of it."""
+class Training:
+    """One training of a model: what ``tinyai_train`` was handed, what came back, and what was made of it."""
 
-    judged: Judged
+    trained: Trained
     fits: Sequence[Fit]
     models: Sequence[TrainedModel]
 
+    @property
+    def table(self) -> Table:
+        """The table that was trained on."""
+        return self.trained.table
+
     def scores(self, model: TrainedModel) -> NDArray[np.float64]:
         """What ``model`` says of every row of the table, float64 ``[N]``."""
-        return mean_prediction([model], self.judged.table.inputs(np.arange(len(self.judged.table.target))))
+        return mean_prediction([model], self.table.inputs(np.arange(len(self.table.target))))
 
 
 @dataclass(frozen=True)
@@ -87,9 +96,9 @@ class Conformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def where(cls) -> Bench:
+    def owner(cls) -> Owner:
         """The plugin and recipe that own the model."""
-        return bench(discover(), cls.model)
+        return find_owner(discover(), cls.model)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -99,26 +108,26 @@ class Conformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def trained(cls, where: Bench, path: Path) -> Trained:
-        """One evaluation, listened to."""
-        with recorded() as calls:
-            judged = judge(where, path, None, Progress())
-        [training] = [call for call in calls if call.hook == "tinyai_train"]
-        return Trained(judged, training.arguments["fits"], training.answer)
+    def training(cls, owner: Owner, path: Path) -> Training:
+        """One training, listened to."""
+        with record() as calls:
+            trained = train(owner, path, Progress())
+        [call] = [call for call in calls if call.hook == "tinyai_train"]
+        return Training(trained, call.arguments["fits"], call.answer)
 
     @pytest.fixture(scope="class")
     @classmethod
-    def registry(cls, where: Bench, path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def registry(cls, owner: Owner, path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """A registry in which the model was published."""
         root = init(tmp_path_factory.mktemp("conformance") / "registry").parent
         # A protocol may be a hundred fits more, and neither gate nor fingerprint knows of it.
-        short = replace(where, recipe=replace(where.recipe, protocols=()))
+        short = replace(owner, recipe=replace(owner.recipe, protocols=()))
         outcome = refresh(short, Request(root, path, f"tinyai refresh {cls.model}"), Progress())
         assert outcome.status == "published", f"the gate must pass on the table that conformance is given: {outcome}"
         return root
 
-    def test_the_recipe_has_one_fingerprint_in_any_process_and_loads_nothing_heavy(self, where: Bench) -> None:
-        others = [plugin.name for plugin in where.plugins.all if plugin.name not in ("builtin", where.owner.name)]
+    def test_the_recipe_has_one_fingerprint_in_any_process_and_loads_nothing_heavy(self, owner: Owner) -> None:
+        others = [plugin.name for plugin in owner.plugins.all if plugin.name not in ("builtin", owner.plugin.name)]
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -130,28 +139,28 @@ class Conformance:
         )
         assert found.returncode == 0, found.stderr
         there, loaded = json.loads(found.stdout.splitlines()[-1])
-        assert there == fingerprint(decisive(where.recipe))
+        assert there == fingerprint(decisive(owner.recipe))
         assert not HEAVY & set(loaded), "import what is heavy inside the hooks: light commands load the plugin too"
 
     def test_a_fit_comes_out_the_same_to_the_last_bit_again_in_another_order_and_alone(
-        self, where: Bench, trained: Trained
+        self, owner: Owner, training: Training
     ) -> None:
-        table, fits, models = trained.judged.table, trained.fits, trained.models
-        turned = _train(where, table, fits[::-1])[::-1]
+        table, fits, models = training.table, training.fits, training.models
+        turned = _train(owner, table, fits[::-1])[::-1]
         for fit, first, second in zip(fits, models, turned, strict=True):
-            assert np.array_equal(trained.scores(first), trained.scores(second)), (
+            assert np.array_equal(training.scores(first), training.scores(second)), (
                 f"{fit.label}: trained again, in another order, it scores otherwise; draw from fit.seed alone"
             )
         for k in sorted({0, len(fits) // 2, len(fits) - 1}):
-            [alone] = _train(where, table, fits[k : k + 1])
-            assert np.array_equal(trained.scores(models[k]), trained.scores(alone)), (
+            [alone] = _train(owner, table, fits[k : k + 1])
+            assert np.array_equal(training.scores(models[k]), training.scores(alone)), (
                 f"{fits[k].label}: trained alone, it scores otherwise than among its neighbours"
             )
 
     def test_no_fit_sees_what_its_fold_holds_out(
-        self, where: Bench, path: Path, trained: Trained, tmp_path: Path
+        self, owner: Owner, path: Path, training: Training, tmp_path: Path
     ) -> None:
-        table, recipe = trained.judged.table, where.recipe
+        table, recipe = training.table, owner.recipe
         cut = folds.plan(table, recipe.folds)
         splits = [*cut.splits, *([cut.test] if cut.test else [])]
         for split in splits:
@@ -161,51 +170,51 @@ class Conformance:
             assert not shared, f"{split.group} is judged on what it was trained on: {sorted(shared)[:3]}"
         for split, k in ((splits[0], 0), (splits[-1], -1 if cut.test else (len(splits) - 1) * len(recipe.seeds))):
             other = _overwritten(path, table, split.held_out, tmp_path / "overwritten.parquet")
-            [blind] = _train(where, other, [trained.fits[k]])
-            assert np.array_equal(trained.scores(trained.models[k]), trained.scores(blind)), (
+            [blind] = _train(owner, other, [training.fits[k]])
+            assert np.array_equal(training.scores(training.models[k]), training.scores(blind)), (
                 f"the model of {split.group} changes with the rows that it must not see; train on fit.rows alone"
             )
 
     def test_the_gate_refuses_a_model_that_gives_every_row_one_score(
-        self, where: Bench, path: Path, trained: Trained, monkeypatch: pytest.MonkeyPatch
+        self, owner: Owner, path: Path, training: Training, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        _train_only(monkeypatch, Stuck(float(trained.judged.table.target.mean())))
-        judged = judge(where, path, None, Progress())
-        assert not judged.judgement.passed, "the gate passes a constant; add a criterion on a correlation"
+        _train_only(monkeypatch, Stuck(float(training.table.target.mean())))
+        judgement = judge(owner, train(owner, path, Progress()), None, Progress())
+        assert not judgement.passed, "the gate passes a constant; add a criterion on a correlation"
 
     def test_a_model_that_predicts_nan_is_stopped_under_its_plugins_name(
-        self, where: Bench, path: Path, monkeypatch: pytest.MonkeyPatch
+        self, owner: Owner, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         _train_only(monkeypatch, Stuck(float("nan")))
-        with pytest.raises(PluginError, match=rf"plugin {where.owner.name} .*nan"):
-            judge(where, path, None, Progress())
+        with pytest.raises(PluginError, match=rf"plugin {owner.plugin.name} .*nan"):
+            judge(owner, train(owner, path, Progress()), None, Progress())
 
     def test_the_export_passes_every_check_and_has_the_same_bytes_each_time(
-        self, where: Bench, trained: Trained
+        self, owner: Owner, training: Training
     ) -> None:
-        first, second = (exported(where, trained.judged) for _ in range(2))
+        first, second = (export(owner, training.trained) for _ in range(2))
         assert [artifact.sha256 for artifact in first] == [artifact.sha256 for artifact in second]
 
-    def test_the_published_release_is_valid_and_nothing_else_is_left_behind(self, where: Bench, registry: Path) -> None:
+    def test_the_published_release_is_valid_and_nothing_else_is_left_behind(self, owner: Owner, registry: Path) -> None:
         findings = validate(registry)
         assert not failed(findings, strict=True), findings
-        sidecar = _sidecar(registry, where)
-        assert sidecar["plugin"] == {"distribution": where.owner.distribution, "version": where.owner.version}
-        assert all(path.name.startswith(where.recipe.id) for path in registry.iterdir() if path.suffix == ".onnx")
+        sidecar = _sidecar(registry, owner)
+        assert sidecar["plugin"] == {"distribution": owner.plugin.distribution, "version": owner.plugin.version}
+        assert all(path.name.startswith(owner.recipe.id) for path in registry.iterdir() if path.suffix == ".onnx")
 
     def test_the_published_release_reloads_and_says_what_the_trained_model_said(
-        self, where: Bench, trained: Trained, registry: Path
+        self, owner: Owner, training: Training, registry: Path
     ) -> None:
-        table = trained.judged.table
-        expected = mean_prediction(trained.judged.final, table.inputs(np.arange(len(table.target))))
-        low, high = where.recipe.target_range
-        scores = _reloaded(registry, _sidecar(registry, where), table.features)
+        table = training.table
+        expected = mean_prediction(training.trained.final, table.inputs(np.arange(len(table.target))))
+        low, high = owner.recipe.target_range
+        scores = _reloaded(registry, _sidecar(registry, owner), table.features)
         assert np.abs(scores - expected).max() <= PARITY * (high - low)
 
-    def test_every_published_file_gives_the_numbers_of_its_test_vector(self, where: Bench, registry: Path) -> None:
-        sidecar = _sidecar(registry, where)
+    def test_every_published_file_gives_the_numbers_of_its_test_vector(self, owner: Owner, registry: Path) -> None:
+        sidecar = _sidecar(registry, owner)
         files = [artifact["path"] for artifact in sidecar["artifacts"]]
-        assert list(run_models(Model(name, (registry / name).read_bytes(), sidecar) for name in files)) == []
+        assert list(run_models(Trial(name, (registry / name).read_bytes(), sidecar) for name in files)) == []
 
 
 def conformance(model: str, write_table: Callable[[Path], Path]) -> type[Conformance]:
@@ -214,10 +223,8 @@ def conformance(model: str, write_table: Callable[[Path], Path]) -> type[Conform
     return type(f"Conformance of {model}", (Conformance,), members)
 
 
-def _train(where: Bench, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
-    models: Sequence[TrainedModel] = where.plugins.call(
-        "tinyai_train", where.owner, recipe=where.recipe, table=table, fits=list(fits)
-    )
+def _train(owner: Owner, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
+    models: Sequence[TrainedModel] = owner.call("tinyai_train", table=table, fits=list(fits))
     return models
 
 
@@ -243,8 +250,8 @@ def _overwritten(path: Path, table: Table, rows: NDArray[np.int64], other: Path)
     return read_table(other, recipe)
 
 
-def _sidecar(registry: Path, where: Bench) -> Any:
-    return json.loads((registry / f"{where.recipe.id}.json").read_text(encoding="ascii"))
+def _sidecar(registry: Path, owner: Owner) -> Any:
+    return json.loads((registry / f"{owner.recipe.id}.json").read_text(encoding="ascii"))
 
 
 def _reloaded(registry: Path, sidecar: Mapping[str, Any], features: NDArray[np.float64]) -> NDArray[np.float64]:

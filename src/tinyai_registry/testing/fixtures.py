@@ -62,7 +62,7 @@ def tinyai_table(tmp_path: Path) -> Path:
 @pytest.fixture
 def tinyai_calls() -> Iterator[list[Any]]:
     """The hook calls of the test, as :class:`~tinyai_registry.testing.recorder.HookCall`, in order."""
-    from tinyai_registry.testing.recorder import recorded
+    from tinyai_registry.testing.recorder import record
 
-    with recorded() as calls:
+    with record() as calls:
         yield calls

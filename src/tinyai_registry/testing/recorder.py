@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from tinyai_registry.plugins import Plugins
+from tinyai_registry.plugins.installed import Plugins
 
 
 @dataclass
@@ -22,7 +22,7 @@ class HookCall:
 
 
 @contextmanager
-def recorded() -> Iterator[list[HookCall]]:
+def record() -> Iterator[list[HookCall]]:
     """Every hook call of this process from here on, in order; but ``tinyai_recipes``, which is asked at discovery."""
     calls: list[HookCall] = []
     ask = Plugins.ask

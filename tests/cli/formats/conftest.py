@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.cli.formats import Report
+from tinyai_registry.cli.formats import ValidationReport
 
 CASES = Path(__file__).parent / "cases"
 RULES = {
@@ -33,8 +33,8 @@ def root(tmp_path, monkeypatch) -> Path:
 def made(root):
     """A report of these findings: ``made(Finding(…), source="{}")``, the text being that of every file."""
 
-    def make(*findings: Finding, source: str = "", **more) -> Report:
-        return Report(root, findings, lambda _: source, **more)
+    def make(*findings: Finding, source: str = "", **more) -> ValidationReport:
+        return ValidationReport(root, findings, lambda _: source, **more)
 
     return make
 
@@ -43,7 +43,7 @@ def made(root):
 def case(root):
     """The report of a folder in ``cases``: findings, models, and the JSON files that they are about."""
 
-    def read(name: str, **more) -> Report:
+    def read(name: str, **more) -> ValidationReport:
         told = json.loads((CASES / name / "findings.json").read_text(encoding="utf-8"))
         findings = [Finding(RULES[each.pop("code")], **each) for each in told["findings"]]
 
@@ -51,6 +51,6 @@ def case(root):
             path = CASES / name / "registry" / file
             return path.read_bytes().decode() if "\0" not in file and path.is_file() else ""
 
-        return Report(root, findings, source, told["models"], **more)
+        return ValidationReport(root, findings, source, told["models"], **more)
 
     return read

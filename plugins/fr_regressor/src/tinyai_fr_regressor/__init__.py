@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from tinyai_registry import (
-    MLP,
-    AdamW,
-    CardText,
-    Criterion,
-    Input,
-    LeaveOneGroupOut,
-    Recipe,
-    hookimpl,
-)
+from tinyai_registry import MLP, AdamW, CardText, Criterion, Input, LeaveOneGroupOut, Recipe, hookimpl
 
 FR_REGRESSOR_V1 = Recipe(
     id="fr_regressor_v1",

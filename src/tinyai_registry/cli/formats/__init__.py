@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from tinyai_registry.cli.formats.github import github
 from tinyai_registry.cli.formats.json_document import json_text
 from tinyai_registry.cli.formats.junit import junit
-from tinyai_registry.cli.formats.report import Report
+from tinyai_registry.cli.formats.report import ValidationReport
 from tinyai_registry.cli.formats.sarif import sarif
 from tinyai_registry.cli.formats.text import text
 
-__all__ = ["FORMATS", "Report"]
+__all__ = ["FORMATS", "ValidationReport"]
 
-FORMATS: Mapping[str, Callable[[Report], str]] = {
+FORMATS: Mapping[str, Callable[[ValidationReport], str]] = {
     "text": text,
     "json": json_text,
     "github": github,

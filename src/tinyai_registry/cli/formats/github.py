@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from tinyai_registry.checks.finding import Finding, Severity
-from tinyai_registry.cli.formats.report import Report
-from tinyai_registry.cli.printable import printable
+from tinyai_registry.cli.formats.report import ValidationReport
+from tinyai_registry.text import printable
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
-def github(report: Report) -> str:
+def github(report: ValidationReport) -> str:
     """A workflow command for each finding, then the summary, which begins with no ``::`` and is only logged."""
     return "".join(f"{line}\n" for line in (*(_command(report, f) for f in report.findings), report.summary))
 
 
-def _command(report: Report, finding: Finding) -> str:
+def _command(report: ValidationReport, finding: Finding) -> str:
     properties = {
         "file": report.path(finding),
         "line": str(finding.line),

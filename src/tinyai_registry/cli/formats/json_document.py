@@ -6,16 +6,16 @@ from collections import Counter
 from typing import Any
 
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.cli.formats.report import Report
+from tinyai_registry.cli.formats.report import ValidationReport
 from tinyai_registry.documents import strict_json
 
 
-def json_text(report: Report) -> str:
+def json_text(report: ValidationReport) -> str:
     """The document of :func:`json_document`, as text."""
     return strict_json.dumps(json_document(report))
 
 
-def json_document(report: Report) -> dict[str, Any]:
+def json_document(report: ValidationReport) -> dict[str, Any]:
     """Every finding, and how many there are of each severity and code."""
     counts = {f"{severity}s": count for severity, count in report.counts.items()}
     codes = Counter(finding.rule.code for finding in report.findings)

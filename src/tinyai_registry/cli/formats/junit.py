@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.cli.formats.report import Report
-from tinyai_registry.cli.printable import printable
+from tinyai_registry.cli.formats.report import ValidationReport
+from tinyai_registry.text import printable
 
 SUITE = "tinyai validate"
 
 
-def junit(report: Report) -> str:
+def junit(report: ValidationReport) -> str:
     """One test for the registry, one for each model; what fails the validation is a failure, the rest is output."""
     tests: dict[str | None, list[Finding]] = {model: [] for model in (None, *report.models)}
     for finding in report.findings:
@@ -26,7 +26,7 @@ def junit(report: Report) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
 
 
-def _case(report: Report, model: str | None, findings: Sequence[Finding]) -> ET.Element:
+def _case(report: ValidationReport, model: str | None, findings: Sequence[Finding]) -> ET.Element:
     case = ET.Element("testcase", {"classname": SUITE, "name": "registry" if model is None else printable(model)})
     failing = [finding for finding in findings if report.fails(finding)]
     others = [finding for finding in findings if not report.fails(finding)]
@@ -39,7 +39,7 @@ def _case(report: Report, model: str | None, findings: Sequence[Finding]) -> ET.
     return case
 
 
-def _lines(report: Report, findings: Sequence[Finding]) -> str:
+def _lines(report: ValidationReport, findings: Sequence[Finding]) -> str:
     return "\n".join(
         printable(f"{report.path(f)}:{f.line}:{f.column}: {f.rule.severity}[{f.rule.code}] {f.message}")
         for f in findings

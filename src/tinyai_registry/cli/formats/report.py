@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tinyai_registry import repository
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.selection import failed
-from tinyai_registry.cli.printable import printable
+from tinyai_registry.store import repository
+from tinyai_registry.text import printable
 
 
 @dataclass(frozen=True)
-class Report:
+class ValidationReport:
     """The findings in the registry ``root``, and what a format needs beside them.
 
     ``source`` gives the text of a JSON file of the registry, none for any other. ``models`` are the ids that were

@@ -9,15 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.cli.formats.report import Report
-from tinyai_registry.cli.printable import printable
+from tinyai_registry.cli.formats.report import ValidationReport
 from tinyai_registry.documents import strict_json
+from tinyai_registry.text import printable
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def sarif(report: Report) -> str:
+def sarif(report: ValidationReport) -> str:
     """One run, with the rules that were broken and a result for each finding."""
     broken = sorted({finding.rule for finding in report.findings}, key=lambda rule: rule.code)
     index = {rule.code: number for number, rule in enumerate(broken)}
@@ -44,7 +44,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(report: Report, finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
+def _result(report: ValidationReport, finding: Finding, index: Mapping[str, int]) -> dict[str, Any]:
     region = {
         "startLine": finding.line,
         "startColumn": finding.column,

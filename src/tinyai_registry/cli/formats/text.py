@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from tinyai_registry.checks.finding import Finding, Severity
-from tinyai_registry.cli.formats.report import Report
-from tinyai_registry.cli.printable import printable
+from tinyai_registry.cli.formats.report import ValidationReport
+from tinyai_registry.text import printable
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARGIN = "blue"
@@ -19,7 +19,7 @@ MARGIN = "blue"
 BEFORE, SHOWN = 40, 100
 
 
-def text(report: Report) -> str:
+def text(report: ValidationReport) -> str:
     """Each finding with its line of JSON, how to have it explained once for each code, and the summary."""
     blocks: list[str] = []
     explained: set[str] = set()
@@ -32,7 +32,7 @@ def text(report: Report) -> str:
     return "\n\n".join((*blocks, report.summary)) + "\n"
 
 
-def _block(report: Report, finding: Finding, lines: Sequence[str], *, first: bool) -> Iterator[str]:
+def _block(report: ValidationReport, finding: Finding, lines: Sequence[str], *, first: bool) -> Iterator[str]:
     rule = finding.rule
     margin = " " * len(str(finding.line))
     about = f" ({printable(finding.model)})" if finding.model else ""
@@ -79,5 +79,5 @@ def _width(shown: str) -> int:
     )
 
 
-def _painted(report: Report, words: str, **style: Any) -> str:
+def _painted(report: ValidationReport, words: str, **style: Any) -> str:
     return click.style(words, **style) if report.colour else words

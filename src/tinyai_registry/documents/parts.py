@@ -1,0 +1,199 @@
+"""The parts that sidecar and report share: table, evaluation, gate, caveats, drift, previous, artifacts, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tinyai_registry.evaluation import (
+    Caveat,
+    Drift,
+    Evaluation,
+    Fold,
+    Judgement,
+    Metrics,
+    ProtocolResult,
+    TableFingerprint,
+    Verdict,
+    aggregate,
+)
+from tinyai_registry.release import Artifact, Previous, Vector
+
+Json = dict[str, Any]
+
+# The rows of "previous against refresh", and what people call them.
+HEADLINES: Mapping[str, str] = {
+    "mean_plcc": "mean PLCC",
+    "std_plcc": "PLCC std",
+    "mean_srocc": "mean SROCC",
+    "mean_rmse": "mean RMSE",
+    "in_sample_plcc": "in-sample PLCC",
+}
+
+
+def headlines(document: Mapping[str, Any]) -> dict[str, float | None]:
+    """The headline figures of a sidecar or a report, from its ``evaluation`` and ``in_sample``."""
+    summary = document["evaluation"]["summary"]
+    return {
+        "mean_plcc": summary["plcc"]["mean"],
+        "std_plcc": summary["plcc"]["std"],
+        "mean_srocc": summary["srocc"]["mean"],
+        "mean_rmse": summary["rmse"]["mean"],
+        "in_sample_plcc": document["in_sample"]["plcc"],
+    }
+
+
+def headlines_of_training(training: Mapping[str, Any]) -> dict[str, float]:
+    """The same from the ``training`` object, which sidecars of other tools have too."""
+    return {
+        name: float(value)
+        for name in HEADLINES
+        for key, value in training.items()
+        if key.removeprefix("loso_").removeprefix("cv_") == name and type(value) in (int, float)
+    }
+
+
+def judgement_document(judgement: Judgement) -> Json:
+    """``table``, ``evaluation``, ``in_sample``, ``gate`` and ``caveats``."""
+    return {
+        "table": table_document(judgement.table),
+        "evaluation": evaluation_document(judgement.evaluation),
+        "in_sample": metrics_document(judgement.evaluation.in_sample),
+        "gate": [verdict_document(verdict) for verdict in judgement.verdicts],
+        "caveats": [caveat_document(caveat) for caveat in judgement.caveats],
+    }
+
+
+def table_document(table: TableFingerprint) -> Json:
+    """As the fields of TableFingerprint."""
+    return {**asdict(table), **{k: list(v) for k, v in asdict(table).items() if isinstance(v, tuple)}}
+
+
+def evaluation_document(evaluation: Evaluation) -> Json:
+    """``folds``, ``expected_groups`` and ``summary``; ``test`` and ``reference`` where there are such."""
+    document: Json = {
+        "folds": [_fold_document(fold) for fold in evaluation.folds],
+        "expected_groups": list(evaluation.expected_groups),
+        "summary": {
+            metric: _without_none(asdict(aggregate), "undefined") for metric, aggregate in evaluation.summary.items()
+        },
+    }
+    if evaluation.test is not None:
+        document["test"] = _fold_document(evaluation.test)
+    if evaluation.reference is not None:
+        document["reference"] = evaluation_document(evaluation.reference)
+    return document
+
+
+def protocol_document(result: ProtocolResult) -> Json:
+    """``protocol``, ``splits``, ``mapping``, ``summary`` and what was ``published``."""
+    protocol, evaluation = result.protocol, evaluation_document(result.evaluation)
+    return {
+        "protocol": protocol.name,
+        "splits": len(evaluation["folds"]),
+        "mapping": protocol.mapping,
+        "summary": evaluation["summary"],
+        "published": [asdict(figure) for figure in protocol.published],
+    }
+
+
+def metrics_document(metrics: Metrics) -> Json:
+    """Values by name, ``null`` where undefined, and ``undefined: {metric: reason}`` where there are such."""
+    undefined = {"undefined": dict(metrics.undefined)} if metrics.undefined else {}
+    return {**metrics.values, **undefined}
+
+
+def verdict_document(verdict: Verdict) -> Json:
+    """``criterion``, ``value``, ``passed``, and ``reason`` where there is one."""
+    return _without_none(asdict(verdict), "reason")
+
+
+def caveat_document(caveat: Caveat) -> Json:
+    """``code`` and ``message``."""
+    return asdict(caveat)
+
+
+def artifact_document(artifact: Artifact) -> Json:
+    """``path``, ``sha256``, ``bytes``, ``opset``, ``parity_max_abs`` and ``test_vector``."""
+    return {
+        "path": artifact.path,
+        "sha256": artifact.sha256,
+        "bytes": len(artifact.data),
+        "opset": artifact.opset,
+        "parity_max_abs": artifact.parity_max_abs,
+        "test_vector": vector_document(artifact.vector),
+    }
+
+
+def vector_document(vector: Vector) -> Json:
+    """``inputs`` and ``outputs`` (each a list of ``tensor`` and ``values``) and ``tolerance``."""
+    # Not by tensor name: the C reader takes the first key of a name that it knows, wherever it stands.
+    return {
+        "inputs": [{"tensor": tensor, "values": values} for tensor, values in vector.inputs.items()],
+        "outputs": [{"tensor": tensor, "values": values} for tensor, values in vector.outputs.items()],
+        "tolerance": vector.tolerance,
+    }
+
+
+def previous_document(previous: Previous | None) -> Json | None:
+    """``sha256``, ``metrics``, and ``adopted`` where the release before had no recipe fingerprint."""
+    if previous is None:
+        return None
+    document: Json = {"sha256": previous.sha256, "metrics": dict(previous.metrics)}
+    if previous.adopted is not None:
+        document["adopted"] = list(previous.adopted)
+    return document
+
+
+def drift_document(drift: Drift | None) -> Json | None:
+    """``inputs`` (column, mean_shift, std_ratio), ``target_before`` and ``target_now``."""
+    if drift is None:
+        return None
+    return {
+        "inputs": [asdict(moved) for moved in drift.inputs],
+        "target_before": list(drift.target_before) if drift.target_before else None,
+        "target_now": list(drift.target_now),
+    }
+
+
+def _fold_document(fold: Fold) -> Json:
+    return {
+        "group": fold.group,
+        "rows": fold.rows,
+        "clips": fold.clips,
+        "tied_targets": fold.tied_targets,
+        **metrics_document(fold.metrics),
+    }
+
+
+def _without_none(document: Json, key: str) -> Json:
+    if document[key] is None:
+        del document[key]
+    return document
+
+
+def evaluation_of(document: Mapping[str, Any]) -> Evaluation:
+    """The evaluation in a sidecar or a report, read back; its aggregates are computed anew from its folds.
+
+    ``document`` is valid by its schema.
+    """
+    found = document["evaluation"]
+    folds = [_fold(fold) for fold in found["folds"]]
+    return Evaluation(
+        folds=tuple(folds),
+        expected_groups=tuple(found["expected_groups"]),
+        summary={name: aggregate(name, folds) for name in found["summary"]},
+        in_sample=_metrics(document.get("in_sample", {})),
+        test=_fold(found["test"]) if "test" in found else None,
+        reference=evaluation_of({"evaluation": found["reference"]}) if "reference" in found else None,
+    )
+
+
+def _fold(document: Mapping[str, Any]) -> Fold:
+    counts = {key: document[key] for key in ("group", "rows", "clips", "tied_targets")}
+    return Fold(**counts, metrics=_metrics({k: v for k, v in document.items() if k not in counts}))
+
+
+def _metrics(document: Mapping[str, Any]) -> Metrics:
+    return Metrics({k: v for k, v in document.items() if k != "undefined"}, document.get("undefined", {}))

@@ -1,0 +1,34 @@
+"""How well a model did: fits, folds, metrics as values, verdicts, caveats. Nouns without torch."""
+
+from tinyai_registry.evaluation._fits import Fit, HeldOutRows, TrainedModel
+from tinyai_registry.evaluation._judgement import Caveat, Judgement, Verdict
+from tinyai_registry.evaluation._metrics import (
+    STANDARD_METRICS,
+    Aggregate,
+    Evaluation,
+    Fold,
+    Metrics,
+    ProtocolResult,
+    aggregate,
+)
+from tinyai_registry.evaluation._table import NEGLIGIBLE_STD, Drift, InputDrift, TableFingerprint
+
+__all__ = [
+    "NEGLIGIBLE_STD",
+    "STANDARD_METRICS",
+    "Aggregate",
+    "Caveat",
+    "Drift",
+    "Evaluation",
+    "Fit",
+    "Fold",
+    "HeldOutRows",
+    "InputDrift",
+    "Judgement",
+    "Metrics",
+    "ProtocolResult",
+    "TableFingerprint",
+    "TrainedModel",
+    "Verdict",
+    "aggregate",
+]

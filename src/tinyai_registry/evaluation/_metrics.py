@@ -1,0 +1,97 @@
+"""How well a model did: metrics of each fold, their aggregates, the gate's verdicts, the caveats.
+
+Plain data, filled by the lab and written by the documents. An undefined number is ``None`` beside the
+reason; NaN has no place here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tinyai_registry.recipe import Protocol
+
+STANDARD_METRICS = ("plcc", "srocc", "krocc", "rmse")
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Metric values by name; where a value is ``None``, ``undefined`` has the reason under the same name."""
+
+    values: Mapping[str, float | None]
+    undefined: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.values.items():
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"metric {name} is {value}; an undefined metric is None with a reason")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One held-out part: ``group`` names it, ``tied_targets`` is the share of rows whose target is not unique."""
+
+    group: str
+    rows: int
+    clips: int
+    tied_targets: float
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One metric over all folds; ``std`` is the sample standard deviation (ddof 1).
+
+    ``spread`` is max - min. All are ``None`` where any fold is undefined: a fold that is dropped before the mean is
+    a fold that hides.
+    """
+
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    median: float | None
+    spread: float | None
+    undefined: str | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One cross-validation, and the final model on the rows that it was trained on.
+
+    ``test`` is the final model on the test split, where the scheme sets one aside; ``reference`` is the recipe's
+    reference model, judged on the same rows.
+    """
+
+    folds: tuple[Fold, ...]
+    expected_groups: tuple[str, ...]
+    summary: Mapping[str, Aggregate]
+    in_sample: Metrics
+    test: Fold | None = None
+    reference: Evaluation | None = None
+
+
+@dataclass(frozen=True)
+class ProtocolResult:
+    """A further evaluation under a published protocol: what it gave, beside what was published."""
+
+    protocol: Protocol
+    evaluation: Evaluation
+
+
+def aggregate(name: str, folds: Iterable[Fold]) -> Aggregate:
+    """Mean, std (ddof 1), min and max of one metric over ``folds``; all null if it is undefined anywhere."""
+    folds = list(folds)
+    missing = [fold.group for fold in folds if fold.metrics.values.get(name) is None]
+    if not folds or missing:
+        where = f"undefined in {', '.join(missing)}" if folds else "there are no folds"
+        return Aggregate(None, None, None, None, None, None, where)
+    values = [value for fold in folds if (value := fold.metrics.values[name]) is not None]
+    mean = math.fsum(values) / len(values)
+    spread = math.fsum((value - mean) ** 2 for value in values)
+    std = math.sqrt(spread / (len(values) - 1)) if len(values) > 1 else None
+    ordered = sorted(values)
+    low, high = ordered[0], ordered[-1]
+    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
+    return Aggregate(mean, std, low, high, math.fsum(middle) / len(middle), high - low)

@@ -1,0 +1,52 @@
+"""Which table a model was judged on, and how far it moved from the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# A column whose standard deviation is below this is taken for a constant.
+NEGLIGIBLE_STD = 1e-8
+
+
+@dataclass(frozen=True)
+class TableFingerprint:
+    """Which table a model was trained on; ``file`` is the name alone, never a path.
+
+    ``feature_means`` and ``feature_stds`` (ddof 0) are over all rows, in feature order, empty cells filled;
+    ``missing_cells`` counts those by column.
+    """
+
+    file: str
+    sha256: str
+    rows: int
+    columns: int
+    groups: tuple[str, ...]
+    clips: int
+    teacher_model: str | None
+    extractor: str | None
+    missing_cells: Mapping[str, int]
+    feature_means: tuple[float, ...]
+    feature_stds: tuple[float, ...]
+    target_mean: float
+    target_std: float
+    target_min: float
+    target_max: float
+
+
+@dataclass(frozen=True)
+class InputDrift:
+    """How far one input moved: its mean, in old standard deviations, and new std over old std."""
+
+    column: str
+    mean_shift: float
+    std_ratio: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Old table against new; target ranges are ``(min, max)`` in target units, ``None`` where not recorded."""
+
+    inputs: tuple[InputDrift, ...]
+    target_before: tuple[float, float] | None
+    target_now: tuple[float, float]

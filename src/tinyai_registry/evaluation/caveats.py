@@ -1,0 +1,80 @@
+"""What a reader must know and what does not block."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from tinyai_registry.evaluation import Caveat, Drift, Evaluation, Fold, TableFingerprint
+from tinyai_registry.recipe import Criterion, Recipe
+
+WEAK_CORRELATION = 0.95
+RMSE_OVER_MEDIAN = 2.0
+MANY_TIES = 0.5
+MEAN_SHIFT = 0.25
+STD_RATIO = 1.25
+
+
+def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion]) -> Iterator[Caveat]:
+    """Caveats of the folds, in fold order."""
+    defined = [rmse for fold in evaluation.folds if (rmse := fold.metrics.values["rmse"]) is not None]
+    median_rmse = statistics.median(defined) if defined else None
+    judged = {criterion.metric for criterion in criteria}
+    for fold in evaluation.folds:
+        yield from _weak_fold(fold, median_rmse)
+        if fold.tied_targets >= MANY_TIES:
+            yield Caveat(
+                "tied-targets",
+                f"{fold.group}: {fold.tied_targets:.1%} of the targets equal another row's; "
+                "rank correlations say little here",
+            )
+        for metric, reason in fold.metrics.undefined.items():
+            if metric not in judged:
+                yield Caveat("undefined-metric", f"{fold.group}: {metric.upper()} is undefined: {reason}")
+
+
+def table_caveats(table: TableFingerprint, recipe: Recipe) -> Iterator[Caveat]:
+    """Caveats of the table that ``recipe`` was trained on."""
+    if table.missing_cells:
+        counts = ", ".join(f"{column} {count}" for column, count in sorted(table.missing_cells.items()))
+        yield Caveat(
+            "missing-cells",
+            f"{sum(table.missing_cells.values())} empty feature cells were filled with the median of each fit's "
+            f"training rows: {counts}",
+        )
+    # Where a clip is declared to be its own group, one clip in each is what was meant.
+    if table.clips == len(table.groups) and recipe.clip != recipe.group:
+        yield Caveat(
+            "one-clip-per-group",
+            f"each of the {table.clips} groups has one clip; is the group column really the source?",
+        )
+
+
+def _weak_fold(fold: Fold, median_rmse: float | None) -> Iterator[Caveat]:
+    weak = []
+    for metric in ("plcc", "srocc"):
+        value = fold.metrics.values[metric]
+        if value is not None and value < WEAK_CORRELATION:
+            weak.append(f"{metric.upper()} {value:.4f} is below {WEAK_CORRELATION}")
+    rmse = fold.metrics.values["rmse"]
+    if rmse is not None and median_rmse is not None and rmse > RMSE_OVER_MEDIAN * median_rmse:
+        weak.append(
+            f"RMSE {rmse:.3f} is {rmse / median_rmse:.1f} times the median fold's {median_rmse:.3f}"
+            if median_rmse
+            else f"RMSE {rmse:.3f} where the median fold has 0"
+        )
+    if weak:
+        yield Caveat("weak-fold", f"{fold.group}: {'; '.join(weak)}; the model is less reliable on such content")
+
+
+def drift_caveats(drift: Drift | None) -> Iterator[Caveat]:
+    """One caveat for each input whose distribution moved noticeably since the previous release."""
+    for moved in drift.inputs if drift else ():
+        ratio = max(moved.std_ratio, 1 / moved.std_ratio) if moved.std_ratio > 0 else float("inf")
+        if abs(moved.mean_shift) > MEAN_SHIFT or ratio > STD_RATIO:
+            yield Caveat(
+                "input-drift",
+                f"{moved.column}: the mean moved by {moved.mean_shift:+.2f} old standard deviations, "
+                f"the standard deviation is {moved.std_ratio:.2f} times the old one; "
+                "scores before and after the refresh may not compare",
+            )

@@ -1,0 +1,176 @@
+"""Files that a document names: paths that stay inside their folder, bounded reads of regular files, digests."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+MAX_NAME = 255
+
+
+def sha256_of(data: bytes) -> str:
+    """In hex, as every document of ours writes a digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class Problem(Enum):
+    """Why a file cannot be had."""
+
+    OUTSIDE = "its path leads out of the folder"
+    MISSING = "it is not there"
+    NOT_REGULAR = "it is no regular, readable file"
+    LINKED = "it is a link to nowhere, or out of the folder"
+    SIZE = "it is too large"
+
+
+class FileProblemError(OSError):
+    """A file cannot be had: in which way, and in words that follow its name."""
+
+    def __init__(self, problem: Problem, what: str) -> None:
+        super().__init__(what)
+        self.problem = problem
+        self.what = what
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a folder, as it was read. ``linked`` says that a hard link to it lies outside that folder."""
+
+    name: str
+    data: bytes
+    linked: bool = False
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the very bytes that are in ``data``."""
+        return sha256_of(self.data)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file of a folder that cannot be had, and why: ``what`` follows its name in a sentence."""
+
+    name: str
+    problem: Problem
+    what: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder from which files are read by name, never from outside it."""
+
+    root: Path
+
+    @cached_property
+    def resolved(self) -> Path:
+        """Without links."""
+        return self.root.resolve()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every file in it and below, hidden ones left out, relative and with forward slashes, sorted."""
+        return tuple(sorted(_walk(self.root, "")))
+
+    @cached_property
+    def inodes(self) -> Counter[int]:
+        """How often each file lies in it."""
+        return Counter((self.root / name).lstat().st_ino for name in self.names)
+
+    def fetch(self, name: str, limit: int) -> File | Unreadable:
+        """The file ``name``, of at most ``limit`` bytes."""
+        if stray := strays(name):
+            return Unreadable(name, Problem.OUTSIDE, stray)
+        try:
+            return self._read(name, limit)
+        except FileProblemError as error:
+            return Unreadable(name, error.problem, error.what)
+        except (OSError, ValueError, RuntimeError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            return Unreadable(name, Problem.NOT_REGULAR, f"cannot be read: {why}")
+
+    def _read(self, name: str, limit: int) -> File:
+        path = self.root / name
+        with _opened(path) as (descriptor, about):
+            if not path.resolve().is_relative_to(self.resolved):
+                raise FileProblemError(Problem.LINKED, "is a link that leads out of the registry folder")
+            data = _bounded(descriptor, about, limit)
+        linked = about.st_nlink > 1 and self.inodes[about.st_ino] < about.st_nlink
+        return File(name, data, linked)
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """What is in the regular file at ``path``, of at most ``limit`` bytes.
+
+    Raises FileProblemError for a file that is missing, too large or no regular file (a pipe, a
+    device or a folder would keep a reader waiting), OSError for whatever else the system refuses.
+    """
+    with _opened(path) as (descriptor, about):
+        return _bounded(descriptor, about, limit)
+
+
+def strays(name: str) -> str | None:
+    """Why the path ``name`` does not lie inside the folder that it is relative to, by its spelling alone."""
+    parts = name.split("/")
+    if not name or any(part in ("", ".") for part in parts):
+        return "is no plain relative path"
+    if ".." in parts:
+        return "leads out of the registry folder (..)"
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or PureWindowsPath(name).root:
+        return "is absolute"
+    if "\\" in name or any(ord(character) < ord(" ") for character in name):
+        return "has a backslash or a control character"
+    if any(len(part.encode(errors="replace")) > MAX_NAME for part in parts):
+        return "is too long"
+    return None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
+    try:
+        # A pipe that nobody writes to would keep an ordinary open waiting.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            raise
+        if path.is_symlink():
+            raise FileProblemError(Problem.LINKED, "is a link to nowhere") from error
+        raise FileProblemError(Problem.MISSING, "is missing") from error
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise FileProblemError(Problem.NOT_REGULAR, "is not a regular file")
+        yield descriptor, about
+    finally:
+        os.close(descriptor)
+
+
+def _bounded(descriptor: int, about: os.stat_result, limit: int) -> bytes:
+    # The size may grow while we read, and says nothing of a file under /proc.
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise FileProblemError(Problem.SIZE, f"has {max(about.st_size, len(data))} bytes; at most {limit} can be read")
+    return data
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return  # what cannot be listed cannot be loaded from either; a named file in it is found missing
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+        else:
+            yield f"{prefix}{entry.name}"

@@ -1,0 +1,121 @@
+"""An ONNX file as a graph: parsed within bounds, or why it cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from tinyai_registry.files import File, Unreadable
+from tinyai_registry.onnxfile.protobuf import messages, texts
+from tinyai_registry.onnxfile.weights import Outside, external_weights
+from tinyai_registry.onnxfile.wire import has_more_fields
+
+# A node of a graph has about ten; a parser turns each, of two bytes, into a hundred bytes.
+MANY_FIELDS = 100_000
+
+Shape = tuple[int | str | None, ...]
+
+
+class GraphProblem(Enum):
+    """Why bytes are no graph."""
+
+    NOT_ONNX = "they are no ONNX model"
+    TOO_MANY_PARTS = "they have more parts than a tiny model"
+
+
+class GraphError(ValueError):
+    """Bytes are no graph: in which way, and in words."""
+
+    def __init__(self, problem: GraphProblem, what: str) -> None:
+        super().__init__(what)
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a graph says of itself: its opset in the default domain, and its inputs and outputs by name.
+
+    ``types`` are the element types of both, as ``onnx.TensorProto`` numbers them.
+    """
+
+    opset: int | None
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+    types: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ParsedGraph:
+    """An ONNX file, what it holds, and its weights that lie in other files."""
+
+    file: File
+    proto: onnx.ModelProto
+    signature: Signature
+    outside: Outside
+
+
+@dataclass(frozen=True)
+class UnparsedGraph:
+    """An ONNX file that cannot be read or is empty (``error`` is None), or that is no graph."""
+
+    file: File | Unreadable
+    error: GraphError | None = None
+
+
+Graph = ParsedGraph | UnparsedGraph
+
+
+def read_graph(file: File | Unreadable) -> Graph:
+    """What ``file`` holds, or why that is no graph."""
+    if isinstance(file, Unreadable) or not file.data:
+        return UnparsedGraph(file)
+    try:
+        proto = parse(file.data)
+    except GraphError as error:
+        return UnparsedGraph(file, error)
+    return ParsedGraph(file, proto, signature(proto), external_weights(proto))
+
+
+def parse(data: bytes) -> onnx.ModelProto:
+    """The model in ``data``. Raises GraphError if there is none, or one that would take too much memory."""
+    if has_more_fields(data, onnx.ModelProto.DESCRIPTOR, MANY_FIELDS):
+        raise GraphError(GraphProblem.TOO_MANY_PARTS, f"its parts are more than {MANY_FIELDS}")
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError) as error:
+        raise GraphError(GraphProblem.NOT_ONNX, f"not an ONNX file: {first_line(error)}") from error
+    if any(isinstance(text, bytes) for message in messages(model) for text in texts(message)):
+        raise GraphError(GraphProblem.NOT_ONNX, "not an ONNX file: it has a name that is not UTF-8")
+    if not model.HasField("graph"):
+        raise GraphError(GraphProblem.NOT_ONNX, "not an ONNX file: it has no graph")
+    return model
+
+
+def signature(model: onnx.ModelProto) -> Signature:
+    """Read from the graph; inputs that are initialisers (weights) are left out."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    opsets = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    return Signature(
+        opset=opsets[0] if opsets else None,
+        inputs={i.name: _shape(i) for i in model.graph.input if i.name not in weights},
+        outputs={o.name: _shape(o) for o in model.graph.output},
+        types={
+            value.name: value.type.tensor_type.elem_type
+            for value in (*model.graph.input, *model.graph.output)
+            if value.name not in weights
+        },
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error of somebody else's says, its white space folded."""
+    return " ".join(str(error).strip().split("\n")[0].split()) or "for no reason that it gives"
+
+
+def _shape(value: onnx.ValueInfoProto) -> Shape:
+    return tuple(
+        d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in value.type.tensor_type.shape.dim
+    )

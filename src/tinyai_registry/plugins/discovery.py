@@ -1,0 +1,95 @@
+"""How plugins are found, blocked and imported.
+
+A plugin that is blocked is not imported. One that cannot be imported, misspells a hook or cannot declare its models
+is kept as *failed*, with the reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib import metadata
+from types import ModuleType
+
+import pluggy
+
+from tinyai_registry.errors import PluginError
+from tinyai_registry.plugins import builtin, hookspecs
+from tinyai_registry.plugins.answers import check_answer
+from tinyai_registry.plugins.installed import BUILTIN, Plugins
+from tinyai_registry.plugins.plugin import Plugin, describe_error
+from tinyai_registry.recipe import Recipe
+
+BLOCK_VARIABLE = "TINYAI_BLOCK_PLUGINS"
+HOOKS = tuple(sorted(name for name in vars(hookspecs) if name.startswith("tinyai_")))
+
+
+def discover(block: Iterable[str] | None = None, *, block_all: bool = False) -> Plugins:
+    """Every plugin that an entry point in the group ``tinyai_registry`` names, and the built-in.
+
+    ``block`` names entry points that are not to be imported; by default those in the environment variable
+    ``TINYAI_BLOCK_PLUGINS``, separated by commas.
+    """
+    if block is None:
+        block = os.environ.get(BLOCK_VARIABLE, "").split(",")
+    blocked = {name.strip() for name in block}
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    core = Plugin(BUILTIN, "tinyai-registry", metadata.version("tinyai-registry"), "active")
+    found = [_activated(manager, core, builtin)]
+    entry_points = metadata.entry_points(group=hookspecs.ENTRY_POINT_GROUP)
+    for entry_point in sorted(entry_points, key=lambda e: e.name):
+        plugin = _found(entry_point)
+        if block_all or entry_point.name in blocked:
+            why = "--no-plugins" if block_all else BLOCK_VARIABLE
+            found.append(replace(plugin, status="blocked", reason=f"by {why}"))
+        elif any(plugin.name == other.name for other in found):
+            found.append(replace(plugin, status="failed", reason="another plugin has the same name"))
+        else:
+            found.append(_loaded(manager, plugin, entry_point))
+    return Plugins(manager, found)
+
+
+def _found(entry_point: metadata.EntryPoint) -> Plugin:
+    distribution = entry_point.dist
+    name, version = (distribution.name, distribution.version) if distribution else ("unknown", "?")
+    return Plugin(entry_point.name, name, version, "active")
+
+
+def _loaded(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
+    try:
+        return _activated(manager, plugin, entry_point.load())
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's module may raise anything; none of it is ours
+        return replace(plugin, status="failed", reason=describe_error(error))
+
+
+def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) -> Plugin:
+    """``plugin`` with its hooks and recipes; raises whatever is wrong with ``module``."""
+    attributes = ((name, getattr(module, name)) for name in dir(module) if name.startswith("tinyai_"))
+    hooks = tuple(name for name, value in attributes if not isinstance(value, ModuleType))
+    for name in hooks:
+        if name not in HOOKS:
+            raise PluginError(f"{name} is no hook of tinyai; the hooks are {', '.join(HOOKS)}")
+        if manager.parse_hookimpl_opts(module, name) is None:
+            raise PluginError(f"{name} lacks the @hookimpl marker, so it would never be called")
+    try:
+        manager.register(module, plugin.name)
+        recipes: tuple[Recipe, ...] = ()
+        if "tinyai_recipes" in hooks:
+            others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
+            with plugin.blamed_for("tinyai_recipes"):
+                recipes = _declared(manager.subset_hook_caller("tinyai_recipes", others)())
+    except BaseException:
+        if manager.has_plugin(plugin.name):
+            manager.unregister(name=plugin.name)
+        raise
+    return replace(plugin, hooks=hooks, recipes=recipes)
+
+
+def _declared(answers: Sequence[object]) -> tuple[Recipe, ...]:
+    if not answers:
+        raise PluginError("returned None; return a list of recipes, if need be an empty one")
+    check_answer("tinyai_recipes", answers[0], {})
+    recipes: tuple[Recipe, ...] = tuple(answers[0])  # type: ignore[arg-type]  # checked in the line above
+    return recipes

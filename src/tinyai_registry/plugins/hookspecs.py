@@ -1,0 +1,150 @@
+"""What a plugin may do: six hooks, and who is called for each.
+
+A plugin is a module (or any object) that an entry point in the group ``tinyai_registry`` names. It must be
+importable in the light installation: what is heavy (torch, pandas) it imports inside its hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from tinyai_registry.evaluation import Evaluation
+from tinyai_registry.recipe import Criterion, Recipe
+from tinyai_registry.release import Description
+
+if TYPE_CHECKING:
+    import onnx
+
+    from tinyai_registry.evaluation import Fit, HeldOutRows, TrainedModel
+    from tinyai_registry.lab.table import Table
+
+PROJECT = "tinyai"
+ENTRY_POINT_GROUP = "tinyai_registry"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def tinyai_recipes() -> Sequence[Recipe]:
+    """The models that this plugin owns. Called for every plugin.
+
+    >>> from tinyai_registry import CardText, Criterion, Input, KFold, Recipe, hookimpl
+    >>> @hookimpl
+    ... def tinyai_recipes():
+    ...     return [
+    ...         Recipe(
+    ...             id="brightness_v1", kind="nr", inputs=(Input("features", ("luma",)),), target="rating",
+    ...             target_range=(1.0, 5.0), key=("clip",), group="clip", clip="clip", dataset="made-up",
+    ...             folds=KFold(3), criteria=(Criterion("plcc", "mean", ">=", 0.5),), license="MIT",
+    ...             dataset_license="CC0-1.0", decision="ADR-0001",
+    ...             card=CardText("Brightness", "Guesses.", "None.", "Many."),
+    ...         )
+    ...     ]
+    >>> tinyai_recipes()[0].feature_order
+    ('luma',)
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
+    """Train all ``fits``; return one model for each, in order. Called for the owner, else the built-in.
+
+    All fits come at once so that folds can be trained together. Draw randomness from ``fit.seed`` only.
+
+    >>> import numpy as np
+    >>> from tinyai_registry import hookimpl
+    >>> class Mean:
+    ...     standardisation = None
+    ...     def __init__(self, value):
+    ...         self.value = value
+    ...     def predict(self, inputs):
+    ...         return np.full(len(inputs["features"]), self.value)
+    >>> @hookimpl
+    ... def tinyai_train(recipe, table, fits):
+    ...     return [Mean(table.target[fit.rows].mean()) for fit in fits]
+    >>> from types import SimpleNamespace as Namespace
+    >>> fit = Namespace(rows=np.array([0, 2]), seed=0)
+    >>> [model] = tinyai_train(None, Namespace(target=np.array([1.0, 9.0, 3.0])), [fit])
+    >>> model.predict({"features": np.zeros((2, 1), np.float32)})
+    array([2., 2.])
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOutRows]) -> Sequence[Mapping[str, float]]:
+    """Metrics beyond PLCC, SROCC, KROCC and RMSE: one mapping for each held-out part, in order.
+
+    Called for the owner, else the built-in (which adds none). NaN is recorded as undefined.
+
+    >>> import numpy as np
+    >>> from tinyai_registry import hookimpl
+    >>> @hookimpl
+    ... def tinyai_evaluate(recipe, held_out):
+    ...     return [{"mae": float(abs(part.prediction - part.target).mean())} for part in held_out]
+    >>> from types import SimpleNamespace as Namespace
+    >>> tinyai_evaluate(None, [Namespace(prediction=np.array([1.0, 2.0]), target=np.array([1.0, 4.0]))])
+    [{'mae': 1.0}]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_gate(recipe: Recipe, evaluation: Evaluation, previous: Mapping[str, Any] | None) -> Sequence[Criterion]:
+    """Criteria on top of those of the recipe; all must pass. ``previous`` is the registered sidecar, if any.
+
+    Called for the owner, and for the plugins that ``tinyai.toml`` names under ``[policy]``.
+
+    >>> from tinyai_registry import Criterion, hookimpl
+    >>> @hookimpl
+    ... def tinyai_gate(recipe, evaluation, previous):
+    ...     return [Criterion("srocc", "min", ">=", 0.6)]
+    >>> str(tinyai_gate(None, None, None)[0])
+    'min SROCC over folds >= 0.6'
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_export(recipe: Recipe, models: Sequence[TrainedModel]) -> Mapping[str, onnx.ModelProto]:
+    """The final models as ONNX graphs, by artifact name. Called for the owner, else the built-in.
+
+    There is one model, or one for each member of the recipe's ensemble. The artifact that is named like the recipe, and
+    any twin of it with a suffix (``<id>.plain``), gives the mean of the members' scores; an artifact named
+    ``<id>_seed<seed>`` gives that member's. Each becomes ``<name>.onnx`` and is run by onnxruntime against ``predict``.
+
+    >>> import onnx
+    >>> from tinyai_registry import hookimpl
+    >>> @hookimpl
+    ... def tinyai_export(recipe, models):
+    ...     graph = 'g (float[N, 1] features) => (float[N] score) { score = ReduceSum<keepdims=0>(features, axis) }'
+    ...     model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["": 17]>' + graph.replace(
+    ...         '{', '<int64[1] axis = {1}> {', 1))
+    ...     return {"brightness_v1": model}
+    >>> sorted(tinyai_export(None, []))
+    ['brightness_v1']
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_describe(recipe: Recipe, evaluation: Evaluation) -> Description:
+    """What the plugin adds to sidecar and card. Called for the owner, else the built-in (which adds nothing).
+
+    >>> from tinyai_registry import Description, hookimpl
+    >>> @hookimpl
+    ... def tinyai_describe(recipe, evaluation):
+    ...     return Description(
+    ...         extra={"viewing_distance": 3.0},
+    ...         schema={"type": "object", "properties": {"viewing_distance": {"type": "number"}}},
+    ...         sections={"Viewing conditions": "Three picture heights."},
+    ...     )
+    >>> tinyai_describe(None, None).extra
+    {'viewing_distance': 3.0}
+    """
+    raise NotImplementedError

@@ -1,0 +1,48 @@
+"""One installed plugin, and who is blamed for what goes wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from tinyai_registry.errors import PluginError, TinyaiError
+from tinyai_registry.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One installed plugin. ``reason`` says why it is blocked or failed; ``hooks`` are those it implements."""
+
+    name: str
+    distribution: str
+    version: str
+    status: Literal["active", "blocked", "failed"]
+    reason: str | None = None
+    hooks: tuple[str, ...] = ()
+    recipes: tuple[Recipe, ...] = ()
+
+    def __str__(self) -> str:
+        return f"plugin {self.name} ({self.distribution} {self.version})"
+
+    @contextmanager
+    def blamed_for(self, what: str) -> Iterator[None]:
+        """Within, whatever goes wrong is this plugin's doing: raises PluginError with its name and ``what``.
+
+        A TinyaiError that is no PluginError passes: it names its cause already.
+        """
+        try:
+            yield
+        except PluginError as error:
+            raise PluginError(f"{self}: {what} {error}") from error
+        except TinyaiError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{self}: {what} raised {describe_error(error)}") from error
+
+
+def describe_error(error: BaseException) -> str:
+    """The class of ``error`` and what it says, in one line."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

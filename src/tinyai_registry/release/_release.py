@@ -1,0 +1,71 @@
+"""The release: what one refresh makes, and what the registry takes in whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tinyai_registry.files import sha256_of
+
+# Worst difference between a model and its file in a runtime, as a share of the target range.
+PARITY = 1e-4
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A few rows on which a model that was loaded can be tried.
+
+    ``inputs`` are what the graph itself is fed, ``outputs`` what it gives for that, both by tensor and in decimals that
+    are read back as the same float32; another machine's outputs may be ``tolerance`` off, in target units.
+    """
+
+    inputs: Mapping[str, Sequence[Sequence[float]]]
+    outputs: Mapping[str, Sequence[float]]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that ships. ``parity_max_abs`` is the worst difference, in target units, between it and the model."""
+
+    path: str
+    data: bytes
+    opset: int
+    parity_max_abs: float
+    vector: Vector
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of ``data``, in hex."""
+        return sha256_of(self.data)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a plugin adds to a release of its own.
+
+    ``extra`` goes into the sidecar, and ``schema``, a JSON Schema that describes it, is published beside the model,
+    so that CI checks it without the plugin. ``sections`` are further sections of the card, Markdown by heading.
+    """
+
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Release:
+    """Artifacts, sidecars, rows and card of one model, ready to be committed.
+
+    ``files`` maps names inside the registry folder to bytes, in the order in which they are to appear there;
+    ``rows`` are the model's own and those of its members; ``withdrawn`` names the files of the release before that
+    this one makes untrue; ``restores`` is the number of the log entry that a rollback goes back to.
+    """
+
+    model: str
+    files: Mapping[str, bytes]
+    rows: tuple[Mapping[str, Any], ...]
+    withdrawn: tuple[str, ...] = ()
+    restores: int | None = None

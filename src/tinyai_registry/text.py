@@ -1,0 +1,30 @@
+"""Words from elsewhere in front of people: they are shown, and never acted on."""
+
+from __future__ import annotations
+
+MAX_SHOWN = 128
+
+
+def printable(text: str) -> str:
+    r"""``text`` in one line that does nothing to a terminal, a log or an XML reader: other characters are escaped.
+
+    A registry may come from anyone, and so may the names in it. Half a surrogate pair, which a JSON string may hold and
+    no UTF-8 can, is escaped too.
+
+    >>> printable("a\x1b[2Jb\n\ud800\u202e")
+    'a\\x1b[2Jb\\n\\ud800\\u202e'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(name: str) -> str:
+    """``name`` for a message: short, and without characters that a terminal would act on."""
+    text = ascii(name[:MAX_SHOWN])[1:-1]
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def encodable(text: str) -> str:
+    """``text`` with question marks for what a file name or an argument has that is not UTF-8."""
+    return text.encode(errors="replace").decode()

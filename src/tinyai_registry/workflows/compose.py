@@ -1,0 +1,76 @@
+"""The release that a candidate makes in place of the one before.
+
+It is a function of the two: where the registry has moved on meanwhile, it can be made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tinyai_registry.documents import card, row, sidecar, strict_json
+from tinyai_registry.documents.schema import extra_schema_name, extra_violations, require_valid
+from tinyai_registry.errors import DocumentError
+from tinyai_registry.evaluation import Caveat
+from tinyai_registry.evaluation.caveats import drift_caveats
+from tinyai_registry.evaluation.drift import measure_drift
+from tinyai_registry.onnxfile.runtime import load_runtime
+from tinyai_registry.release import Candidate, Release
+from tinyai_registry.store.belongings import find_superseded
+from tinyai_registry.workflows.starting_point import StartingPoint
+
+
+def compose(candidate: Candidate, start: StartingPoint) -> Release:
+    """The release of ``candidate`` in place of what ``start`` holds.
+
+    Raises DocumentError if what recipe, table and plugin put into the documents makes them invalid.
+    """
+    recipe, judgement = candidate.recipe, candidate.judgement
+    withdrawn = find_superseded(start.registry, start.before, _names(candidate))
+    drift = measure_drift(start.sidecar, recipe, judgement.table)
+    judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
+    document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
+    require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
+    for violation in extra_violations(candidate.description.schema, candidate.description.extra):
+        raise DocumentError(f"the extra fields of {recipe.id} do not fit their schema at {violation}")
+    rows = tuple(row.merge(start.registry.row(d["id"]), d) for d in (document, *sidecar.members(document)))
+    return Release(recipe.id, _files(candidate, document), rows, withdrawn)
+
+
+def _names(candidate: Candidate) -> frozenset[str]:
+    recipe = candidate.recipe
+    documents = (f"{name}.json" for name in (recipe.id, *recipe.member_names))
+    extra = (extra_schema_name(recipe.id),) if candidate.description.schema else ()
+    return frozenset((*(a.path for a in candidate.artifacts), *documents, f"{recipe.id}.md", *extra))
+
+
+def _files(candidate: Candidate, document: Mapping[str, Any]) -> dict[str, bytes]:
+    files = {artifact.path: artifact.data for artifact in candidate.artifacts}
+    if candidate.description.schema:
+        files[extra_schema_name(document["id"])] = strict_json.dumps(candidate.description.schema).encode()
+    for each in (document, *sidecar.members(document)):
+        files[f"{each['id']}.json"] = sidecar.render(each).encode()
+    files[f"{document['id']}.md"] = card.render(document).encode()
+    return files
+
+
+def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tuple[str, ...]) -> Iterator[Caveat]:
+    """What the registry's own state before this release obliges a reader to know."""
+    if withdrawn:
+        yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
+    runtime, names = load_runtime(), len(candidate.recipe.feature_order)
+    if names > runtime.max_feature_names:
+        yield Caveat(
+            "runtime-limit",
+            f"feature_order has {names} names; {runtime.name} reads {runtime.max_feature_names}, so it cannot feed "
+            "this model from its own features",
+        )
+    before = start.before
+    if before is None or "sigstore_bundle" not in before.row:
+        return
+    if before.row.get("sha256") not in {artifact.sha256 for artifact in candidate.artifacts}:
+        yield Caveat(
+            "stale-signature",
+            f"{before.row['sigstore_bundle']} signs the previous bytes; sign the new ones before they ship",
+        )

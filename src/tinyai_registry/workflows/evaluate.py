@@ -1,0 +1,61 @@
+"""The story of an evaluation: read the table, train every fold, judge what was held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tinyai_registry.errors import RecipeError
+from tinyai_registry.evaluation import Judgement, gate
+from tinyai_registry.evaluation.caveats import evaluation_caveats, table_caveats
+from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.lab.table import read_table
+from tinyai_registry.plugins.owner import Owner
+from tinyai_registry.release import Outcome
+from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
+
+
+def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None = None) -> Outcome:
+    """Folds and verdict of a model on the table at ``path``, or its figures under one protocol. Writes nothing.
+
+    Raises RecipeError if the recipe declares no such protocol.
+    """
+    recipe = owner.recipe
+    if protocol is None:
+        judgement = judge(owner, train(owner, path, progress), None, progress)
+        return Outcome(recipe.id, "evaluated", judgement)
+    declared = {p.name: p for p in recipe.protocols}
+    if protocol not in declared:
+        known = ", ".join(declared) or "none"
+        raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; it declares: {known}")
+    with progress.step("read table"):
+        table = read_table(path, recipe)
+    with progress.step(f"protocol {protocol}"):
+        result = evaluate_protocol(owner, table, declared[protocol])
+    return Outcome(recipe.id, "evaluated", Judgement(table.fingerprint, result.evaluation, (), ()))
+
+
+def train(owner: Owner, path: Path, progress: Progress) -> Trained:
+    """Train every fit that the recipe's scheme asks for on the table at ``path``."""
+    with progress.step("read table"):
+        table = read_table(path, owner.recipe)
+    with progress.step("train"):
+        return train_folds(owner, table, owner.recipe.folds)
+
+
+def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, progress: Progress) -> Judgement:
+    """Evaluate each fold of ``trained`` on what it held out, and hold the evaluation to the gate.
+
+    ``previous`` is the registered sidecar, for criteria that look back.
+    """
+    recipe, fingerprint = owner.recipe, trained.table.fingerprint
+    with progress.step("evaluate"):
+        evaluation = evaluate_folds(owner, trained)
+    for fold in (*evaluation.folds, *([evaluation.test] if evaluation.test else [])):
+        progress.fold(fold)
+    with progress.step("gate"):
+        criteria = (*recipe.criteria, *owner.added_criteria(evaluation, previous))
+        verdicts = gate.judge(evaluation, criteria)
+    caveats = (*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, recipe))
+    return Judgement(fingerprint, evaluation, verdicts, caveats)

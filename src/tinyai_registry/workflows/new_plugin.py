@@ -1,0 +1,61 @@
+"""A new plugin, complete and working: a distribution folder filled from the templates beside this module."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from tinyai_registry.errors import ScaffoldError
+
+# One word of a distribution, a package and a model id alike; the id has 64 characters, `_v1` among them.
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
+_LONGEST = 40
+# `tinyai_registry` is this package, `builtin` the name of the defaults.
+_TAKEN = frozenset({"registry", "builtin"})
+
+# File of the plugin: file among the templates. `$name` stands for the plugin's name in both path and text.
+FILES = {
+    "pyproject.toml": "pyproject.toml",
+    "README.md": "README.md",
+    "tinyai.toml": "tinyai.toml",
+    "src/tinyai_$name/__init__.py": "plugin.py",
+    "src/tinyai_$name/made_table.py": "made_table.py",
+    "tests/test_$name.py": "test_plugin.py",
+}
+
+
+def new_plugin(name: str, into: Path) -> Path:
+    """A plugin that declares ``<name>_v1``, in the new folder ``<into>/tinyai-<name>``, which is returned.
+
+    Raises ScaffoldError if the name will not do, or the folder exists or cannot be made.
+    """
+    if not _NAME.match(name) or len(name) > _LONGEST or name in _TAKEN:
+        raise ScaffoldError(
+            f"{name!r} will not do as a plugin's name: it takes lower-case letters and digits, {_LONGEST} at most, "
+            f"words joined by one underscore, a letter first, and is neither {' nor '.join(sorted(_TAKEN))}"
+        )
+    folder = into / f"tinyai-{name.replace('_', '-')}"
+    contents = {_filled(path, name): _filled(_template(source), name) for path, source in FILES.items()}
+    try:
+        folder.mkdir(parents=True)
+        for path, text in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+    except FileExistsError:
+        raise ScaffoldError(f"{folder} exists already; nothing was changed") from None
+    except OSError as error:
+        raise ScaffoldError(f"cannot make {folder}: {error.strerror}") from error
+    return folder
+
+
+def _template(source: str) -> str:
+    return (resources.files(__package__) / "templates" / f"{source}.template").read_text(encoding="utf-8")
+
+
+def _filled(text: str, name: str) -> str:
+    title = name.replace("_", " ")
+    return Template(text).substitute(
+        name=name, dashed=name.replace("_", "-"), title=title[0].upper() + title[1:], constant=f"{name.upper()}_V1"
+    )

@@ -1,0 +1,37 @@
+"""A GitHub workflow that validates a registry, filled from the template beside this module."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata, resources
+from pathlib import Path
+from string import Template
+
+from tinyai_registry.errors import ScaffoldError
+from tinyai_registry.store import repository
+
+FILE = Path(".github", "workflows", "tinyai.yml")
+
+
+def new_workflow(registry: Path) -> Path:
+    """The workflow for the folder ``registry``, at the top of the repository that it lies in; returns the file.
+
+    Raises ScaffoldError if there is such a file, if it cannot be written, or if no repository holds the registry.
+    """
+    top = repository.top(registry)
+    within, file = repository.within(registry, top), top / FILE
+    if within.startswith("..") or Path(within).is_absolute():
+        raise ScaffoldError(f"{registry} is in no git repository, nor in the working directory; CI would not find it")
+    template = (resources.files(__package__) / "templates" / "workflow.yml.template").read_text(encoding="utf-8")
+    # A JSON string is a YAML string.
+    quoted = json.dumps(within, ensure_ascii=False)
+    text = Template(template).substitute(registry=quoted, version=metadata.version("tinyai-registry"))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise ScaffoldError(f"{file} exists already; it was not changed") from None
+    except OSError as error:
+        raise ScaffoldError(f"cannot write {file}: {error.strerror}") from error
+    return file

@@ -1,0 +1,65 @@
+"""Where a refresh starts from: the registry as it stands, and what it holds of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tinyai_registry.documents import card, parts, row, sidecar
+from tinyai_registry.documents.dialects import dialect
+from tinyai_registry.documents.schema import require_valid
+from tinyai_registry.files import sha256_of
+from tinyai_registry.plugins.owner import Owner
+from tinyai_registry.recipe import Recipe, decisive, fingerprint
+from tinyai_registry.recipe import lock as recipe_lock
+from tinyai_registry.release import Previous
+from tinyai_registry.store.registry import Registered, Registry
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """The open registry, and the model's release in it, if there is one."""
+
+    registry: Registry
+    before: Registered | None
+    previous: Previous | None
+
+    @property
+    def sidecar(self) -> Mapping[str, Any] | None:
+        """The sidecar of the release before."""
+        return self.before.sidecar if self.before else None
+
+
+def starting_point(registry: Registry, before: Registered | None, recipe: Recipe) -> StartingPoint:
+    """The release ``before`` of ``recipe.id``, held against the recipe lock.
+
+    Raises DocumentError if its sidecar is broken, RecipeChangedError if it was made with another recipe.
+    """
+    if before is None:
+        return StartingPoint(registry, None, None)
+    if before.sidecar is not None:
+        name = dialect(before.sidecar).schema
+        require_valid(name, before.sidecar, f"the registered sidecar {before.stem}.json is broken; restore it")
+    adopted = recipe_lock.check(recipe, before.sidecar)
+    training = (before.sidecar or {}).get("training", {})
+    previous = Previous(before.row.get("sha256"), parts.headlines_of_training(training), adopted)
+    return StartingPoint(registry, before, previous)
+
+
+def is_up_to_date(start: StartingPoint, owner: Owner, table_sha256: str) -> bool:
+    """Same recipe, same table, same plugin, and every file and row of the release as it was published."""
+    found, plugin = start.sidecar, owner.plugin
+    if found is None or found.get("recipe_fingerprint") != fingerprint(decisive(owner.recipe)):
+        return False
+    if found["table"]["sha256"] != table_sha256:
+        return False
+    if found["plugin"] != {"distribution": plugin.distribution, "version": plugin.version}:
+        return False
+    documents = [found, *sidecar.members(found)]
+    digests = {artifact["path"]: artifact["sha256"] for artifact in found["artifacts"]}
+    digests |= {f"{each['id']}.json": sha256_of(sidecar.render(each).encode()) for each in documents}
+    digests[f"{found['id']}.md"] = sha256_of(card.render(found).encode())
+    return all(start.registry.digest(name) == sha256 for name, sha256 in digests.items()) and all(
+        start.registry.row(each["id"]) == row.merge(start.registry.row(each["id"]), each) for each in documents
+    )

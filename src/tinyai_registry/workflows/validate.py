@@ -1,0 +1,95 @@
+"""The story of a validation: every document, file and graph of a registry, and whether they agree with each other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyai_registry.checks import calling, evidence, files, identity, licence, pinned, schemas, signatures, twins
+from tinyai_registry.checks.finding import Finding
+from tinyai_registry.checks.location import locate
+from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
+from tinyai_registry.checks.subject import Subject, read_subjects
+from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.index import INDEX
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.files import Folder
+from tinyai_registry.onnxfile.runtime import Runtime, load_runtime
+from tinyai_registry.store import audit, log
+from tinyai_registry.store.recovery import is_pending, settle
+
+# How often, and after how many seconds, a registry is looked at again in which a writer is at work.
+LOOKS, PAUSE = 50, 0.1
+
+Row = Mapping[str, Any]
+
+
+def validate(root: Path) -> list[Finding]:
+    """Everything that is wrong with the registry in ``root``, in order of files and lines.
+
+    A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so what
+    counts is what was found while nobody was at work. Raises RegistryError if there is no registry.
+    """
+    for _ in range(LOOKS):
+        settle(root)
+        if not os.path.lexists(root / INDEX):
+            raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+        before = _committed(root)
+        found = _findings(root)
+        if not is_pending(root) and _committed(root) == before:
+            break
+        time.sleep(PAUSE)
+    return found
+
+
+def _committed(root: Path) -> dict[str, int]:
+    """How far the log of each model goes."""
+    return {model: max(log.numbers(root, model), default=0) for model in log.models(root)}
+
+
+def _findings(root: Path) -> list[Finding]:
+    folder, runtime = Folder(root), load_runtime()
+    registry = read_document(folder.fetch(INDEX, strict_json.MAX_BYTES))
+    found = [Finding(flaw.rule, INDEX, flaw.message) for flaw in file_flaws(registry)]
+    found += [registry.finding] if isinstance(registry, BrokenDocument) else []
+    by_id: dict[str, Row] | None = None
+    if isinstance(registry, Document):
+        found += schemas.of_registry(registry.value)
+        rows = registry.value.get("models")
+        if isinstance(rows, list):
+            by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+            found += _of_rows(folder, rows, by_id, runtime)
+    for model in log.models(root):
+        found += audit.of_history(folder, model, by_id)
+    return locate(folder, found)
+
+
+def _of_rows(folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+    yield from identity.of_rows(rows)
+    claimed = {INDEX}
+    for model in read_subjects(folder, rows, runtime):
+        yield from _of_model(model, folder, by_id, runtime)
+        claimed |= pinned.claimed(model)
+    yield from files.orphans(folder, claimed)
+
+
+def _of_model(model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+    yield from pinned.of_row(model)
+    yield from pinned.of_graphs(model, folder, runtime)
+    yield from identity.of_model(model)
+    yield from twins.of_model(model)
+    yield from signatures.of_model(model, folder)
+    yield from licence.of_model(model)
+    if not isinstance(model.sidecar, Document):
+        return
+    yield from schemas.of_dialect(model)
+    yield from calling.of_model(model)
+    yield from pinned.of_artifacts(model, folder, rows, runtime)
+    broken = schemas.of_sidecar(model)
+    yield from broken
+    if not broken:
+        yield from evidence.of_model(model, rows)
+        yield from schemas.of_rendering(model, folder)

@@ -1,0 +1,87 @@
+"""What a hook may answer, and what it may not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tinyai_registry import Criterion, Description
+from tinyai_registry.errors import PluginError
+from tinyai_registry.plugins.answers import check_answer
+
+
+class Model:
+    standardisation = None
+
+    def predict(self, inputs):
+        """Never asked here."""
+
+
+class ModelProto:
+    """Stands in for ONNX's, which is known by its name alone."""
+
+
+TWO = {"fits": [0, 1], "held_out": [0, 1]}
+GOOD = {
+    "tinyai_recipes": ([], ()),
+    "tinyai_train": ([Model(), Model()], (Model(), Model())),
+    "tinyai_evaluate": ([{}, {}], [{"mae": 1}, {"mae": float("nan"), "worst": 2.5}]),
+    "tinyai_gate": ([], [Criterion("plcc", "mean", ">=", 0.5)]),
+    "tinyai_export": ({}, {"a_v1": ModelProto()}),
+    "tinyai_describe": (Description(), Description(sections={"A": "b."}), Description({"a": 1}, {"type": "object"})),
+}
+BAD = {
+    "recipes in a string": ("tinyai_recipes", "duo_v1", "returned str, not a list of recipes"),
+    "recipes in a set": ("tinyai_recipes", set(), "returned set, not a list of recipes"),
+    "something else than a recipe": ("tinyai_recipes", [1], "returned a list with int in it, not Recipe"),
+    "a model too few": ("tinyai_train", [Model()], "returned 1 trained models, one for each fit, not 2"),
+    "a model too many": ("tinyai_train", [Model()] * 3, "returned 3 trained models, one for each fit, not 2"),
+    "a model that cannot predict": ("tinyai_train", [Model(), object()], "returned object, which lacks predict"),
+    "a generator of models": ("tinyai_train", (Model() for _ in range(2)), "returned generator, not a list"),
+    "metrics of one fold": ("tinyai_evaluate", [{}], "returned 1 mappings, one for each fold, not 2"),
+    "metrics that are no mapping": ("tinyai_evaluate", [1.0, 2.0], "returned a list with float in it, not a mapping"),
+    **{
+        f"the metric {name!r}": ("tinyai_evaluate", [{name: 1.0}, {}], f"returned the metric {name!r}; that name is")
+        for name in (
+            "plcc",
+            "srocc",
+            "krocc",
+            "rmse",
+            "group",
+            "rows",
+            "clips",
+            "tied_targets",
+            "undefined",
+            "a b",
+            "",
+            5,
+        )
+    },
+    "a metric of words": ("tinyai_evaluate", [{"mae": "low"}, {}], "returned str for the metric 'mae', not a number"),
+    "a metric of None": ("tinyai_evaluate", [{"mae": None}, {}], "returned NoneType for the metric 'mae'"),
+    "a criterion in words": ("tinyai_gate", ["be good"], "returned a list with str in it, not Criterion"),
+    "one criterion": ("tinyai_gate", Criterion("plcc", "mean", ">=", 0.5), "returned Criterion, not a list"),
+    "a list of graphs": ("tinyai_export", [ModelProto()], "returned list, not a mapping of names to ONNX models"),
+    "bytes for a graph": ("tinyai_export", {"a_v1": b"x"}, "returned bytes under 'a_v1', not an ONNX ModelProto"),
+    "a graph under a number": ("tinyai_export", {1: ModelProto()}, "returned ModelProto under 1, not"),
+    "a dictionary for a description": ("tinyai_describe", {"extra": {}}, "returned dict, not Description"),
+    "extra that nobody can check": ("tinyai_describe", Description({"a": 1}), "extra fields without a schema"),
+}
+
+
+@pytest.mark.parametrize(("hook", "answer"), [(hook, each) for hook, answers in GOOD.items() for each in answers])
+def test_an_answer_as_asked_for_is_taken(hook, answer):
+    check_answer(hook, answer, TWO)
+
+
+@pytest.mark.parametrize(("hook", "answer", "told"), BAD.values(), ids=BAD)
+def test_another_answer_is_refused_in_one_line(hook, answer, told):
+    with pytest.raises(PluginError) as refused:
+        check_answer(hook, answer, TWO)
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_every_hook_has_its_check():
+    from tinyai_registry.plugins.discovery import HOOKS
+
+    assert set(GOOD) == {hook for hook, _, _ in BAD.values()} == set(HOOKS)

@@ -1,0 +1,48 @@
+"""The house: what lies where, and that the pages that say so are right."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import tinyai_registry
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "tinyai_registry"
+ENTRIES = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+ROOMS = ENTRIES - {"__init__", "__main__", "py.typed"}
+
+
+def test_the_top_of_the_package_can_be_taken_in_at_a_glance():
+    assert len(ENTRIES) <= 18
+
+
+def test_the_docstring_of_the_package_names_every_room_and_no_other():
+    named = set(re.findall(r"``([a-z]+)``", tinyai_registry.__doc__ or ""))
+    assert named == ROOMS
+
+
+def test_the_map_in_contributing_names_every_room_and_no_other():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = page.partition("## Where things live")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z]+)(?:/|\.py)`", "\n".join(re.findall(r"(?m)^\| (`.*?) \|", table))))
+    assert named == ROOMS
+
+
+def test_no_two_classes_have_one_name():
+    defined = defaultdict(list)
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                defined[node.name].append(str(path.relative_to(PACKAGE)))
+    assert {name: places for name, places in defined.items() if len(places) > 1} == {}
+
+
+def test_no_module_differs_from_its_neighbour_by_an_ending_alone():
+    for folder in {path.parent for path in PACKAGE.rglob("*.py")}:
+        names = sorted(path.stem.strip("_") for path in folder.glob("*.py") if not path.stem.startswith("__"))
+        alike = [(a, b) for a in names for b in names if a != b and b in {f"{a}s", f"{a}ing", f"{a}ed", f"{a}d"}]
+        assert alike == [], folder
