@@ -12,7 +12,7 @@ from tinyai_registry.documents import parts, sidecar
 from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.drift import measure_drift
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.lab.table import digest
+from tinyai_registry.lab.table_file import digest
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Account, Candidate, Outcome, Release
 from tinyai_registry.release.provenance import collect, give_account
