@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tinyai_registry.errors import TableError
-from tinyai_registry.lab import table_file
+from tinyai_registry.lab import parquet, table_file
 from tinyai_registry.lab.folds import plan
 from tinyai_registry.lab.table import read_table
 from tinyai_registry.lab.table_file import digest
@@ -495,7 +495,7 @@ def test_a_small_file_of_very_many_rows_is_refused_from_its_footer(recipe, frame
     path = tmp_path / "bomb.parquet"
     pq.write_table(pa.table(dict.fromkeys(frame.columns, nothing)), path, compression="zstd")
     assert path.stat().st_size < 2_000_000
-    monkeypatch.setattr(pq.ParquetFile, "read", None)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", None)
     with pytest.raises(TableError, match=r"bomb\.parquet has 30000000 rows; its 10 columns .* sample of the rows"):
         read_table(path, recipe)
 
@@ -507,6 +507,33 @@ def test_a_long_text_that_every_row_repeats_is_refused_before_it_is_repeated(rec
         TableError, match=r"column dis_basename in row 1 has 10000000 characters, .*; shorten the names"
     ):
         read_table(tmp_path / "table.parquet", recipe)
+
+
+def test_a_small_file_of_very_much_text_is_refused_while_it_is_read(recipe, frame, tmp_path, monkeypatch):
+    long = pa.array([f"{k}{'x' * 10_000}" for k in range(len(frame))])
+    pq.write_table(arrow(frame).set_column(1, "dis_basename", long), tmp_path / "table.parquet", compression="zstd")
+    monkeypatch.setattr(parquet, "MAX_BYTES", 2_000_000)
+    with pytest.raises(TableError, match="has 1368 rows; its 10 columns that are needed take 1[0-9]{7} bytes or more"):
+        read_table(tmp_path / "table.parquet", recipe)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_file_is_refused_or_read_and_never_the_end_of_the_process(recipe, frame, tmp_path, seed):
+    rows = frame[frame.frame_index % 24 == 0].astype({"source": "category"})
+    rows.to_parquet(tmp_path / "whole.parquet", row_group_size=100)
+    whole, random = (tmp_path / "whole.parquet").read_bytes(), np.random.default_rng(seed)
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    refused = 0
+    for _ in range(100):
+        data = bytearray(whole)
+        for at in random.integers(len(data) - footer if random.random() < 0.7 else 0, len(data), random.integers(1, 5)):
+            data[at] = random.choice([0, 255, int(random.integers(256))])
+        (tmp_path / "damaged.parquet").write_bytes(data)
+        try:
+            read_table(tmp_path / "damaged.parquet", recipe)
+        except TableError as error:
+            refused += "\n" not in str(error)
+    assert refused > 30
 
 
 @pytest.mark.parametrize("noted", [b"{oops", b"[]", b"\xff", b'{"index_columns": ["nowhere"], "columns": 7}', b"null"])

@@ -1,19 +1,22 @@
-"""Columns of a parquet file as Arrow. The footer says what it takes to read them, and is asked before anything is."""
+"""Columns of a parquet file as Arrow, within bounds: a file of a few megabytes can claim a thousand times as much."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tinyai_registry.errors import TableError
 
-# What the columns that a recipe needs may take in memory. A file of a few megabytes can claim a thousand times as much.
+# What the columns that a recipe needs may take in memory; each cell becomes a double.
 MAX_BYTES = 2**31
 CELL_BYTES = 8
+
+BATCH_ROWS = 2**16
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,29 @@ class ParquetColumns:
         """``columns``, without what other tools have noted about them.
 
         A column in ``text`` that repeats its words has each of them in memory once. Raises TableError if the columns
-        are damaged, or take more than ``MAX_BYTES``.
+        are damaged, or take more than ``MAX_BYTES``: by the footer, before anything is read, and then by what they are.
         """
         self._refuse_nested(columns)
-        self._refuse_size(columns)
+        rows = self.metadata.num_rows
+        self._refuse_size(columns, rows * len(columns) * CELL_BYTES)
         repeated = [name for name in columns if name in text]
         try:
             file = pq.ParquetFile(pa.BufferReader(self.buffer), metadata=self.metadata, read_dictionary=repeated)
+            batches = list(self._bounded(file.iter_batches(BATCH_ROWS, columns=list(columns)), columns))
+            if not batches:
+                return self.schema.empty_table().select(columns)
             # An index and types that pandas noted, perhaps wrongly, do not matter to us.
-            return file.read(columns=list(columns)).replace_schema_metadata(None)
+            return pa.Table.from_batches(batches).replace_schema_metadata(None)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _unreadable(self.path, error) from error
+
+    def _bounded(self, batches: Iterator[pa.RecordBatch], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        taken = 0
+        for batch in batches:
+            taken += batch.nbytes
+            self._refuse_size(columns, taken)
+            _check_dictionaries(batch)
+            yield batch
 
     def _refuse_nested(self, columns: Sequence[str]) -> None:
         for name in columns:
@@ -53,16 +68,11 @@ class ParquetColumns:
             if pa.types.is_nested(kind):
                 raise TableError(f"{self.path}: column {name} is {kind}, not one value for each row; flatten it")
 
-    def _refuse_size(self, columns: Sequence[str]) -> None:
-        groups = [self.metadata.row_group(k) for k in range(self.metadata.num_row_groups)]
-        rows = max(self.metadata.num_rows, sum(max(group.num_rows, 0) for group in groups))
-        wanted = [k for k in range(self.metadata.num_columns) if self.metadata.schema.column(k).path in columns]
-        stored = sum(max(group.column(k).total_uncompressed_size, 0) for group in groups for k in wanted)
-        needed = rows * len(columns) * CELL_BYTES + stored
+    def _refuse_size(self, columns: Sequence[str], needed: int) -> None:
         if needed > MAX_BYTES:
             raise TableError(
-                f"{self.path} has {rows} rows; its {len(columns)} columns that are needed would take {needed} bytes, "
-                f"and {MAX_BYTES} are allowed; train on a sample of the rows"
+                f"{self.path} has {self.metadata.num_rows} rows; its {len(columns)} columns that are needed take "
+                f"{needed} bytes or more, and {MAX_BYTES} are allowed; train on a sample of the rows"
             )
 
 
@@ -74,6 +84,15 @@ def open_parquet(path: Path, data: bytes) -> ParquetColumns:
         return ParquetColumns(path, buffer, file.metadata, file.schema_arrow)
     except (pa.ArrowException, OSError, ValueError) as error:  # from memory: a page that is damaged, not a disk
         raise _unreadable(path, error) from error
+
+
+def _check_dictionaries(batch: pa.RecordBatch) -> None:
+    """Arrow follows the numbers that stand for repeated values without a look at where they lead."""
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and column.null_count < len(column):
+            bounds = pc.min_max(column.indices)
+            if bounds["min"].as_py() < 0 or bounds["max"].as_py() >= len(column.dictionary):
+                raise pa.ArrowInvalid("a value is not in the dictionary of its column")
 
 
 def _unreadable(path: Path, error: Exception) -> TableError:
