@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinyai_registry.evaluation import Drift, Evaluation, Fold, InputDrift, Metrics
+from tinyai_registry.evaluation import Drift, Evaluation, Fold, ColumnDrift, Metrics
 from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats, table_caveats
 from tinyai_registry.recipe import Criterion
 
@@ -134,7 +134,7 @@ MOVED = {
 
 @pytest.mark.parametrize(("shift", "ratio", "notable"), MOVED.values(), ids=MOVED)
 def test_drift_is_a_caveat_beyond_its_thresholds(shift, ratio, notable):
-    inputs = InputDrift("steady", 0.0, 1.0), InputDrift("adm2", shift, ratio)
+    inputs = ColumnDrift("steady", 0.0, 1.0), ColumnDrift("adm2", shift, ratio)
     found = list(drift_caveats(Drift(inputs, None, (0.0, 100.0))))
     assert [caveat.code for caveat in found] == ["input-drift"] * notable
     for caveat in found:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from tinyai_registry.evaluation import InputDrift
+from tinyai_registry.evaluation import ColumnDrift
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
 
@@ -55,7 +55,7 @@ def test_a_shift_is_told_in_old_standard_deviations(of, request, recipe, table):
     found = measure_drift(before, recipe, now)
     assert found.inputs[0].mean_shift == pytest.approx(-2.0)
     assert found.inputs[0].std_ratio == pytest.approx(3.0)
-    assert found.inputs[1] == InputDrift("vif_scale0", 0.0, 1.0)
+    assert found.inputs[1] == ColumnDrift("vif_scale0", 0.0, 1.0)
     assert found.target_now == (old.target_min, 200.0)
     assert found.target_before == ((old.target_min, old.target_max) if of == "sidecar" else None)
 

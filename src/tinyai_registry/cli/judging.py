@@ -58,7 +58,14 @@ class Shown(Progress):
         self.console.print(f"  {fold.group:<16} {fold.rows:>5} rows {figures}", markup=False, soft_wrap=True)
 
     def outcome(self, document: Report) -> None:
-        """Old against new, the gate, the caveats, and what became of the release."""
+        """Old against new, the gate, the caveats, and what became of the release.
+
+        Of a release that is up to date the figures are those of an earlier run, and are not shown as if this one had
+        computed them.
+        """
+        if document["status"] == "up-to-date":
+            self.console.print(_sentence(document), markup=False)
+            return
         if document["previous"] is not None and document["evaluation"] is not None:
             self.console.print(_comparison(document))
         if document["status"] == "evaluated":

@@ -10,6 +10,7 @@ from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Judgement, gate
 from tinyai_registry.evaluation.caveats import evaluation_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import read_table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Outcome
@@ -37,9 +38,14 @@ def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None 
 
 
 def train(owner: Owner, path: Path, progress: Progress) -> Trained:
-    """Train every fit that the recipe's scheme asks for on the table at ``path``."""
+    """Train every fit that the recipe's scheme asks for on the table at ``path``.
+
+    Raises TableError if the table does not do for one of the recipe's schemes: a protocol's turn comes after the gate.
+    """
     with progress.step("read table"):
         table = read_table(path, owner.recipe)
+        for protocol in owner.recipe.protocols:
+            folds.plan(table, protocol.scheme)
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds)
 

@@ -71,17 +71,18 @@ def _of_rows(folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runt
     yield from identity.of_rows(rows)
     claimed = {INDEX}
     for model in read_subjects(folder, rows, runtime):
-        yield from _of_model(model, folder, by_id, runtime)
+        yield from check_model(model, folder, by_id, runtime)
+        yield from signatures.of_model(model, folder)
         claimed |= pinned.claimed(model)
     yield from files.orphans(folder, claimed)
 
 
-def _of_model(model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+def check_model(model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+    """What is wrong with one release; ``rows`` are all rows of its registry by id."""
     yield from pinned.of_row(model)
     yield from pinned.of_graphs(model, folder, runtime)
     yield from identity.of_model(model)
     yield from twins.of_model(model)
-    yield from signatures.of_model(model, folder)
     yield from licence.of_model(model)
     if not isinstance(model.sidecar, Document):
         return
