@@ -79,10 +79,10 @@ def github_property(text: str) -> str:
 
 
 def sarif_message(text: str) -> str:
-    """``text`` as a plain-text message of SARIF, in which ``[words](target)`` would be a link (section 3.11.6).
+    r"""``text`` as a plain-text message of SARIF, in which ``[words](target)`` would be a link (section 3.11.6).
 
     >>> sarif_message("row[0]"), sarif_message("[row](0)")
-    ('row[0]', '\\\\[row\\\\](0)')
+    ('row[0]', '\\[row\\](0)')
     """
     shown = printable(text)
     return re.sub(r"[\\\[\]]", r"\\\g<0>", shown) if "](" in shown else shown

@@ -94,7 +94,8 @@ def gate_list(sidecar: Sidecar) -> str:
 
 def caveat_list(sidecar: Sidecar) -> str:
     """One line for each caveat, or a line that says there are none."""
-    return "\n".join(f"- {markdown_words(c['message'])} ({markdown_code(c['code'])})" for c in sidecar["caveats"]) or "None."
+    found = [(markdown_words(caveat["message"]), markdown_code(caveat["code"])) for caveat in sidecar["caveats"]]
+    return "\n".join(f"- {message} ({code})" for message, code in found) or "None."
 
 
 def sections(title: str, parts: Iterable[tuple[str, str]]) -> str:

@@ -30,7 +30,8 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
         "Decision",
         (
             f"Retrain {code(sidecar['id'])} from this table with its recipe unchanged "
-            f"({markdown_words(sidecar['decision'])}, fingerprint {code(sidecar['recipe_fingerprint'])}). The gate:\n\n{markdown.gate_list(sidecar)}"
+            f"({markdown_words(sidecar['decision'])}, fingerprint {code(sidecar['recipe_fingerprint'])}). "
+            f"The gate:\n\n{markdown.gate_list(sidecar)}"
         ),
     )
     yield "Previous against refresh", markdown.comparison_table(sidecar)
