@@ -50,4 +50,4 @@ def _unknown(word: str, known: Mapping[str, Rule]) -> str:
     codes, slugs = sorted({*known, *(code[:-2] for code in known)}), [rule.slug for rule in known.values()]
     close = [*get_close_matches(word.upper(), codes, n=3), *get_close_matches(word.lower(), slugs, n=3)]
     hint = f"did you mean {' or '.join(close)}?" if close else "`tinyai explain` lists them all"
-    return f"no check is called {word!r}; {hint}"
+    return f"no check has the code or slug {word!r}; {hint}"

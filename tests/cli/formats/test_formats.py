@@ -50,8 +50,8 @@ def test_any_finding_can_be_written_and_does_nothing_to_a_terminal(made, name, f
     written = FORMATS[name](made(*findings, source=source))
     assert written.encode().decode() == written
     assert written.replace("\n", "").isprintable()
-    if name in {"text", "github"}:
-        assert len(re.findall("^ *::|##\\[", written, re.MULTILINE)) == len(findings) * (name == "github")
+    if name == "text":
+        assert not re.search("^ *::|##\\[", written, re.MULTILINE)
 
 
 def shape(node):
