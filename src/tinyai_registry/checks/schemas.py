@@ -13,8 +13,9 @@ from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws,
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import card, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
+from tinyai_registry.documents.extra_schema import extra_schema_name, extra_violations
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
+from tinyai_registry.documents.schema import violations
 from tinyai_registry.files import Folder, Unreadable
 from tinyai_registry.text import shorten
 
