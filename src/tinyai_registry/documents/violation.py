@@ -18,7 +18,7 @@ import jsonschema
 from jsonschema.protocols import Validator
 
 from tinyai_registry.documents.engines import compile_linear
-from tinyai_registry.documents.positions import escaped
+from tinyai_registry.documents.positions import escape_step
 
 Json = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class Violation:
 
 def pointer(path: Iterable[str | int]) -> str:
     """The JSON pointer to what lies at ``path``."""
-    return "".join("/" + escaped(str(part)) for part in path)
+    return "".join("/" + escape_step(str(part)) for part in path)
 
 
 def describe(validator: Validator, document: Any, most: int | None = None) -> Iterator[Violation]:
