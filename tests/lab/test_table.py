@@ -392,7 +392,7 @@ def test_a_source_under_a_second_name_is_refused_and_both_are_named(read, frame,
 @pytest.mark.parametrize(("one", "other"), [("Cité", "Cite\N{COMBINING ACUTE ACCENT}"), ("Straße", "STRASSE")])
 def test_one_word_in_two_unicode_forms_or_cases_is_one_name(read, frame, one, other):
     frame = frame.assign(source=frame.source.replace({"RedMaples": one}))
-    with pytest.raises(TableError, match="column source has .* which differ in case, blanks or Unicode form alone"):
+    with pytest.raises(TableError, match=r"column source has .* which differ in case, blanks or Unicode form alone"):
         read(renamed("source", one, other)(frame))
 
 
@@ -401,7 +401,7 @@ def test_clips_and_keys_are_names_too(read, frame):
     with pytest.raises(TableError, match="column dis_basename has "):
         read(renamed("dis_basename", clip, clip.upper())(frame))
     codec = frame.assign(codec=np.where(np.arange(len(frame)) % 2, "x264", "X264"))
-    with pytest.raises(TableError, match="column codec has 'X264' .row 0. and 'x264' .row 1."):
+    with pytest.raises(TableError, match=r"column codec has 'X264' .row 0. and 'x264' .row 1."):
         read(codec, key=("source", "dis_basename", "frame_index", "codec"))
 
 
@@ -513,7 +513,7 @@ def test_a_small_file_of_very_much_text_is_refused_while_it_is_read(recipe, fram
     long = pa.array([f"{k}{'x' * 10_000}" for k in range(len(frame))])
     pq.write_table(arrow(frame).set_column(1, "dis_basename", long), tmp_path / "table.parquet", compression="zstd")
     monkeypatch.setattr(parquet, "MAX_BYTES", 2_000_000)
-    with pytest.raises(TableError, match="has 1368 rows; its 10 columns that are needed take 1[0-9]{7} bytes or more"):
+    with pytest.raises(TableError, match=r"has 1368 rows; its 10 columns that are needed take 1[0-9]{7} bytes or more"):
         read_table(tmp_path / "table.parquet", recipe)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinyai_registry.evaluation import NEGLIGIBLE_STD, Drift, ColumnDrift, TableFingerprint
+from tinyai_registry.evaluation import NEGLIGIBLE_STD, ColumnDrift, Drift, TableFingerprint
 from tinyai_registry.recipe import Recipe
 
 

@@ -91,9 +91,9 @@ def refuse_lookalikes(path: Path, column: str, names: pd.Series[str]) -> None:
 
 
 def fold(name: str) -> str:
-    """What is left of ``name`` for whoever reads it: no case, single blanks, nothing invisible, one Unicode form.
+    r"""What is left of ``name`` for whoever reads it: no case, single blanks, nothing invisible, one Unicode form.
 
-    >>> fold("\\N{FULLWIDTH LATIN CAPITAL LETTER X}\\N{ZERO WIDTH SPACE} 1 ") == fold("x 1")
+    >>> fold("\N{FULLWIDTH LATIN CAPITAL LETTER X}\N{ZERO WIDTH SPACE} 1 ") == fold("x 1")
     True
     """
     if name.isascii() and name.isprintable():

@@ -6,5 +6,5 @@ import torch
 
 
 def cpu_capability() -> str:
-    """The instruction set that torch uses here (``AVX2``, ``AVX512``): sums in another order differ in the last bits."""
+    """The instruction set that torch uses here (``AVX2``, ``AVX512``): it decides the last bits of what is trained."""
     return str(torch.backends.cpu.get_cpu_capability())

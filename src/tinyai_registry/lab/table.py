@@ -20,7 +20,7 @@ from tinyai_registry.lab.parquet import open_parquet
 from tinyai_registry.lab.standardisation import standardise
 from tinyai_registry.lab.table_file import read_file
 from tinyai_registry.recipe import Input, Recipe
-from tinyai_registry.text import printable
+from tinyai_registry.text import encodable
 
 # Named by some extractors; where present, a table must have been made by one of each.
 MAKERS = ("teacher_model", "extractor")
@@ -246,7 +246,7 @@ def _fingerprint(
     features = frame[list(recipe.feature_order)].to_numpy(np.float64)
     filled = standardise(features).filled(features)
     return TableFingerprint(
-        file=printable(path.name),
+        file=encodable(path.name),
         sha256=sha256_of(data),
         rows=len(frame),
         columns=columns,

@@ -1,4 +1,4 @@
-"""The bytes of a table, as they lie on the disk. Imports nothing heavy: whether a release is up to date is asked here."""
+"""The bytes of a table file, and their digest. Imports nothing heavy: an up-to-date release needs no more."""
 
 from __future__ import annotations
 
