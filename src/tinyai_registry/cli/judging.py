@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,12 @@ def exit_code(outcome: Outcome) -> int:
 
 def require_writable(path: Path | None) -> None:
     """Raise TinyaiError now, and not after minutes of work, if ``path`` cannot become a file."""
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
         raise TinyaiError(f"cannot write {path}: its folder does not exist, or it is one itself")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise TinyaiError(f"cannot write {path}: no right to")
 
 
 def write(path: Path, text: str) -> None:

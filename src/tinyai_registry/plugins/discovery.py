@@ -6,6 +6,7 @@ is kept as *failed*, with the reason, and the others go on.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,7 +20,10 @@ from tinyai_registry.plugins import builtin, hookspecs
 from tinyai_registry.plugins.answers import check_answer
 from tinyai_registry.plugins.installed import BUILTIN, Plugins
 from tinyai_registry.plugins.plugin import Plugin, describe_error
+from tinyai_registry.plugins.process_state import restore_settings
 from tinyai_registry.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 BLOCK_VARIABLE = "TINYAI_BLOCK_PLUGINS"
 HOOKS = tuple(sorted(name for name in vars(hookspecs) if name.startswith("tinyai_")))
@@ -58,6 +62,16 @@ def _found(entry_point: metadata.EntryPoint) -> Plugin:
 
 
 def _loaded(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
+    with restore_settings() as changed:
+        loaded = _imported(manager, plugin, entry_point)
+    if not changed:
+        return loaded
+    what = f"its import changed {', '.join(changed)}, which was set back"
+    logger.warning("%s: %s", plugin, what)
+    return replace(loaded, reason=f"{loaded.reason}; {what}" if loaded.reason else what)
+
+
+def _imported(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
     try:
         return _activated(manager, plugin, entry_point.load())
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's module may raise anything; none of it is ours
