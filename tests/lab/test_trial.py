@@ -15,7 +15,8 @@ from onnx import numpy_helper
 
 from tinyai_registry.documents.parts import artifact_document
 from tinyai_registry.lab.export import export_mlps
-from tinyai_registry.lab.trial import Trial, open_session, run_models
+from tinyai_registry.lab.inference import open_session
+from tinyai_registry.lab.trial import Trial, run_models
 from tinyai_registry.lab.verification import verify
 from tinyai_registry.onnxfile.runtime import load_runtime
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 
+from tinyai_registry.checks import sizes
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.onnxfile.constants import constants, integers
+from tinyai_registry.onnxfile.constants import Constants
 from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.text import shown
@@ -67,8 +68,19 @@ UNBOUNDED = Rule(
     "Give the loop the trip count that it needs, or unroll it.",
 )
 
+TRAINING = Rule(
+    "TAI418",
+    Severity.ERROR,
+    "an operator computes as it does in training, or may",
+    "A Dropout in training mode throws dice: it gives another score each time. A BatchNormalization in training mode "
+    "scales by the batch that it is fed, so that a score depends on its neighbours.",
+    "Export the model in inference mode (`model.eval()` in torch), without a training mode that an input decides.",
+)
+
 # Rows of a frame of 8K video, twice: a loop of more steps goes over nothing that a tiny model is fed.
 _MOST_TRIPS = 10_000
+# The input of Dropout that says whether it trains.
+_DROPOUT_MODE = 2
 
 
 def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
@@ -87,8 +99,9 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     loops = [node for node, _ in nodes if node.op_type == "Loop"]
     if len(loops) > runtime.max_loop_nodes:
         yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
-    if loops:
-        yield from _unbounded(loops, constants(list(messages(model)))[1])
+    known = Constants(list(messages(model)))
+    yield from _unbounded(loops, known)
+    yield from _training([node for node, _ in nodes], known)
 
 
 def _refusals(
@@ -118,9 +131,29 @@ def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.No
                 yield from _nodes(graph.node, depth + 1)
 
 
-def _unbounded(loops: Sequence[onnx.NodeProto], known: Mapping[str, onnx.TensorProto]) -> Iterator[Flaw]:
+def _unbounded(loops: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:
     for node in loops:
         trips = node.input[0] if node.input else ""
-        if not trips or max(integers(known.get(trips)), default=0) > _MOST_TRIPS:
-            what = f"has a trip count over {_MOST_TRIPS}" if trips else "has no trip count"
-            yield Flaw(UNBOUNDED, f"the loop {shown(node.name or ' '.join(node.output))} {what}")
+        counts = known.integers(trips)
+        if not trips:
+            yield Flaw(UNBOUNDED, f"the loop {_called(node)} has no trip count")
+        elif any(max(each, default=0) > _MOST_TRIPS for each in counts):
+            yield Flaw(UNBOUNDED, f"the loop {_called(node)} has a trip count over {_MOST_TRIPS}")
+        elif not (known.is_constant(trips) and all(counts)):
+            yield Flaw(sizes.UNKNOWN, f"how often the loop {_called(node)} goes round is only known when the model runs")
+
+
+def _training(nodes: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:
+    for node in nodes:
+        if node.op_type == "Dropout" and len(node.input) > _DROPOUT_MODE:
+            mode = node.input[_DROPOUT_MODE]
+            if mode and not (known.is_constant(mode) and all(values == [0] for values in known.integers(mode))):
+                yield Flaw(TRAINING, f"the training mode of Dropout {_called(node)} is not a constant false")
+        elif node.op_type == "BatchNormalization":
+            # Before opset 14 the mode had no attribute: outputs beyond the first ask for it.
+            if any(each.name == "training_mode" and each.i for each in node.attribute) or any(node.output[1:]):
+                yield Flaw(TRAINING, f"BatchNormalization {_called(node)} is in training mode")
+
+
+def _called(node: onnx.NodeProto) -> str:
+    return shown(node.name or " ".join(node.output))
