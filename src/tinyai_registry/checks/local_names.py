@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import onnx
+from google.protobuf.message import Message
 
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.protobuf import fields_of_text, messages
@@ -20,8 +21,9 @@ LOCAL_NAME = Rule(
     "Clear `metadata_props` and `doc_string` of the nodes before saving; `tinyai refresh` exports without them.",
 )
 
-# Fields that hold prose. All others name nodes and tensors, which may look like paths: /root/conv1/Conv.
-_PROSE = {"doc_string", "key", "value", "producer_name", "producer_version"}
+# Fields that hold prose, as metadata and attributes do. All others name nodes and tensors, which may look like paths:
+# /root/conv1/Conv.
+_PROSE = {"doc_string", "producer_name", "producer_version"}
 
 # Folders at the top of a file system: of Unix, of containers and of notebook services.
 _TOP = (
@@ -48,12 +50,20 @@ _URL = re.compile(r"\b(?!file:)[a-z]{2,10}://[^\s\"']*")
 def of_graph(model: onnx.ModelProto) -> Iterator[Flaw]:
     """The first word of ``model`` that names its maker's machine: an absolute path, or a line of a traceback."""
     for message in messages(model):
-        words = [(str(text), field in _PROSE) for field, text in fields_of_text(message)]
-        if isinstance(message, onnx.AttributeProto):
-            words += [(each.decode(errors="replace"), True) for each in (message.s, *message.strings)]
-        for word, is_prose in words:
+        for word, is_prose in _words(message):
             text = _URL.sub("", word) if "://" in word else word
             found = _ANYWHERE.search(text) or (_IN_PROSE.search(text) if is_prose else None)
             if found:
                 yield Flaw(LOCAL_NAME, f"the graph names something of the machine that made it: {shown(found.group())}")
                 return
+
+
+def _words(message: Message) -> Iterator[tuple[str, bool]]:
+    """The texts of ``message`` itself, and whether each is prose. Where weights lie outside is another check's."""
+    if isinstance(message, onnx.StringStringEntryProto):
+        return
+    yield from ((str(text), field in _PROSE) for field, text in fields_of_text(message))
+    for entry in getattr(message, "metadata_props", ()):
+        yield from ((entry.key, True), (entry.value, True))
+    if isinstance(message, onnx.AttributeProto):
+        yield from ((each.decode(errors="replace"), True) for each in (message.s, *message.strings))

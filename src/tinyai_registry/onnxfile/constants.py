@@ -64,6 +64,7 @@ def _integers(tensor: onnx.TensorProto) -> list[int]:
     if uses_external_data(tensor) or elements(tensor.dims) > _MOST:
         return []
     try:
-        return [int(value) for value in numpy_helper.to_array(tensor).ravel()[:_FIRST]]
+        values = numpy_helper.to_array(tensor).ravel()[:_FIRST]
+        return [] if values.dtype.kind == "c" else [int(value) for value in values]
     except Exception:  # noqa: BLE001  # numpy_helper raises what it likes of a tensor that does not hold together
         return []  # which is the checker's business
