@@ -13,9 +13,9 @@ from onnx import AttributeProto, TensorProto, defs, helper
 OPSETS = [7, 11, 13, 17, 18, 20, defs.onnx_opset_version()]
 SCHEMAS = {
     opset: [
-        defs.get_schema(each.name, opset, each.domain) if each.domain == "" else each
+        each if each.domain else defs.get_schema(each.name, opset, "")
         for each in defs.get_all_schemas()
-        if each.domain or defs.has(each.name, opset, "")
+        if not each.deprecated and (each.domain or defs.has(each.name, opset, ""))
     ]
     for opset in OPSETS
 }
@@ -41,31 +41,35 @@ def random_graph(seed: int) -> bytes:
 def _graph(random: Random, opset: int, depth: int) -> onnx.GraphProto:
     graph = onnx.GraphProto(name="g")
     known = []
-    for k in range(random.randint(0, 3)):
+    for k in range(random.randint(1, 3)):
         known.append(f"i{depth}{k}")
         graph.input.append(_value(random, known[-1]))
     for k in range(random.randint(0, 3)):
         known.append(f"w{depth}{k}")
         graph.initializer.append(_tensor(random, known[-1]))
-    for k in range(random.randint(1, 5)):
-        node = _node(random, known, opset, depth)
-        node.output.extend(f"o{depth}{k}{n}" for n in range(random.choice([1, 1, 1, 2, 4])))
+    for k in range(random.choice([1, 1, 1, 2, 3])):
+        node = _node(random, known, opset, depth, f"o{depth}{k}")
         graph.node.append(node)
         known += node.output
     graph.output.extend(_value(random, name) for name in random.sample(known, min(len(known), random.randint(1, 2))))
     return graph
 
 
-def _node(random: Random, known: list[str], opset: int, depth: int) -> onnx.NodeProto:
+def _node(random: Random, known: list[str], opset: int, depth: int, prefix: str) -> onnx.NodeProto:
     schema = random.choice(SCHEMAS[opset])
     node = onnx.NodeProto(op_type=schema.name, domain=schema.domain)
-    inputs = random.randint(schema.min_input, min(schema.max_input, schema.min_input + 3))
-    names = [*known, ""] if random.random() < 0.2 else known
-    node.input.extend(random.choice(names) for _ in range(inputs if names else 0))
+    node.output.extend(f"{prefix}{n}" for n in range(_count(random, schema.min_output, schema.max_output)))
+    inputs = _count(random, schema.min_input, schema.max_input)
+    names = [*known, ""] if random.random() < 0.05 else known
+    node.input.extend(random.choice(names) for _ in range(inputs))
     for name, attribute in schema.attributes.items():
-        if attribute.required or random.random() < 0.5:
+        if attribute.required or random.random() < 0.4:
             node.attribute.append(_attribute(random, name, attribute.type.value, opset, depth))
     return node
+
+
+def _count(random: Random, least: int, most: int) -> int:
+    return random.randint(least, min(most, least + 3)) + (random.choice([1, -least]) if random.random() < 0.01 else 0)
 
 
 def _attribute(random: Random, name: str, kind: int, opset: int, depth: int) -> AttributeProto:
@@ -96,11 +100,11 @@ MAKE: Mapping[int, tuple[str, Callable[[Random], Any]]] = {
 def _value(random: Random, name: str) -> onnx.ValueInfoProto:
     found = onnx.ValueInfoProto(name=name)
     choice = random.random()
-    if choice < 0.01:
+    if choice < 0.003:
         return found  # without a type
-    kind = found.type.sequence_type.elem_type.tensor_type if choice < 0.03 else found.type.tensor_type
+    kind = found.type.sequence_type.elem_type.tensor_type if choice < 0.02 else found.type.tensor_type
     kind.elem_type = random.choice(TYPES if random.random() < 0.2 else [TensorProto.FLOAT, TensorProto.INT64])
-    if choice > 0.04:
+    if choice > 0.03:
         kind.shape.SetInParent()
         for _ in range(random.choice([0, 1, 2, 2, 3, 4, 4, 5])):
             size, dim = random.choice(SIZES if random.random() < 0.98 else ODD_SIZES), kind.shape.dim.add()
@@ -114,7 +118,7 @@ def _value(random: Random, name: str) -> onnx.ValueInfoProto:
 def _tensor(random: Random, name: str) -> TensorProto:
     dims = [random.choice([0, 1, 2, 3, 4]) for _ in range(random.choice([0, 1, 1, 1, 2, 4]))]
     count = math.prod(dims)
-    if random.random() < 0.9:
+    if random.random() < 0.97:
         kind, pick = random.choice([(TensorProto.FLOAT, REAL), (TensorProto.INT64, WHOLE), (TensorProto.BOOL, [0, 1])])
         return helper.make_tensor(name, kind, dims, [random.choice(pick) for _ in range(count)])
     found = TensorProto(name=name, data_type=random.choice(TYPES), dims=dims)  # which holds together only by chance

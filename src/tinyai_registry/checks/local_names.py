@@ -43,7 +43,9 @@ _ANYWHERE = re.compile(
     """,
     re.VERBOSE,
 )
-_IN_PROSE = re.compile(rf"(?<![\w./@+-])/(?:{_TOP})/[\w.+@-]{{1,80}}|/(?:home|Users)/[\w.+@-]{{1,80}}/|\bfile:///?\w{{1,80}}")
+_IN_PROSE = re.compile(
+    rf"(?<![\w./@+-])/(?:{_TOP})/[\w.+@-]{{1,80}}|/(?:home|Users)/[\w.+@-]{{1,80}}/|\bfile:///?\w{{1,80}}"
+)
 _URL = re.compile(r"\b(?!file:)[a-z]{2,10}://[^\s\"']*")
 
 

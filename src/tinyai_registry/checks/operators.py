@@ -140,7 +140,9 @@ def _unbounded(loops: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Fl
         elif any(max(each, default=0) > _MOST_TRIPS for each in counts):
             yield Flaw(UNBOUNDED, f"the loop {_called(node)} has a trip count over {_MOST_TRIPS}")
         elif not (known.is_constant(trips) and all(counts)):
-            yield Flaw(sizes.UNKNOWN, f"how often the loop {_called(node)} goes round is only known when the model runs")
+            yield Flaw(
+                sizes.UNKNOWN, f"how often the loop {_called(node)} goes round is only known when the model runs"
+            )
 
 
 def _training(nodes: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:

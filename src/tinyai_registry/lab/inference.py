@@ -16,7 +16,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from tinyai_registry.checks.finding import Flaw, Rule
-from tinyai_registry.checks.running import NO_NUMBERS, NO_VECTOR, NOT_LOADED, NOT_SURVIVED, NOT_TRIED, OTHER_NUMBERS, UNSTEADY
+from tinyai_registry.checks.running import (
+    NO_NUMBERS,
+    NO_VECTOR,
+    NOT_LOADED,
+    NOT_SURVIVED,
+    NOT_TRIED,
+    OTHER_NUMBERS,
+    UNSTEADY,
+)
 from tinyai_registry.onnxfile.graph import GraphError, Signature, parse, signature
 from tinyai_registry.onnxfile.weights import take_in
 from tinyai_registry.text import shown
@@ -34,7 +42,9 @@ def answer(question: Sequence[bytes]) -> list[tuple[str, str, str]]:
     data, about, *files = question
     said = json.loads(about)
     beside = dict(zip(said["beside"], files, strict=True))
-    return [(flaw.rule.code, flaw.message, flaw.pointer) for flaw in _flaws(data, said["name"], said["sidecar"], beside)]
+    return [
+        (flaw.rule.code, flaw.message, flaw.pointer) for flaw in _flaws(data, said["name"], said["sidecar"], beside)
+    ]
 
 
 def open_session(data: bytes) -> onnxruntime.InferenceSession:
@@ -112,7 +122,10 @@ def _on_random(session: onnxruntime.InferenceSession, graph: Signature) -> Itera
         return
     problems = [(name, _unsound(np.asarray(got))) for name, got in zip(graph.outputs, first, strict=True)]
     gave = [f"; {name} {problem}" for name, problem in problems if problem]
-    yield NO_VECTOR, f"no test vector: it was loaded and run on random input, and no number held against another{''.join(gave)}"
+    yield (
+        NO_VECTOR,
+        f"no test vector: it was loaded and run on random input, and no number held against another{''.join(gave)}",
+    )
     yield from _unsteady(list(graph.outputs), first, second, "random input")
 
 
