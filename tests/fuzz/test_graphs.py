@@ -32,7 +32,7 @@ def test_a_random_graph_is_checked_to_the_end(inspector, part):
     for seed in range(part, GRAPHS, 10):
         for flaw in graph.flaws(random_graph(seed), RUNTIME, inspector):
             assert re.fullmatch(r"TAI\d{3}", flaw.rule.code), seed
-            assert flaw.message.isprintable(), seed
+            assert flaw.message, seed
 
 
 def test_the_graphs_reach_what_they_are_made_for(inspector):

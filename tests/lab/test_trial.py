@@ -12,8 +12,8 @@ import pytest
 from onnx import numpy_helper
 
 from tinyai_registry.documents.parts import artifact_document
-from tinyai_registry.lab.export import export_mlps
 from tinyai_registry.lab import trial
+from tinyai_registry.lab.export import export_mlps
 from tinyai_registry.lab.inference import open_session
 from tinyai_registry.lab.trial import Trial, run_models
 from tinyai_registry.lab.verification import verify

@@ -14,10 +14,11 @@ from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.protobuf import tensors
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import External, Outside, external_weights, fill
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 NOT_ONNX = Rule(
     "TAI401",
+    "not-onnx",
     Severity.ERROR,
     "a file is no ONNX model",
     "Nothing can load it: it was cut short, is a pointer to a file that was never fetched, or something else "
@@ -26,6 +27,7 @@ NOT_ONNX = Rule(
 )
 CHECKER = Rule(
     "TAI402",
+    "onnx-checker",
     Severity.ERROR,
     "onnx.checker refuses the graph",
     "The graph breaks the ONNX specification, or its shapes contradict each other; runtimes refuse it, or read it "
@@ -34,6 +36,7 @@ CHECKER = Rule(
 )
 OPSET = Rule(
     "TAI403",
+    "wrong-opset",
     Severity.ERROR,
     "the opset is not the graph's",
     "An opset that was typed instead of read tells a runtime that it can load what it cannot, and means other "
@@ -42,6 +45,7 @@ OPSET = Rule(
 )
 INPUT_SHAPE = Rule(
     "TAI410",
+    "input-shape",
     Severity.ERROR,
     "an input has a shape that the runtime does not feed",
     "The target runtime feeds frames [1|N, 1, H, W] or feature vectors [1|N, F], nothing else.",
@@ -50,6 +54,7 @@ INPUT_SHAPE = Rule(
 )
 OPSET_IMPORT = Rule(
     "TAI412",
+    "opset-imports",
     Severity.ERROR,
     "the graph imports the default opset twice, or not at all",
     "Then which version of an operator is meant is anyone's guess.",
@@ -58,14 +63,16 @@ OPSET_IMPORT = Rule(
 
 NOT_SURVIVED = Rule(
     "TAI415",
+    "checker-crash",
     Severity.ERROR,
     "onnx.checker does not survive the graph",
-    "The native code that checks a graph and infers its shapes crashed, or took more time or memory than any tiny model "
-    "needs. It ran in a process apart, so everything else was checked nonetheless.",
+    "The native code that checks a graph and infers its shapes crashed, or took more time or memory than a tiny model "
+    "needs. It runs in a process apart, so everything else was checked nonetheless.",
     "Do not load the model anywhere before you know where it comes from; export it again.",
 )
 INPUT_TYPE = Rule(
     "TAI416",
+    "input-type",
     Severity.ERROR,
     "an input has a type that the runtime does not feed",
     "The target runtime feeds numbers in float32, and converts them to float16 where a model asks for that. It has no "
@@ -74,6 +81,7 @@ INPUT_TYPE = Rule(
 )
 IR_VERSION = Rule(
     "TAI417",
+    "ir-version",
     Severity.ERROR,
     "the runtime does not read the IR version of the file",
     "The version says how the file itself is to be read. A runtime refuses a newer one, whatever the operators are.",
@@ -85,7 +93,7 @@ _RULES = {GraphProblem.NOT_ONNX: NOT_ONNX, GraphProblem.TOO_LARGE: sizes.GIANT}
 
 def unparsed(error: GraphError) -> Flaw:
     """What is wrong with a file that is no graph."""
-    return Flaw(_RULES[error.problem], shown(str(error)))
+    return Flaw(_RULES[error.problem], shorten(str(error)))
 
 
 def flaws(data: bytes, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]:
@@ -100,7 +108,7 @@ def flaws(data: bytes, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]
         return
     outside = external_weights(model)
     if outside:
-        names = ", ".join(shown(each.tensor) for each in outside[:5])
+        names = ", ".join(shorten(each.tensor) for each in outside[:5])
         yield Flaw(weights.UNPINNED, f"weights outside the file, where no digest covers them: {names}")
     yield from structure(model, outside, runtime, inspector)
 
@@ -130,7 +138,7 @@ def _inspected(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -
     if found.refusal is None:
         yield from sizes.of_inspection(found, model)
     else:
-        yield Flaw(CHECKER, f"onnx.checker: {shown(first_line(found.refusal))}")
+        yield Flaw(CHECKER, f"onnx.checker: {shorten(first_line(found.refusal))}")
 
 
 def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
@@ -156,9 +164,9 @@ def _inputs(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     for name, shape in found.inputs.items():
         kind = type_name(found.types[name])
         if kind not in runtime.input_types:
-            yield Flaw(INPUT_TYPE, f"input {shown(name)} is of type {kind}, which {runtime.name} does not feed")
+            yield Flaw(INPUT_TYPE, f"input {shorten(name)} is of type {kind}, which {runtime.name} does not feed")
         fixed = runtime.input_shapes.get(len(shape))
         one_or_any = not isinstance(shape[0], int) or shape[0] == 1 if shape else False
         if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
-            what = f"input {shown(name)} has shape {ascii(list(shape))[:200]}, which {runtime.name} does not feed"
-            yield Flaw(INPUT_SHAPE, what)
+            what = f"input {shorten(name)} has shape {shorten(str(list(shape)), 200)}"
+            yield Flaw(INPUT_SHAPE, f"{what}, which {runtime.name} does not feed")

@@ -10,10 +10,10 @@ from google.protobuf.message import Message
 
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.protobuf import fields_of_text, messages
-from tinyai_registry.text import shown
 
 LOCAL_NAME = Rule(
     "TAI411",
+    "local-traces",
     Severity.ERROR,
     "the graph names something of the machine that made it",
     "Exporters leave source paths and stack traces in the metadata of nodes. They tell strangers about people and "
@@ -56,7 +56,7 @@ def of_graph(model: onnx.ModelProto) -> Iterator[Flaw]:
             text = _URL.sub("", word) if "://" in word else word
             found = _ANYWHERE.search(text) or (_IN_PROSE.search(text) if is_prose else None)
             if found:
-                yield Flaw(LOCAL_NAME, f"the graph names something of the machine that made it: {shown(found.group())}")
+                yield Flaw(LOCAL_NAME, f"the graph names something of the machine that made it: {found.group()!r}")
                 return
 
 

@@ -12,10 +12,11 @@ from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.constants import Constants
 from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import Runtime
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 OPERATOR = Rule(
     "TAI404",
+    "operator",
     Severity.ERROR,
     "an operator is not one that the runtime takes",
     "The target runtime goes through every node, subgraphs included, and refuses the model at the first operator that "
@@ -25,6 +26,7 @@ OPERATOR = Rule(
 )
 DOMAIN = Rule(
     "TAI405",
+    "operator-domain",
     Severity.ERROR,
     "an operator comes from a domain that the runtime does not take",
     "`evil.custom::Relu` is not Relu: an operator is known by its domain and its name, and another domain needs a "
@@ -33,6 +35,7 @@ DOMAIN = Rule(
 )
 FUNCTION = Rule(
     "TAI406",
+    "local-function",
     Severity.ERROR,
     "an operator is a function that the model brings along",
     "A model-local function can give any name to any body, so a list of names says nothing about it.",
@@ -40,6 +43,7 @@ FUNCTION = Rule(
 )
 DEPTH = Rule(
     "TAI407",
+    "subgraph-depth",
     Severity.ERROR,
     "subgraphs are nested more deeply than the runtime goes",
     "The runtime's check stops there and refuses the model.",
@@ -47,6 +51,7 @@ DEPTH = Rule(
 )
 LOOPS = Rule(
     "TAI408",
+    "loop-count",
     Severity.ERROR,
     "the graph has more loops than the runtime takes",
     "Loops make the time that a model takes unbounded.",
@@ -54,6 +59,7 @@ LOOPS = Rule(
 )
 OPERATOR_NAME = Rule(
     "TAI409",
+    "operator-name",
     Severity.ERROR,
     "an operator's name is longer than the runtime reads",
     "The runtime copies names into a buffer of fixed size and refuses longer ones.",
@@ -61,6 +67,7 @@ OPERATOR_NAME = Rule(
 )
 UNBOUNDED = Rule(
     "TAI414",
+    "unbounded-loop",
     Severity.ERROR,
     "a loop has no bound",
     "A Loop without a trip count, or with one that nobody could wait for, runs until its own condition stops it: on "
@@ -70,6 +77,7 @@ UNBOUNDED = Rule(
 
 TRAINING = Rule(
     "TAI418",
+    "training-mode",
     Severity.ERROR,
     "an operator computes as it does in training, or may",
     "A Dropout in training mode throws dice: it gives another score each time. A BatchNormalization in training mode "
@@ -94,8 +102,8 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
         for rule, what in _refusals(node, depth, local, runtime):
             refused[rule, what].append(node.name or (node.output[0] if node.output else ""))
     for (rule, what), names in refused.items():
-        where = f" (node {shown(names[0])})" if names[0] else ""
-        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shown(names[0])})" if names[1:] else where))
+        where = f" (node {shorten(names[0])})" if names[0] else ""
+        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shorten(names[0])})" if names[1:] else where))
     loops = [node for node, _ in nodes if node.op_type == "Loop"]
     if len(loops) > runtime.max_loop_nodes:
         yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
@@ -107,7 +115,7 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
 def _refusals(
     node: onnx.NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime
 ) -> Iterator[tuple[Rule, str]]:
-    operator = shown(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
+    operator = shorten(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
     length = len(node.op_type.encode())
     if length > runtime.max_operator_name_bytes:
         limit = runtime.max_operator_name_bytes
@@ -147,15 +155,21 @@ def _unbounded(loops: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Fl
 
 def _training(nodes: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:
     for node in nodes:
-        if node.op_type == "Dropout" and len(node.input) > _DROPOUT_MODE:
-            mode = node.input[_DROPOUT_MODE]
-            if mode and not (known.is_constant(mode) and all(values == [0] for values in known.integers(mode))):
-                yield Flaw(TRAINING, f"the training mode of Dropout {_called(node)} is not a constant false")
-        elif node.op_type == "BatchNormalization":
-            # Before opset 14 the mode had no attribute: outputs beyond the first ask for it.
-            if any(each.name == "training_mode" and each.i for each in node.attribute) or any(node.output[1:]):
-                yield Flaw(TRAINING, f"BatchNormalization {_called(node)} is in training mode")
+        if node.op_type == "Dropout" and not _is_false(known, "".join(node.input[_DROPOUT_MODE:])):
+            yield Flaw(TRAINING, f"the training mode of Dropout {_called(node)} is not a constant false")
+        if node.op_type == "BatchNormalization" and _normalises_by_batch(node):
+            yield Flaw(TRAINING, f"BatchNormalization {_called(node)} is in training mode")
+
+
+def _is_false(known: Constants, name: str) -> bool:
+    """Whether the flag ``name`` is absent, or a constant false wherever it is one."""
+    return not name or (known.is_constant(name) and all(values == [0] for values in known.integers(name)))
+
+
+def _normalises_by_batch(node: onnx.NodeProto) -> bool:
+    """By the attribute or, before opset 14 brought it, by outputs beyond the first."""
+    return any(each.name == "training_mode" and each.i for each in node.attribute) or any(node.output[1:])
 
 
 def _called(node: onnx.NodeProto) -> str:
-    return shown(node.name or " ".join(node.output))
+    return shorten(node.name or " ".join(node.output))

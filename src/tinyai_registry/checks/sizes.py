@@ -13,10 +13,11 @@ from tinyai_registry.onnxfile.inspector import Inspection
 from tinyai_registry.onnxfile.protobuf import elements, messages
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import External, Outside
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 GIANT = Rule(
     "TAI413",
+    "graph-size",
     Severity.ERROR,
     "a tensor, or a graph, is larger than anything a tiny model has",
     "A shape costs a few bytes to write and all the memory of the machine to allocate; so do a million empty nodes.",
@@ -25,6 +26,7 @@ GIANT = Rule(
 
 UNKNOWN = Rule(
     "TAI419",
+    "open-size",
     Severity.WARNING,
     "how large a tensor becomes, or how long a loop takes, is only known when the model runs",
     "It is computed from values that the model is fed, or grows in a loop: no reading of the graph can tell whether it "
@@ -63,7 +65,7 @@ def of_inspection(found: Inspection, model: onnx.ModelProto) -> Iterator[Flaw]:
     nodes = [each for each in messages(model) if isinstance(each, onnx.NodeProto)]
     unknown = [each for each in nodes if each.op_type in _GROWING and whole.isdisjoint(each.output)]
     if unknown:
-        names = ", ".join(shown(each.name or " ".join(each.output)) for each in unknown[:5])
+        names = ", ".join(shorten(each.name or " ".join(each.output)) for each in unknown[:5])
         more = f" and {len(unknown) - 5} more" if unknown[5:] else ""
         yield Flaw(UNKNOWN, f"the size of what {names}{more} gives is only known when the model runs")
 

@@ -17,7 +17,7 @@ from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
-from tinyai_registry.text import printable
+from tinyai_registry.text import log_line
 
 if TYPE_CHECKING:
     from tinyai_registry.plugins.installed import Plugins
@@ -32,15 +32,19 @@ class Session:
     no_plugins: bool
 
     def answer(self, document: Mapping[str, Any]) -> None:
-        """The command's one JSON document."""
+        """Write the command's one JSON document."""
         self.answers.write(strict_json.dumps(document))
 
-    def failed(self, error: TinyaiError) -> None:
-        """One line on standard error and, if JSON was asked for, an object on standard output."""
+    def say(self, *lines: str) -> None:
+        """Write each of ``lines`` as one line of standard output, whatever words are in it."""
+        self.answers.writelines(f"{log_line(line)}\n" for line in lines)
+
+    def fail(self, error: TinyaiError) -> None:
+        """Write one line to standard error and, if JSON was asked for, an object to standard output."""
         if self.as_json:
             about = {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
             self.answer({"error": about})
-        click.echo("\n".join(map(printable, f"tinyai: {error}".split("\n"))), err=True)
+        click.echo(log_line(f"tinyai: {error}"), err=True)
 
     @property
     def config(self) -> Config:
@@ -98,8 +102,8 @@ def in_session(run: Callable[..., int]) -> Callable[..., None]:
                 code = _run(run, session, parameters)
             except TinyaiError as error:
                 if top["debug"]:
-                    traceback.print_exc()
-                session.failed(error)
+                    click.echo("\n".join(map(log_line, traceback.format_exc().splitlines())), err=True)
+                session.fail(error)
                 code = error.exit_code
         ctx.exit(code)
 

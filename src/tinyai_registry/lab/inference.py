@@ -27,7 +27,7 @@ from tinyai_registry.checks.running import (
 )
 from tinyai_registry.onnxfile.graph import GraphError, Signature, parse, signature
 from tinyai_registry.onnxfile.weights import take_in
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 _OPEN_SIZE = 64  # of a dimension that the graph leaves open; the batch is 1
 Feed = Mapping[str, NDArray[Any]]
@@ -61,10 +61,10 @@ def _flaws(data: bytes, name: str, sidecar: Any, beside: Mapping[str, bytes]) ->
     try:
         proto = parse(data)
     except GraphError as error:
-        yield Flaw(NOT_TRIED, f"not tried: {shown(str(error))}")
+        yield Flaw(NOT_TRIED, f"not tried: {shorten(str(error))}")
         return
     if missing := take_in(proto, beside):
-        names = ", ".join(map(shown, missing[:5]))
+        names = ", ".join(map(shorten, missing[:5]))
         yield Flaw(NOT_TRIED, f"not tried: no digest covers the weights outside the file: {names}")
         return
     try:

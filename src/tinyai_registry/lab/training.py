@@ -85,7 +85,7 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
     trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
     with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
         shares = _shares(cohorts, settings)
-        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).trained(), shares):
+        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).train(), shares):
             trained.update(stack)
     tensors = tuple(i.tensor for i in recipe.inputs)
     return [
@@ -165,10 +165,10 @@ def _initial_parameters(
         bias = torch.nn.init.uniform_(torch.empty(fan_out), -bound, bound, generator=generator)
         beyond = (0, columns - fan_out)
         parts += [pad(weight.T, (*beyond, 0, rows - fan_in)).flatten(), pad(bias, beyond)]
-    return _padded(torch.cat(parts)[None])[0]
+    return _pad_row(torch.cat(parts)[None])[0]
 
 
-def _padded(flat: Tensor) -> Tensor:
+def _pad_row(flat: Tensor) -> Tensor:
     return pad(flat, (0, _whole(flat.shape[1]) - flat.shape[1]))
 
 
@@ -233,7 +233,7 @@ class _Stack:
         self.moments = torch.zeros(2, *self.parameters.shape)
         self.done = torch.zeros(())
 
-    def trained(self) -> dict[int, tuple[NDArray[np.float32], ...]]:
+    def train(self) -> dict[int, tuple[NDArray[np.float32], ...]]:
         """Train every fit for its own number of steps; its parameters by its place in the list of fits."""
         done = 0
         for running in range(len(self.cohorts), 0, -1):
@@ -270,7 +270,7 @@ class _Stack:
         gradients = torch.autograd.grad(loss, parameters)
         adamw(
             [flat],
-            [_padded(torch.cat([g.flatten(1) for g in gradients], dim=1))],
+            [_pad_row(torch.cat([g.flatten(1) for g in gradients], dim=1))],
             [self.moments[0, :running]],
             [self.moments[1, :running]],
             [],

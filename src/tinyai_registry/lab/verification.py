@@ -13,8 +13,8 @@ from tinyai_registry.checks import graph
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.ensemble import mean_prediction
-from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.lab.inference import open_session
+from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.onnxfile.graph import signature
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime

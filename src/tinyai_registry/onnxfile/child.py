@@ -7,12 +7,11 @@ program is ``child_main.py``.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Timer
@@ -64,7 +63,7 @@ class Child:
             process = self._start()
         if not self._is_ready:
             self._await_start(process)
-        return self._within(seconds, process, lambda to, back: (send(to, question), _answer(back))[1])
+        return self._exchange(process, question, seconds)
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._end()
@@ -81,24 +80,27 @@ class Child:
 
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
         try:
-            problem = self._within(_START_SECONDS, process, lambda _, back: _answer(back))
+            problem = self._exchange(process, None, _START_SECONDS)  # it begins with what is wrong with it, or null
         except ChildError as error:
             problem = f"it {error}"
         if problem is not None:
             raise TinyaiError(f"the process that runs {self._answerer} does not start: {problem}")
         self._is_ready = True
 
-    def _within(
-        self, seconds: float, process: subprocess.Popen[bytes], talk: Callable[[IO[bytes], IO[bytes]], Any]
-    ) -> Any:
-        if process.stdin is None or process.stdout is None:
-            raise TypeError("a process without pipes")
+    def _exchange(self, process: subprocess.Popen[bytes], question: Sequence[bytes] | None, seconds: float) -> Any:
         late = Event()
-        timer = Timer(seconds, lambda: (late.set(), process.kill()))
+
+        def stop() -> None:
+            late.set()
+            process.kill()
+
+        timer = Timer(seconds, stop)
         timer.daemon = True
         timer.start()
         try:
-            return talk(process.stdin, process.stdout)
+            if process.stdin is not None and question is not None:
+                send(process.stdin, question)
+            return _answer(process.stdout)
         except (OSError, EOFError) as error:
             self._end(_LAST_SECONDS)
             raise ChildError(f"was stopped after {seconds:g} s" if late.is_set() else self._why(process)) from error
@@ -128,14 +130,18 @@ class Child:
                     line.close()
 
 
-def _answer(line: IO[bytes]) -> Any:
+def _answer(line: IO[bytes] | None) -> Any:
+    if line is None:
+        raise EOFError
     [said] = receive(line, _MAX_ANSWER)
     return json.loads(said)
 
 
 def _import_path() -> list[str]:
-    """From where this process imports, without the working directory, unless Python itself is installed there."""
-    here, own = Path.cwd(), str(Path(__file__).parents[2])
-    installed = {Path(path) for path in sysconfig.get_paths().values()}
-    found = [path for path in sys.path if os.path.isabs(path) and (Path(path) != here or here in installed)]
+    """From where this process imports, but not from the working directory, unless Python itself is installed there."""
+    unsafe: set[Path] = set()
+    with suppress(FileNotFoundError):  # it may be gone
+        unsafe = {Path.cwd()} - {Path(path) for path in sysconfig.get_paths().values()}
+    own = str(Path(__file__).parents[2])
+    found = [path for path in sys.path if Path(path).is_absolute() and Path(path).resolve() not in unsafe]
     return [*found, *([] if own in found else [own])]

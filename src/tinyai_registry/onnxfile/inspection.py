@@ -18,7 +18,8 @@ _OPEN_SIZE = 64  # what a dimension that an input leaves open is taken for
 
 def _load(name: str) -> ModuleType:
     package = PathFinder.find_spec("onnx", sys.path)
-    spec = PathFinder.find_spec(name, package and package.submodule_search_locations)
+    inside = None if package is None else package.submodule_search_locations
+    spec = None if inside is None else PathFinder.find_spec(name, inside)
     if spec is None or spec.loader is None:
         raise ImportError(f"onnx has no module {name}")
     module = util.module_from_spec(spec)
