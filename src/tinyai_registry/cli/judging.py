@@ -82,7 +82,7 @@ class Display(Progress):
 
 def _comparison(document: Report) -> Table:
     table = Table("", "previous", "refresh", title=Text(log_line(document["model"])))
-    before, now = document["previous"]["metrics"], headlines(document)
+    before, now = document["previous"]["metrics"], headlines(document["evaluation"], document["in_sample"])
     for name, label in HEADLINES.items():
         table.add_row(label, _figure(before.get(name)), _figure(now.get(name)))
     return table

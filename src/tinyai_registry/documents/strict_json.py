@@ -136,7 +136,7 @@ def _float(text: str) -> float:
 
 def _int(text: str) -> int:
     if len(text.lstrip("-")) > MAX_DIGITS:
-        raise _FaultyError(Fault.NUMBER, text, f"an integer of {len(text.lstrip('-'))} digits")
+        raise _FaultyError(Fault.NUMBER, text, f"a number of {len(text.lstrip('-'))} digits")
     _float(text)  # or a reader with doubles makes infinity of it
     return int(text)
 
