@@ -25,7 +25,7 @@ def resolve(node: dict) -> dict:
 def differences(hint: Any, node: dict, at: str = "") -> list[str]:
     """Where a type and a schema do not say the same."""
     node = resolve(node)
-    branches = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    branches = typing.get_args(hint) if typing.get_origin(hint) in {types.UnionType, typing.Union} else (hint,)
     kinds = [kind_of(branch) for branch in branches]
     found = []
     if "enum" in node or "const" in node:
@@ -61,10 +61,8 @@ def of_object(hint: Any, node: dict, at: str) -> list[str]:
     properties = {key: value for key, value in node["properties"].items() if key not in UNTYPED}
     found = [f"{at}: {key} is in one of the two" for key in hints.keys() ^ properties.keys()]
     optional = {key for key, inner in hints.items() if typing.get_origin(inner) is NotRequired or not hint.__total__}
-    if hints.keys() - optional != set(node.get("required", ())):
-        found.append(
-            f"{at}: required is in one of the two: {(hints.keys() - optional) ^ set(node.get('required', ()))}"
-        )
+    required = set(node.get("required", ()))
+    found += [f"{at}: {key} is required in one of the two" for key in (hints.keys() - optional) ^ required]
     for key in hints.keys() & properties.keys():
         inner = hints[key]
         if typing.get_origin(inner) is NotRequired:
@@ -86,13 +84,13 @@ def test_the_types_say_what_the_schema_says():
         ("more", {"more": {"type": "string"}}),
         ("/input_names[]", {"input_names": {"type": "array", "items": {"type": "integer"}}}),
         ("/kind", {"kind": {"enum": ["fr", "nr"]}}),
-        ("/git", {"provenance": {"$ref": "#/$defs/table"}}),
+        ("time", {"provenance": {"$ref": "#/$defs/table"}}),
     ],
 )
 def test_a_difference_would_be_found(at, change):
     found = of_object(Sidecar, {**SCHEMA, "properties": {**SCHEMA["properties"], **change}}, "")
     assert found
-    assert any(at in each or "is in one" in each for each in found)
+    assert any(at in each for each in found)
 
 
 def test_a_metric_of_a_plugin_is_read_as_a_number_and_what_is_none_is_not():
