@@ -103,7 +103,7 @@ def markdown_words(text: str) -> str:
 
 
 def markdown_prose(text: str) -> str:
-    """``text`` of somebody who writes a page: paragraphs, ``- `` lists and ```code```; other markup is escaped."""
+    """``text`` of somebody who writes a page: paragraphs, ``- `` lists and `code`; other markup is escaped."""
     return "\n".join(_prose_line(line.strip()) for line in text.strip().split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""What the JSON Schemas have against the documents of a registry, and what is rendered against what it is made from."""
+"""Check documents against their JSON Schemas, and cards against the sidecars that they are rendered from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that sidecar and report share: table, evaluation, gate, caveats, drift, previous, artifacts, as JSON."""
+"""Write the parts that sidecar and report share as JSON, and read the evaluation back."""
 
 from __future__ import annotations
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tinyai_registry.documents import card, row, sidecar, strict_json
-from tinyai_registry.documents.extra_schema import extra_schema_name, extra_violations
+from tinyai_registry.documents.extra_schema import extra_schema_name, require_valid_extra
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.documents.sidecar_types import Sidecar
-from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import Caveat
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
@@ -33,8 +32,8 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
-    for violation in extra_violations(candidate.description.schema, candidate.description.extra):
-        raise DocumentError(f"the extra fields of {recipe.id} do not fit their schema at {violation}")
+    told = candidate.description
+    require_valid_extra(told.schema, told.extra, f"the extra fields of {recipe.id} do not fit their schema")
     rows = tuple(row.merge(start.registry.row(d["id"]), d) for d in (document, *sidecar.members(document)))
     return Release(recipe.id, _files(candidate, document), rows, withdrawn)
 
