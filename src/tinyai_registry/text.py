@@ -1,4 +1,4 @@
-"""Escapes words that come from elsewhere: one function for each medium they are written to.
+"""Escape words that come from elsewhere: one function for each medium they are written to.
 
 Tables, plugins, rows and command lines may come from anyone. Their words stay as they are until they are written:
 whoever writes them calls the function of the medium, and nobody escapes twice.

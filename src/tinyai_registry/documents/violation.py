@@ -117,6 +117,7 @@ def _too_long(value: Any, most: int, _: str) -> str:
 _SAYS: Mapping[str, Callable[[Any, Any, str], str]] = {
     "type": _type,
     "enum": lambda value, known, _: f"{_quote(value)} is none of {_list(known)}",
+    "not": lambda value, _, title: f"{_quote(value)} is {title or 'not allowed'}",
     "const": lambda value, wanted, _: f"{_quote(value)} is not {_quote(wanted)}",
     "pattern": lambda value, pattern, title: f"{_quote(value)} is not {title or f'of the form {pattern}'}",
     "minimum": lambda value, least, _: f"{_quote(value)} is less than {least}",
