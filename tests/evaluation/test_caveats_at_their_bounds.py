@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyai_registry.evaluation import Drift, Evaluation, Fold, ColumnDrift, Metrics, aggregate
+from tinyai_registry.evaluation import ColumnDrift, Drift, Evaluation, Fold, Metrics, aggregate
 from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats
 
 

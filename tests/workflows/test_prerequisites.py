@@ -9,7 +9,9 @@ import os
 import numpy as np
 import pytest
 
-POLICY = "from tinyai_registry import Criterion, hookimpl\n@hookimpl\ndef tinyai_gate(recipe, evaluation, previous):\n    "
+POLICY = (
+    "from tinyai_registry import Criterion, hookimpl\n@hookimpl\ndef tinyai_gate(recipe, evaluation, previous):\n    "
+)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def plan(table: Table, scheme: Scheme) -> Plan:
 
     Raises TableError where the table is too small for it, or so large that training would never end.
     """
-    _refuse_endless(table, scheme)
+    _refuse_endless(_count_splits(scheme, table) + 1, len(table.target))
     everything = np.arange(len(table.target))
     if not isinstance(scheme, HeldOut):
         return Plan(tuple(_splits(scheme, table, everything)), everything)
@@ -55,7 +55,11 @@ def plan(table: Table, scheme: Scheme) -> Plan:
 
 
 def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
-    """For each split, and then for the final model, one fit with each seed."""
+    """For each split, and then for the final model, one fit with each seed.
+
+    Raises TableError where training them would never end.
+    """
+    _refuse_endless((len(cut.splits) + 1) * len(seeds), len(cut.development))
     return [
         Fit(label, rows, seed)
         for label, rows in (*((s.group, s.train) for s in cut.splits), ("final", cut.development))
@@ -63,13 +67,11 @@ def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
     ]
 
 
-def _refuse_endless(table: Table, scheme: Scheme) -> None:
-    rows, count = len(table.target), (_count_splits(scheme, table) + 1) * len(table.recipe.seeds)
+def _refuse_endless(count: int, rows: int) -> None:
     if count * rows > MAX_TRAINED_ROWS:
         raise TableError(
-            f"{type(scheme).__name__} on {len(np.unique(table.groups))} groups plans {count} fits of up to {rows} rows "
-            f"each, {count * rows} in all, and {MAX_TRAINED_ROWS} are allowed; hold out several groups at a time "
-            "(GroupKFold), or declare fewer folds, splits or seeds"
+            f"the recipe plans {count} fits of up to {rows} rows each, {count * rows} in all, and {MAX_TRAINED_ROWS} "
+            "are allowed; hold out several groups at a time (GroupKFold), or declare fewer folds, splits or seeds"
         )
 
 

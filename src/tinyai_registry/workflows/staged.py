@@ -11,6 +11,7 @@ from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.subject import read_subject
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.files import File, Folder, Problem, Unreadable
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.release import Release
 from tinyai_registry.store.registry import Registry
@@ -64,5 +65,7 @@ def _findings(release: Release, registry: Registry) -> Iterator[Finding]:
     yield from (found for found in identity.of_rows([*others, *release.rows]) if found.model in ours)
     yield from schemas.of_registry({"models": list(release.rows), "schema_version": 1})
     runtime = load_runtime()
-    for index, row in enumerate(release.rows):
-        yield from check_model(read_subject(folder, index, row, runtime), folder, by_id, runtime)
+    with Inspector() as inspector:
+        for index, row in enumerate(release.rows):
+            subject = read_subject(folder, index, row, runtime)
+            yield from check_model(subject, folder, by_id, runtime, inspector)
