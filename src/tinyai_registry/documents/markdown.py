@@ -86,11 +86,12 @@ def drift_table(sidecar: Sidecar) -> str:
     drift = sidecar["drift"]
     if drift is None:
         return "No statistics of an earlier table are recorded, so drift cannot be told."
-    moved = [*drift["inputs"], *([drift["target"]] if drift.get("target") else [])]
+    target = drift.get("target")
+    moved = [*drift["inputs"], *([target] if target else [])]
     rows = [[markdown_words(m["column"]), f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in moved]
     before = _range(drift["target_before"]) if drift["target_before"] else "not recorded"
     return (
-        table(["column" if drift.get("target") else "input", "mean shift (old std)", "std ratio (new / old)"], rows)
+        table(["column" if target else "input", "mean shift (old std)", "std ratio (new / old)"], rows)
         + f"\n\nTarget range: {before} before, {_range(drift['target_now'])} now."
     )
 
