@@ -104,7 +104,7 @@ SETTINGS = (
     Setting(
         "torch's precision of matrix products",
         _in("torch", lambda torch: torch.get_float32_matmul_precision()),
-        _to("torch", lambda torch, value: torch.set_float32_matmul_precision(value)),  # noqa: PLW0108 - torch comes later
+        _to("torch", lambda torch, value: torch.set_float32_matmul_precision(value)),
         "highest",
     ),
 )
