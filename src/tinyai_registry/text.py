@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 MAX_SHOWN = 128
 
 
@@ -23,6 +26,18 @@ def shown(name: str) -> str:
     """``name`` for a message: short, and without characters that a terminal would act on."""
     text = ascii(name[:MAX_SHOWN])[1:-1]
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown ``name``: the known one that it is nearest to, if one is near.
+
+    >>> suggest("fr_regressor", ["chug_hdr_v1", "fr_regressor_v1"])
+    "; did you mean 'fr_regressor_v1'?"
+    >>> suggest("nonsense", ["fr_regressor_v1"])
+    ''
+    """
+    nearest = get_close_matches(name, known, n=1)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def encodable(text: str) -> str:

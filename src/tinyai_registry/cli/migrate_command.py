@@ -36,6 +36,7 @@ def command(
     for model in models:
         if model not in known:
             raise RegistryError(f"{opened.root} has no model {model!r}; it has: {', '.join(known) or 'none'}")
+    session.watch(opened.root, known)
     account = give_account(opened.root)
     done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
     if session.as_json:

@@ -67,6 +67,7 @@ def command(
     # What is published of the command line: a path shows someone's folders, its last part says enough.
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
+    session.watch(folder, [model])
     shown = Shown(session.as_json)
     outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), shown)
     document = report(outcome, shown.seconds)
@@ -81,6 +82,7 @@ def command(
 def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str]) -> int:
     recipes = session.plugins().recipes
     folder = session.config.registry_folder(registry)
+    session.watch(folder, dict.fromkeys(recipe.id for recipe in recipes))
     results = refresh_all(recipes, session.config, folder, options, jobs, _echo)
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results]})
