@@ -72,6 +72,8 @@ class Commands(click.Group):
             if as_json:
                 write_failure(sys.stdout, Interrupted.__name__, str(stopped), code)
             echo_failure(str(stopped))
+        if args is None:
+            gc.freeze()  # the process ends; collecting what torch and pandas brought takes half a second
         if standalone_mode:
             sys.exit(code)
         return code

@@ -20,9 +20,10 @@ from tinyai_registry.workflows.new_workflow import new_workflow
 @in_session
 def command(session: Session, folder: Path | None, ci: bool, registry: Path | None) -> int:
     """Make an empty registry."""
-    where = folder or registry or session.config.registry
-    if where is None:
+    config, given = session.config, folder or registry
+    if given is None and config.registry is None:
         raise ConfigError("where? Give a folder: tinyai init DIR")
+    where = config.registry_folder(given)
     made = {}
     if not (ci and (where / INDEX).exists()):
         made["registry.json"] = init(where)
