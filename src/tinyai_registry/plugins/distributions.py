@@ -11,6 +11,7 @@ import email
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import takewhile
 
 from tinyai_registry.errors import PluginError
 from tinyai_registry.plugins.hookspecs import ENTRY_POINT_GROUP
@@ -32,24 +33,33 @@ def find_announced() -> list[Announced]:
 
 
 def _read(distribution: metadata.Distribution) -> Iterator[Announced]:
-    path = str(getattr(distribution, "_path", distribution.locate_file("")))  # no public attribute says where it lies
+    names = ["unknown"]
     try:
-        entry_points = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
-    except Exception as error:  # noqa: BLE001  # it is anybody's file, and importlib raises whatever comes of it
-        why = f"its entry_points.txt cannot be read: {describe_error(error)}"
-        yield Announced(Plugin("unknown", path, "?", "failed", why), None)
-        return
-    if not entry_points:
-        return
-    try:
+        entry_points = _select_entry_points(distribution)
+        if not entry_points:
+            return
+        names = [each.name for each in entry_points]
         name, version = _identify(distribution)
     except PluginError as error:
-        for each in entry_points:
-            yield Announced(Plugin(each.name, path, "?", "failed", str(error)), None)
+        for each in names:
+            yield Announced(Plugin(each, _locate(distribution), "?", "failed", str(error)), None)
         return
     if not _is_hidden(distribution, name):
-        for each in entry_points:
-            yield Announced(Plugin(each.name, name, version, "active"), each)
+        for point in entry_points:
+            yield Announced(Plugin(point.name, name, version, "active"), point)
+
+
+def _locate(distribution: metadata.Distribution) -> str:
+    """The folder with the metadata, which no public attribute names."""
+    return str(getattr(distribution, "_path", distribution.locate_file("")))
+
+
+def _select_entry_points(distribution: metadata.Distribution) -> metadata.EntryPoints:
+    """Those that announce a plugin. Raises PluginError if they cannot be read."""
+    try:
+        return distribution.entry_points.select(group=ENTRY_POINT_GROUP)
+    except Exception as error:  # importlib raises what comes of a file that is anybody's
+        raise PluginError(f"its entry_points.txt cannot be read: {describe_error(error)}") from error
 
 
 def _identify(distribution: metadata.Distribution) -> tuple[str, str]:
@@ -67,14 +77,15 @@ def _identify(distribution: metadata.Distribution) -> tuple[str, str]:
 
 
 def _is_hidden(distribution: metadata.Distribution, name: str) -> bool:
-    """Whether a sound distribution of the same name comes before on the path, as a module may hide another."""
-    here = getattr(distribution, "_path", None)
-    for other in metadata.distributions(name=name):
-        if getattr(other, "_path", None) == here:
-            return False
-        try:
-            _identify(other)
-        except PluginError:
-            continue
-        return True
-    return False
+    """Whether a sound distribution of the same name comes before it on the path, as a module may hide another."""
+    before = takewhile(lambda each: _locate(each) != _locate(distribution), metadata.distributions(name=name))
+    return any(map(_is_sound, before))
+
+
+def _is_sound(distribution: metadata.Distribution) -> bool:
+    try:
+        _identify(distribution)
+        _select_entry_points(distribution)
+    except PluginError:
+        return False
+    return True
