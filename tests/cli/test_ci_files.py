@@ -1,4 +1,4 @@
-"""What CI needs: the workflow that ``init --ci`` writes, the GitHub action, the pre-commit hook."""
+"""What CI needs: the workflow that ``init --ci`` writes, the GitHub action, the pre-commit hook; and what ours runs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import venv
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from tinyai_registry.store.publish import init
@@ -110,6 +115,11 @@ def step(name: str):
     return found
 
 
+def literals(name: str) -> dict[str, str]:
+    """The variables of a step that are no expression."""
+    return {variable: value for variable, value in step(name)["env"].items() if "${{" not in value}
+
+
 @pytest.fixture
 def run_step(tmp_path):
     """Runs a step of the action, with stand-ins that note their words; ``codes`` are what ``tinyai`` exits with."""
@@ -121,10 +131,8 @@ def run_step(tmp_path):
         (tools / tool).chmod(0o755)
 
     def run(name: str, *, code: int = 0, **inputs: str):
-        known = {"PYTHON": str(tools / "python"), **inputs}
-        environment = {
-            variable: known[variable] if "${{" in value else value for variable, value in step(name)["env"].items()
-        }
+        known = {"PYTHON": str(tools / "python"), **literals(name), **inputs}
+        environment = {variable: known[variable] for variable in step(name)["env"]}
         given = {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_ACTION_PATH": "/the action", "CODE": str(code)}
         ran = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step(name)["run"]],
@@ -148,6 +156,15 @@ def test_no_script_of_the_action_has_an_expression_in_it():
     scripts = [each["run"] for each in yaml(ROOT / "action.yml")["runs"]["steps"] if "run" in each]
     assert len(scripts) == 2
     assert not [script for script in scripts if "${{" in script]
+
+
+@pytest.mark.parametrize("name", ["Install tinyai-registry", "Validate"])
+def test_a_module_in_the_working_directory_is_not_imported_by_the_action(tmp_path, name):
+    (tmp_path / "venv.py").write_text("")
+    words = [sys.executable, "-c", "import venv; print(venv.__file__)"]
+    environment = {**os.environ, **literals(name)}
+    ran = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert Path(ran.stdout.strip()) == Path(venv.__file__)
 
 
 def test_every_input_of_the_action_is_used_and_there_is_no_other():
@@ -219,27 +236,75 @@ def hook():
 
 
 def test_the_hook_has_what_pre_commit_asks_for_and_runs_a_command_that_there_is(tinyai):
-    assert set(hook()) == {"id", "name", "description", "entry", "language", "pass_filenames", "files"}
+    assert set(hook()) == {"id", "name", "description", "entry", "language", "pass_filenames", "always_run"}
     assert (hook()["id"], hook()["language"], hook()["pass_filenames"]) == ("tinyai-validate", "python", False)
     program, *words = hook()["entry"].split()
     assert program in {each.name for each in metadata.entry_points(group="console_scripts")}
     assert tinyai(*words, "--help").code == 0
 
 
-@pytest.mark.parametrize(
-    ("file", "runs"),
-    [
-        ("model/tiny/registry.json", True),
-        ("m_v1.onnx", True),
-        ("m_v1.int8.onnx", True),
-        ("m_v1.onnx.data", True),
-        ("model/tiny/m_v1.md", True),
-        ("model/tiny/.tinyai/log/m_v1/00000001.json", True),
-        ("tinyai.toml", True),
-        ("src/not_tinyai.toml", False),
-        ("src/train.py", False),
-        ("json", False),
-    ],
-)
-def test_the_hook_runs_when_a_file_of_a_registry_changes(file, runs):
-    assert bool(re.search(hook()["files"], file)) is runs
+def test_the_hook_runs_whatever_a_commit_changes():
+    """Also where it deletes or renames: pre-commit does not offer such a file to a hook that asks for names."""
+    assert hook()["always_run"] is True
+
+
+# --- this repository's own CI
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_of_this_repository_is_one(path):
+    assert_valid("github-workflows", path)
+
+
+def test_the_workflows_run_with_no_right_but_to_read():
+    assert WORKFLOWS
+    for workflow in map(yaml, WORKFLOWS):
+        assert workflow["permissions"] == {"contents": "read"}
+        assert not [job for job in workflow["jobs"].values() if "permissions" in job]
+
+
+def test_every_action_is_pinned_by_its_commit_the_same_everywhere():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "action.yml", *WORKFLOWS)]
+    uses = [words for text in texts for words in re.findall(r"uses: (.*)", text)]
+    pinned = [re.fullmatch(r"([\w./-]+)@([0-9a-f]{40}) # v\d+\.\d+\.\d+", words) for words in uses]
+    assert len(pinned) >= len(texts)
+    assert None not in pinned
+    assert len({each[0] for each in pinned}) == len({each[1] for each in pinned})
+
+
+def test_the_light_suite_is_the_same_in_ci_and_make():
+    lists = [
+        set(re.findall(r"python -m pytest (tests/test_light\.py .*)", path.read_text(encoding="utf-8")))
+        for path in (ROOT / "Makefile", ROOT / ".github" / "workflows" / "ci.yml")
+    ]
+    assert len(lists[0]) == 1
+    assert lists[0] == lists[1]
+
+
+def test_the_hooks_of_this_repository_have_the_versions_that_make_installs():
+    constraints = set((ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines())
+    [ours] = yaml(ROOT / ".pre-commit-config.yaml")["repos"]
+    tools = {tool for each in ours["hooks"] for tool in each["additional_dependencies"]}
+    assert {tool.partition("==")[0] for tool in tools - constraints} == {
+        "pre-commit-hooks"
+    }  # nothing that make installs
+    assert {tool.partition("==")[0] for tool in tools & constraints} == {"ruff", "check-jsonschema"}
+
+
+def test_every_dependency_has_a_constraint():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    pinned = dict(
+        re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    versions = {canonicalize_name(name): version for name, version in pinned.items()}
+    unmet = [each for each in map(Requirement, wanted) if not met(each, versions)]
+    assert wanted
+    assert unmet == []
+
+
+def met(requirement: Requirement, versions: dict[str, str]) -> bool:
+    version = versions.get(canonicalize_name(requirement.name))
+    return version is not None and requirement.specifier.contains(version)

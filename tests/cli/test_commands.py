@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import click
 import pytest
 
 from tinyai_registry.cli.app import COMMANDS, main
+from tinyai_registry.cli.judging import Display
+from tinyai_registry.evaluation import Fold, Metrics
 from tinyai_registry.store.registry import Registry
 
 READ_A_REGISTRY = ("refresh", "validate", "list", "show", "init")
@@ -379,22 +382,24 @@ def test_validate_takes_codes_and_formats(tinyai, refresh, places, registry):
 
 
 ODD_ROWS = {
-    "a NUL in the name": {"onnx": "a\0b.onnx"},
-    "an endless name": {"onnx": "a" * 300 + ".onnx"},
-    "a name that leads out": {"onnx": "../../../../../etc/x.onnx"},
-    "a list for a name": {"onnx": ["x.onnx"]},
-    "a list for an id": {"id": ["x"]},
-    "a digest with a newline": {"sha256": "0" * 64 + "\n"},
+    "a NUL in the name": ({"onnx": "a\0b.onnx"}, "is no file inside the registry folder"),
+    "an endless name": ({"onnx": "a" * 300 + ".onnx"}, "is no file inside the registry folder"),
+    "a name that leads out": ({"onnx": "../../../../../etc/x.onnx"}, "is no file inside the registry folder"),
+    "a list for a name": ({"onnx": ["x.onnx"]}, "names no .onnx file"),
+    "a list for an id": ({"id": ["x"]}, "has no model 'odd_v1'"),
+    "a digest with a newline": ({"sha256": "0" * 64 + "\n"}, None),
 }
 
 
-@pytest.mark.parametrize("oddity", ODD_ROWS.values(), ids=ODD_ROWS)
-def test_validate_and_list_survive_any_row(tinyai, registry, oddity):
+@pytest.mark.parametrize(("oddity", "told"), ODD_ROWS.values(), ids=ODD_ROWS)
+def test_validate_list_and_show_survive_any_row(tinyai, registry, oddity, told):
     row = {"id": "odd_v1", "kind": "fr", "onnx": "odd.onnx", "sha256": "0" * 64, **oddity}
     (registry / "registry.json").write_text(json.dumps({"models": [row], "schema_version": 1}))
     assert tinyai("validate", registry, "--json").code == 1
     assert tinyai("list", "--registry", registry).code == 0
-    assert tinyai("show", "odd_v1", "--registry", registry).code in {0, 2}
+    shown = tinyai("show", "odd_v1", "--registry", registry)
+    assert shown.code == (2 if told else 0)
+    assert (told or "") in shown.err
 
 
 def test_validate_looks_at_the_rest_where_one_document_is_broken(tinyai, refresh, places, registry):
@@ -441,3 +446,37 @@ def test_what_somebody_changes_in_the_row_meanwhile_survives(tinyai, refresh, pl
     ran = refresh(places["table"], "--force")
     assert (ran.code, ran.json["status"]) == (0, "published")
     assert '"license": "ISC"' in index.read_text()
+
+
+HOSTILE = "x\n::error file=a::y\x1b[2J##[add-mask]z"
+
+
+def test_an_error_is_one_line_without_a_command_to_a_runner(tinyai, tmp_path):
+    rows = [{"id": HOSTILE, "sha256": HOSTILE}]
+    (tmp_path / "registry.json").write_text(json.dumps({"models": rows, "schema_version": 1}))
+    for words in (("show", "b"), ("migrate", HOSTILE), ("log", HOSTILE), ("rollback", HOSTILE, "--to", HOSTILE)):
+        ran = tinyai(*words, "--registry", tmp_path)
+        lines = [*ran.out.splitlines(), *ran.err.splitlines()]
+        assert len(lines) == 1, lines
+        assert lines[0].isprintable()
+        assert "##[" not in lines[0]
+
+
+def test_a_card_is_shown_in_printable_lines(tinyai, tmp_path):
+    for path in (Path(__file__).parents[2] / "examples" / "registry").glob("*.*"):
+        shutil.copy(path, tmp_path)
+    card = tmp_path / "fr_regressor_v1.md"
+    assert tinyai("show", card.stem, "--registry", tmp_path).out == card.read_text(encoding="utf-8")
+    card.write_bytes("# A card\r\n\x1b[2J\n  ::error::x\n## \u202eB\n".encode())
+    shown = tinyai("show", card.stem, "--registry", tmp_path).out
+    assert shown == "# A card\n\\x1b[2J\n  \\x3a:error::x\n## \\u202eB\n"
+
+
+def test_progress_shows_names_as_words(capsys):
+    display = Display(quiet=False)
+    display.begin("[bold]" + HOSTILE)
+    display.fold(Fold(HOSTILE, 1, 1, 0.0, Metrics(dict.fromkeys(("plcc", "srocc", "krocc", "rmse"), 0.5))))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("[bold]x\\n::error")
+    assert all(line.isprintable() and "##[" not in line for line in lines)

@@ -254,27 +254,3 @@ def test_what_is_no_object_is_no_document(value):
     for name in schema.NAMES:
         [(pointer, message)] = broken(name, value)
         assert (pointer, message.endswith(" is not an object")) == ("", True)
-
-
-# --- what a plugin publishes
-
-WEIRD = {
-    "no schema": ({"type": "nonsense"}, {}, "the schema itself: "),
-    "no pattern": ({"pattern": "("}, "x", "the schema"),
-    "a reference to elsewhere": ({"$ref": "https://example.org/x.json"}, {}, "the schema refers to "),
-    "a reference to itself": ({"$ref": "#"}, {}, "the schema cannot be used: "),
-    "a dollar in a class": ({"pattern": "^[$]$"}, "$\n", "is not of the form ^[$]$"),
-    "an escaped dollar": ({"pattern": r"^\$$"}, "$\n", "is not of the form"),
-}
-
-
-@pytest.mark.parametrize(("document", "extra", "told"), WEIRD.values(), ids=WEIRD)
-def test_a_schema_of_a_plugin_is_used_with_care(document, extra, told):
-    [violation] = schema.extra_violations(document, extra)
-    assert violation.pointer == ""
-    assert told in violation.message
-
-
-@pytest.mark.parametrize("pattern", ["^[$]$", r"^\$$"])
-def test_a_dollar_that_is_meant_is_a_dollar(pattern):
-    assert list(schema.extra_violations({"pattern": pattern}, "$")) == []

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tinyai_registry.errors import PluginError, RecipeChangedError, TableError
 from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.plugins.plugin import Plugin
 
@@ -379,3 +380,14 @@ def test_whatever_plugins_print_does_not_spoil_the_one_json_document(install):
     )
     assert {p["status"] for p in json.loads(done.stdout)["plugins"]} == {"active"}
     assert done.stderr.count("noise") == len(PRINTS)
+
+
+def test_an_error_of_ours_that_passes_through_a_plugin_keeps_its_words_and_its_exit_code():
+    plugin = Plugin("duo", "tinyai-duo", "1.0", "active")
+    for error in (TableError("the table is too small"), RecipeChangedError("another gate")):
+        with pytest.raises(type(error)) as caught, plugin.blamed_for("tinyai_train"):
+            raise error
+        assert caught.value is error
+    told = r"plugin duo \(tinyai-duo 1\.0\): tinyai_train returned None"
+    with pytest.raises(PluginError, match=told), plugin.blamed_for("tinyai_train"):
+        raise PluginError("returned None")

@@ -13,10 +13,11 @@ from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Evaluation, gate
 from tinyai_registry.recipe import Criterion, criterion_of, fingerprint
 from tinyai_registry.release import PARITY
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 GATE = Rule(
     "TAI601",
+    "gate-differs",
     Severity.ERROR,
     "the recorded gate does not follow from the folds",
     "The gate is what a release rests on. Each criterion of the recipe was judged again on the folds in the sidecar, "
@@ -25,6 +26,7 @@ GATE = Rule(
 )
 NOT_PROVED = Rule(
     "TAI602",
+    "gate-not-proved",
     Severity.ERROR,
     "a criterion of the gate is not proved",
     "A model whose folds do not prove its criteria would have been refused: missing, undefined and too weak all "
@@ -33,6 +35,7 @@ NOT_PROVED = Rule(
 )
 COVERAGE = Rule(
     "TAI603",
+    "folds-differ",
     Severity.ERROR,
     "the folds are not those of the table",
     "A fold that is missing may be the one that failed; leave-one-source-out holds out each group of the table once.",
@@ -40,6 +43,7 @@ COVERAGE = Rule(
 )
 SUMMARY = Rule(
     "TAI604",
+    "summary-differs",
     Severity.ERROR,
     "a summary does not follow from the folds",
     "Mean, std, smallest and largest are computed from the folds beside them; figures that are not were written by "
@@ -48,6 +52,7 @@ SUMMARY = Rule(
 )
 COUNTS = Rule(
     "TAI605",
+    "counts-differ",
     Severity.ERROR,
     "counts do not agree with each other",
     "Rows, clips and groups are told in several places. Where they differ, one of them is a literal that nobody "
@@ -56,6 +61,7 @@ COUNTS = Rule(
 )
 HEADLINE = Rule(
     "TAI606",
+    "headline-differs",
     Severity.ERROR,
     "a headline figure is not that of the evaluation",
     "`training` repeats the figures for readers of earlier sidecars; they compare models by it.",
@@ -63,6 +69,7 @@ HEADLINE = Rule(
 )
 RECIPE = Rule(
     "TAI607",
+    "recipe-differs",
     Severity.ERROR,
     "the recipe in the sidecar is not the one that it says it is",
     "The fingerprint locks the recipe: a refresh is refused where it differs. A recipe that was edited, or speaks of "
@@ -71,6 +78,7 @@ RECIPE = Rule(
 )
 MEMBERS = Rule(
     "TAI608",
+    "member-differs",
     Severity.ERROR,
     "a member of the ensemble is not the one that was judged",
     "The ensemble was judged as a whole, with these members. One that was exchanged on its own makes another ensemble.",
@@ -78,6 +86,7 @@ MEMBERS = Rule(
 )
 ARTIFACTS = Rule(
     "TAI609",
+    "artifact-list",
     Severity.ERROR,
     "the list of artifacts is not that of the files",
     "Every file that a release ships is in the list, with its digest, its size and its opset.",
@@ -86,6 +95,7 @@ ARTIFACTS = Rule(
 
 VECTOR = Rule(
     "TAI610",
+    "weak-test-vector",
     Severity.ERROR,
     "a test vector could not tell a wrong model",
     "It lists rows, and what the published file gives for them within a tolerance. With a tolerance as wide as the "
@@ -110,7 +120,7 @@ def of_model(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[
         evaluation = parts.evaluation_of(model.said)
         criteria = {str(c): c for c in _criteria(model)}
     except (RecipeError, ArithmeticError, AttributeError, TypeError, ValueError) as error:
-        yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shown(str(error))}", "/recipe/criteria")
+        yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shorten(str(error))}", "/recipe/criteria")
         return
     yield from _coverage(model, evaluation)
     yield from _summary(model, evaluation)
@@ -131,15 +141,15 @@ def _gate(model: Subject, evaluation: Evaluation, criteria: Mapping[str, Criteri
         at = "/gate" if index is None else f"/gate/{index}"
         if not verdict.passed:
             why = verdict.reason or f"it is {verdict.value:g}"
-            yield model.in_sidecar(NOT_PROVED, f"{shown(verdict.criterion)}: not proved ({shown(why)})", at)
+            yield model.in_sidecar(NOT_PROVED, f"{shorten(verdict.criterion)}: not proved ({shorten(why)})", at)
         if record is None:
-            yield model.in_sidecar(GATE, f"{shown(verdict.criterion)} was never judged", at)
+            yield model.in_sidecar(GATE, f"{shorten(verdict.criterion)} was never judged", at)
         elif record["passed"] is not verdict.passed or not _same(record["value"], verdict.value):
             what = f"{record['value']} is recorded, the folds give {verdict.value}"
-            yield model.in_sidecar(GATE, f"{shown(verdict.criterion)}: {what}", f"{at}/value")
+            yield model.in_sidecar(GATE, f"{shorten(verdict.criterion)}: {what}", f"{at}/value")
     for words, (index, _) in recorded.items():
         if words not in {verdict.criterion for verdict in judged}:
-            yield model.in_sidecar(GATE, f"{shown(words)} is no criterion that can be judged again", f"/gate/{index}")
+            yield model.in_sidecar(GATE, f"{shorten(words)} is no criterion that can be judged again", f"/gate/{index}")
 
 
 def _coverage(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
@@ -160,7 +170,7 @@ def _summary(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
         for figure in _FIGURES:
             value = getattr(aggregate, figure)
             if not _same(recorded[figure], value):
-                what = f"{figure} {shown(metric)} is {recorded[figure]}, the folds give {value}"
+                what = f"{figure} {shorten(metric)} is {recorded[figure]}, the folds give {value}"
                 yield model.in_sidecar(SUMMARY, what, f"/evaluation/summary/{metric}/{figure}")
 
 
@@ -209,7 +219,7 @@ def _recipe(model: Subject) -> Iterator[Finding]:
     }
     for what, value in found.items():
         if value != wanted[what]:
-            message = f"the recipe says other {what} than the sidecar: {shown(str(value))}"
+            message = f"the recipe says other {what} than the sidecar: {shorten(str(value))}"
             at = {"id": "/id", "inputs": "/inputs", "columns": "/inputs"}.get(what, "")
             yield model.in_sidecar(RECIPE, message, f"/recipe{at}")
 
@@ -227,7 +237,7 @@ def _members(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[
             yield model.in_sidecar(MEMBERS, what, f"/members/{index}/sha256")
     whole = model.said.get("member_of")
     if whole is not None and whole not in rows:
-        yield model.in_sidecar(MEMBERS, f"it is a member of {shown(whole)}, which has no row", "/member_of")
+        yield model.in_sidecar(MEMBERS, f"it is a member of {shorten(whole)}, which has no row", "/member_of")
 
 
 def _vectors(model: Subject) -> Iterator[Finding]:

@@ -13,10 +13,11 @@ from tinyai_registry.onnxfile.graph import GraphError, GraphProblem, first_line,
 from tinyai_registry.onnxfile.protobuf import messages, tensors, texts
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import External, Outside, external_weights, fill
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 NOT_ONNX = Rule(
     "TAI401",
+    "not-onnx",
     Severity.ERROR,
     "a file is no ONNX model",
     "Nothing can load it: it was cut short, is a pointer to a file that was never fetched, or something else "
@@ -25,6 +26,7 @@ NOT_ONNX = Rule(
 )
 CHECKER = Rule(
     "TAI402",
+    "onnx-checker",
     Severity.ERROR,
     "onnx.checker refuses the graph",
     "The graph breaks the ONNX specification, or its shapes contradict each other; runtimes refuse it, or read it "
@@ -33,6 +35,7 @@ CHECKER = Rule(
 )
 OPSET = Rule(
     "TAI403",
+    "wrong-opset",
     Severity.ERROR,
     "the opset is not the graph's",
     "An opset that was typed instead of read tells a runtime that it can load what it cannot, and means other "
@@ -41,6 +44,7 @@ OPSET = Rule(
 )
 INPUT_SHAPE = Rule(
     "TAI410",
+    "input-shape",
     Severity.ERROR,
     "an input has a shape that the runtime does not feed",
     "The target runtime feeds frames [1|N, 1, H, W] or feature vectors [1|N, F], nothing else.",
@@ -49,6 +53,7 @@ INPUT_SHAPE = Rule(
 )
 LOCAL_NAME = Rule(
     "TAI411",
+    "local-traces",
     Severity.ERROR,
     "the graph names something of the machine that made it",
     "Exporters leave source paths and stack traces in the metadata of nodes. They tell strangers about people and "
@@ -57,6 +62,7 @@ LOCAL_NAME = Rule(
 )
 OPSET_IMPORT = Rule(
     "TAI412",
+    "opset-imports",
     Severity.ERROR,
     "the graph imports the default opset twice, or not at all",
     "Then which version of an operator is meant is anyone's guess.",
@@ -72,7 +78,7 @@ _RULES = {GraphProblem.NOT_ONNX: NOT_ONNX, GraphProblem.TOO_MANY_PARTS: sizes.GI
 
 def unparsed(error: GraphError) -> Flaw:
     """What is wrong with a file that is no graph."""
-    return Flaw(_RULES[error.problem], shown(str(error)))
+    return Flaw(_RULES[error.problem], shorten(str(error)))
 
 
 def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
@@ -87,7 +93,7 @@ def flaws(data: bytes, runtime: Runtime) -> Iterator[Flaw]:
         return
     outside = external_weights(model)
     if outside:
-        names = ", ".join(shown(each.tensor) for each in outside[:5])
+        names = ", ".join(shorten(each.tensor) for each in outside[:5])
         yield Flaw(weights.UNPINNED, f"weights outside the file, where no digest covers them: {names}")
     yield from structure(model, outside, runtime)
 
@@ -112,7 +118,7 @@ def _checked(model: onnx.ModelProto, outside: Outside) -> Iterator[Flaw]:
         # What nodes make of constants: the shape that a ConstantOfShape fills is nowhere written down.
         yield from sizes.of_graph(onnx.shape_inference.infer_shapes(whole, data_prop=True))
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        yield Flaw(CHECKER, f"onnx.checker: {shown(first_line(error))}")
+        yield Flaw(CHECKER, f"onnx.checker: {shorten(first_line(error))}")
 
 
 def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
@@ -138,8 +144,8 @@ def _input_shapes(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
         fixed = runtime.input_shapes.get(len(shape))
         one_or_any = not isinstance(shape[0], int) or shape[0] == 1 if shape else False
         if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
-            what = f"input {shown(name)} has shape {ascii(list(shape))[:200]}, which {runtime.name} does not feed"
-            yield Flaw(INPUT_SHAPE, what)
+            what = f"input {shorten(name)} has shape {shorten(str(list(shape)), 200)}"
+            yield Flaw(INPUT_SHAPE, f"{what}, which {runtime.name} does not feed")
 
 
 def _local_names(model: onnx.ModelProto) -> Iterator[Flaw]:

@@ -11,10 +11,11 @@ from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.constants import constants, integers
 from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import Runtime
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 OPERATOR = Rule(
     "TAI404",
+    "operator",
     Severity.ERROR,
     "an operator is not one that the runtime takes",
     "The target runtime goes through every node, subgraphs included, and refuses the model at the first operator that "
@@ -24,6 +25,7 @@ OPERATOR = Rule(
 )
 DOMAIN = Rule(
     "TAI405",
+    "operator-domain",
     Severity.ERROR,
     "an operator comes from a domain that the runtime does not take",
     "`evil.custom::Relu` is not Relu: an operator is known by its domain and its name, and another domain needs a "
@@ -32,6 +34,7 @@ DOMAIN = Rule(
 )
 FUNCTION = Rule(
     "TAI406",
+    "local-function",
     Severity.ERROR,
     "an operator is a function that the model brings along",
     "A model-local function can give any name to any body, so a list of names says nothing about it.",
@@ -39,6 +42,7 @@ FUNCTION = Rule(
 )
 DEPTH = Rule(
     "TAI407",
+    "subgraph-depth",
     Severity.ERROR,
     "subgraphs are nested more deeply than the runtime goes",
     "The runtime's check stops there and refuses the model.",
@@ -46,6 +50,7 @@ DEPTH = Rule(
 )
 LOOPS = Rule(
     "TAI408",
+    "loop-count",
     Severity.ERROR,
     "the graph has more loops than the runtime takes",
     "Loops make the time that a model takes unbounded.",
@@ -53,6 +58,7 @@ LOOPS = Rule(
 )
 OPERATOR_NAME = Rule(
     "TAI409",
+    "operator-name",
     Severity.ERROR,
     "an operator's name is longer than the runtime reads",
     "The runtime copies names into a buffer of fixed size and refuses longer ones.",
@@ -60,6 +66,7 @@ OPERATOR_NAME = Rule(
 )
 UNBOUNDED = Rule(
     "TAI414",
+    "unbounded-loop",
     Severity.ERROR,
     "a loop has no bound",
     "A Loop without a trip count, or with one that nobody could wait for, runs until its own condition stops it: on "
@@ -82,8 +89,8 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
         for rule, what in _refusals(node, depth, local, runtime):
             refused[rule, what].append(node.name or (node.output[0] if node.output else ""))
     for (rule, what), names in refused.items():
-        where = f" (node {shown(names[0])})" if names[0] else ""
-        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shown(names[0])})" if names[1:] else where))
+        where = f" (node {shorten(names[0])})" if names[0] else ""
+        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shorten(names[0])})" if names[1:] else where))
     loops = [node for node, _ in nodes if node.op_type == "Loop"]
     if len(loops) > runtime.max_loop_nodes:
         yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
@@ -94,7 +101,7 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
 def _refusals(
     node: onnx.NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime
 ) -> Iterator[tuple[Rule, str]]:
-    operator = shown(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
+    operator = shorten(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
     length = len(node.op_type.encode())
     if length > runtime.max_operator_name_bytes:
         limit = runtime.max_operator_name_bytes
@@ -123,4 +130,4 @@ def _unbounded(loops: Sequence[onnx.NodeProto], known: Mapping[str, onnx.TensorP
         trips = node.input[0] if node.input else ""
         if not trips or max(integers(known.get(trips)), default=0) > _MOST_TRIPS:
             what = f"has a trip count over {_MOST_TRIPS}" if trips else "has no trip count"
-            yield Flaw(UNBOUNDED, f"the loop {shown(node.name or ' '.join(node.output))} {what}")
+            yield Flaw(UNBOUNDED, f"the loop {shorten(node.name or ' '.join(node.output))} {what}")

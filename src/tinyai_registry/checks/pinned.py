@@ -15,7 +15,7 @@ from tinyai_registry.files import File, Folder, strays
 from tinyai_registry.onnxfile.graph import Graph, ParsedGraph, UnparsedGraph, read_graph
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import data_files
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 _FILE_KEYS = ("sigstore_bundle", "quant_calibration_set")
 
@@ -28,7 +28,8 @@ def of_row(model: Subject) -> Iterator[Finding]:
     yield from (model.in_row(flaw.rule, flaw.message, "onnx") for flaw in files.flaws(file))
     pinned = model.row.get("sha256")
     if isinstance(file, File) and file.data and isinstance(pinned, str) and file.sha256 != pinned:
-        yield model.in_row(DIGEST, f"{shown(file.name)} has the digest {file.sha256}, not {shown(pinned)}", "sha256")
+        what = f"{shorten(file.name)} has the digest {file.sha256}, not {shorten(pinned)}"
+        yield model.in_row(DIGEST, what, "sha256")
     if model.twin is not None:
         key = "int8_sha256" if "int8_sha256" in model.row else "quant_mode"
         yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in files.flaws(model.twin.file))
@@ -44,7 +45,7 @@ def _paths(model: Subject) -> Iterator[Finding]:
     """Calibration data is named for people, and need not be there; but somebody will open what is named."""
     named = model.row.get("quant_calibration_set")
     if isinstance(named, str) and (stray := strays(named)):
-        yield model.in_row(OUTSIDE, f"the path {shown(named)} {stray}", "quant_calibration_set")
+        yield model.in_row(OUTSIDE, f"the path {shorten(named)} {stray}", "quant_calibration_set")
 
 
 def of_graphs(model: Subject, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
@@ -56,7 +57,7 @@ def of_graphs(model: Subject, folder: Folder, runtime: Runtime) -> Iterator[Find
 
 
 def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runtime) -> Iterator[Flaw]:
-    name = shown(each.file.name)
+    name = shorten(each.file.name)
     if isinstance(each, UnparsedGraph):
         if each.error is not None:
             flaw = graph.unparsed(each.error)
@@ -76,7 +77,7 @@ def of_artifacts(
     rowed = {row.get("onnx") for row in rows.values() if isinstance(row.get("onnx"), str)}  # looked into in their turn
     main, read = f"{model.stem}.onnx", {each.file.name: each.file for each in (model.graph, model.twin) if each}
     if "artifacts" in model.said and main not in {name for name, *_ in listed}:
-        yield model.in_sidecar(ARTIFACTS, f"{shown(main)} is not in the list", "/artifacts")
+        yield model.in_sidecar(ARTIFACTS, f"{shorten(main)} is not in the list", "/artifacts")
     for index, (name, sha256, size) in enumerate(listed):
         at = f"/artifacts/{index}"
         file = read.get(name) or folder.fetch(name, runtime.max_file_bytes)
@@ -84,10 +85,10 @@ def of_artifacts(
         if not isinstance(file, File) or not file.data:
             continue
         if file.sha256 != sha256:
-            what = f"{shown(name)} has the digest {file.sha256}, not {shown(sha256)}"
+            what = f"{shorten(name)} has the digest {file.sha256}, not {shorten(sha256)}"
             yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
         elif isinstance(size, int) and size != len(file.data):
-            yield model.in_sidecar(ARTIFACTS, f"{shown(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
+            yield model.in_sidecar(ARTIFACTS, f"{shorten(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
         if name.lower().endswith(".onnx") and name not in read and name not in rowed:
             found = _flaws(read_graph(file), folder, pins(model), runtime)
             yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in found)
@@ -101,7 +102,7 @@ def _listed_opset(model: Subject) -> Iterator[Finding]:
     for index, each in enumerate(artifacts):
         is_main = isinstance(each, dict) and each.get("path") == f"{model.stem}.onnx"
         if is_main and each.get("opset", signature.opset) != signature.opset:
-            what = f"the graph has opset {signature.opset}, the list says {shown(str(each['opset']))}"
+            what = f"the graph has opset {signature.opset}, the list says {shorten(str(each['opset']))}"
             yield model.in_sidecar(graph.OPSET, what, f"/artifacts/{index}/opset")
 
 

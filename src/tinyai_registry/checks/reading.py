@@ -11,7 +11,7 @@ from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.strict_json import Fault, StrictJsonError
 from tinyai_registry.files import File, Unreadable
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 _READERS_DISAGREE = (
     "Readers of JSON disagree about such a text: one takes what another refuses or leaves out. So a file that one "
@@ -20,6 +20,7 @@ _READERS_DISAGREE = (
 
 ENCODING = Rule(
     "TAI002",
+    "encoding",
     Severity.ERROR,
     "a document is not UTF-8, begins with a byte order mark, or has half of a character",
     _READERS_DISAGREE,
@@ -27,6 +28,7 @@ ENCODING = Rule(
 )
 SYNTAX = Rule(
     "TAI003",
+    "syntax",
     Severity.ERROR,
     "a document is not JSON",
     _READERS_DISAGREE,
@@ -34,6 +36,7 @@ SYNTAX = Rule(
 )
 DUPLICATE_KEY = Rule(
     "TAI004",
+    "duplicate-key",
     Severity.ERROR,
     "a key stands twice in one object",
     f"{_READERS_DISAGREE} A second `sha256` wins in one reader and is never seen by another.",
@@ -41,6 +44,7 @@ DUPLICATE_KEY = Rule(
 )
 NUMBER = Rule(
     "TAI005",
+    "number",
     Severity.ERROR,
     "a number is none that JSON has, or that a double holds",
     f"{_READERS_DISAGREE} NaN passes every comparison that asks whether it is too small.",
@@ -48,6 +52,7 @@ NUMBER = Rule(
 )
 SIZE = Rule(
     "TAI006",
+    "document-size",
     Severity.ERROR,
     "a document is too large, or nested too deeply",
     "It would make a reader spend its memory or its stack, and no document of a tiny model has a use for it.",
@@ -55,6 +60,7 @@ SIZE = Rule(
 )
 SHAPE = Rule(
     "TAI007",
+    "document-shape",
     Severity.ERROR,
     "a document is not the kind of JSON that it has to be",
     "A registry is an object with a list called models; a row and a sidecar are objects. Nothing more can be "
@@ -101,7 +107,7 @@ def read_document(file: File | Unreadable, model: str | None = None) -> Document
         found = Finding(_RULES[error.fault], file.name, error.what, "", model, at.line, at.column, at.length)
         return BrokenDocument(file, found)
     if not isinstance(value, dict):
-        return BrokenDocument(file, Finding(SHAPE, file.name, f"{shown(file.name)} is no JSON object", "", model))
+        return BrokenDocument(file, Finding(SHAPE, file.name, f"{shorten(file.name)} is no JSON object", "", model))
     return Document(file, file.data.decode("utf-8"), value)
 
 

@@ -6,6 +6,7 @@ from tinyai_registry.checks.finding import Rule, Severity
 
 NOT_LOADED = Rule(
     "TAI901",
+    "not-loaded",
     Severity.ERROR,
     "onnxruntime does not load the model",
     "Digests that match and a graph that looks right are worth nothing to a caller whose runtime refuses the file. "
@@ -15,6 +16,7 @@ NOT_LOADED = Rule(
 )
 OTHER_NUMBERS = Rule(
     "TAI902",
+    "wrong-numbers",
     Severity.ERROR,
     "the model does not give the numbers it was published with",
     "The test vector in the sidecar holds rows and what the published file gave for them. A file that gives something "
@@ -24,6 +26,7 @@ OTHER_NUMBERS = Rule(
 )
 NO_VECTOR = Rule(
     "TAI903",
+    "no-test-vector",
     Severity.INFO,
     "there is no test vector to hold the model against",
     "The model was run on random numbers alone: that shows that it runs, and nothing about whether it is right.",
@@ -31,6 +34,7 @@ NO_VECTOR = Rule(
 )
 NO_NUMBERS = Rule(
     "TAI904",
+    "not-finite",
     Severity.ERROR,
     "the model does not run, or what it gives is no number",
     "A NaN or an infinite score passes through means and comparisons unseen and spoils what is computed from it.",
@@ -38,6 +42,7 @@ NO_NUMBERS = Rule(
 )
 NOT_SURVIVED = Rule(
     "TAI905",
+    "too-slow",
     Severity.ERROR,
     "the model takes too long, or takes onnxruntime down with it",
     "A graph can loop without end, ask for more memory than there is, or meet a fault of the runtime. Each model is "

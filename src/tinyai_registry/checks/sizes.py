@@ -15,6 +15,7 @@ from tinyai_registry.onnxfile.weights import External, Outside
 
 GIANT = Rule(
     "TAI413",
+    "graph-size",
     Severity.ERROR,
     "a tensor, or a graph, is larger than anything a tiny model has",
     "A shape costs a few bytes to write and all the memory of the machine to allocate; so do a million empty nodes.",

@@ -8,7 +8,7 @@ from typing import TextIO
 import click
 
 from tinyai_registry.documents import strict_json
-from tinyai_registry.text import printable
+from tinyai_registry.text import log_line
 
 
 class Answer(io.StringIO):
@@ -34,5 +34,5 @@ def write_failure(stdout: TextIO, kind: str, message: str, exit_code: int) -> No
 
 
 def echo_failure(message: str) -> None:
-    """The one line of a command that failed, on standard error; of a message in lines, each."""
-    click.echo("\n".join(map(printable, f"tinyai: {message}".split("\n"))), err=True)
+    """The one line of a command that failed, on standard error."""
+    click.echo(log_line(f"tinyai: {message}"), err=True)

@@ -33,5 +33,5 @@ def command(session: Session, folder: Path | None, ci: bool, registry: Path | No
         workflow = {"workflow": str(made["workflow"])} if ci else {}
         session.answer({"registry": str(where), **workflow})
     else:
-        session.answers.write("".join(f"made {file}\n" for file in made.values()))
+        session.say(*(f"made {file}" for file in made.values()))
     return 0

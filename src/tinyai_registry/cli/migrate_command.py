@@ -13,7 +13,7 @@ import click
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release.provenance import give_account
-from tinyai_registry.text import printable, suggest
+from tinyai_registry.text import suggest
 from tinyai_registry.workflows.migrate import Migration, migrate
 
 
@@ -43,9 +43,9 @@ def command(
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
     else:
-        session.answers.writelines(f"{printable(line)}\n" for each in done for line in _lines(each))
+        session.say(*(line for each in done for line in _lines(each)))
         if all(each.status == "current" for each in done):
-            session.answers.write("nothing to do\n")
+            session.say("nothing to do")
     return 1 if any(each.status == "failed" for each in done) else 0
 
 

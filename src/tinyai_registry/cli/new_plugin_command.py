@@ -23,6 +23,6 @@ def command(session: Session, name: str, into: Path) -> int:
     if session.as_json:
         session.answer({"plugin": name, "model": f"{name}_v1", "folder": str(folder), "files": files})
     else:
-        session.answers.write("".join(f"{folder / file}\n" for file in files))
-        session.answers.write(f"now: cd {folder} && pip install -e '.[test]' && pytest\n")
+        session.say(*(str(folder / file) for file in files))
+        session.say(f"now: cd {folder} && pip install -e '.[test]' && pytest")
     return 0

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.judging import Shown, exit_code, writable, write
+from tinyai_registry.cli.judging import Display, exit_code, require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.text import log_line
 from tinyai_registry.workflows.refresh import Request, refresh
 from tinyai_registry.workflows.refresh_all import Result, refresh_all
 
@@ -60,7 +61,7 @@ def command(
         options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
         return _refresh_all(session, registry, jobs, [*options, *(("--reason", reason) if reason else ())])
     for file in (metrics_out, note):
-        writable(file)
+        require_writable(file)
     where = find_owner(session.plugins(), model, session.config.policy)
     path = session.config.table(where.recipe.dataset, table)
     flags = _flags(dry_run=dry_run, force=force)
@@ -68,14 +69,14 @@ def command(
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
     session.watch(folder, [model])
-    shown = Shown(session.as_json)
-    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), shown)
-    document = report(outcome, shown.seconds)
+    display = Display(session.as_json)
+    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), display)
+    document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
     if note is not None and outcome.sidecar is not None:
         write(note, decision_note.render(outcome.sidecar))
-    session.answer(document) if session.as_json else shown.outcome(document)
+    session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
 
 
@@ -93,7 +94,7 @@ def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Se
 
 
 def _echo(result: Result) -> None:
-    click.echo(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}", err=True)
+    click.echo(log_line(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}"), err=True)
 
 
 def _flags(*, dry_run: bool, force: bool) -> list[str]:

@@ -32,5 +32,5 @@ def command(
     if session.as_json:
         session.answer({"model": model, "entry": entry.number, "restores": entry.restores, "files": dict(entry.files)})
     else:
-        session.answers.write(f"{model}: entry {entry.restores} is published again, as entry {entry.number}\n")
+        session.say(f"{model}: entry {entry.restores} is published again, as entry {entry.number}")
     return 0

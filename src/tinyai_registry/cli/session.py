@@ -20,6 +20,7 @@ from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
+from tinyai_registry.text import log_line
 
 if TYPE_CHECKING:
     from tinyai_registry.plugins.installed import Plugins
@@ -35,12 +36,16 @@ class Session:
     watched: list[Watched] = field(default_factory=list)
 
     def answer(self, document: Mapping[str, Any]) -> None:
-        """The command's one JSON document."""
+        """Write the command's one JSON document."""
         self.answers.write(strict_json.dumps(document))
 
     def watch(self, root: Path, models: Iterable[str]) -> None:
         """Call this before publishing any of ``models``: a command that is stopped tells what became of them."""
         self.watched.append(watch(root, models))
+
+    def say(self, *lines: str) -> None:
+        """Write each of ``lines`` as one line of standard output, whatever words are in it."""
+        self.answers.writelines(f"{log_line(line)}\n" for line in lines)
 
     def fail(self, kind: str, message: str, exit_code: int) -> int:
         """One line on standard error and, if JSON was asked for, an object as the answer. Returns the exit code."""
@@ -120,13 +125,17 @@ def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any
     except TinyaiError as error:
         ignore_signals()
         if debug:
-            traceback.print_exc()
+            _echo_traceback()
         return session.fail(type(error).__name__, str(error), error.exit_code)
     except KeyboardInterrupt as interrupt:
         ignore_signals()
         if debug:
-            traceback.print_exc()
+            _echo_traceback()
         why = as_interrupted(interrupt)
         message = "; ".join((str(why), *map(describe_publications, session.watched)))
         return session.fail(type(why).__name__, message, why.exit_code)
     return code
+
+
+def _echo_traceback() -> None:
+    click.echo("\n".join(map(log_line, traceback.format_exc().splitlines())), err=True)

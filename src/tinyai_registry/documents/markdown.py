@@ -1,4 +1,7 @@
-"""The pieces of Markdown that card and note share: tables of folds, of previous against refresh, of drift."""
+"""The pieces of Markdown that card and note share: tables of folds, of previous against refresh, of drift.
+
+Words of the sidecar are escaped where they are put into a piece; a piece is Markdown and is not escaped again.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tinyai_registry.documents.parts import HEADLINES, headlines
+from tinyai_registry.text import markdown_cell, markdown_code, markdown_words
 
 Sidecar = Mapping[str, Any]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A pipe table; the first column is text, the others are figures."""
+    """A pipe table of cells in Markdown; the first column is text, the others are figures."""
     alignment = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, alignment, *rows))
+    return "\n".join(f"| {' | '.join(map(markdown_cell, cells))} |" for cells in (header, alignment, *rows))
 
 
 def figure(value: float | None, digits: int = 4) -> str:
@@ -30,7 +34,7 @@ def fold_table(sidecar: Sidecar) -> str:
     """One line for each fold, then the aggregates; the test split and the reference model where there are such."""
     evaluation = sidecar["evaluation"]
     metrics = metric_names(evaluation["summary"])
-    rows = [_fold_row(fold["group"], fold, metrics) for fold in evaluation["folds"]]
+    rows = [_fold_row(markdown_words(fold["group"]), fold, metrics) for fold in evaluation["folds"]]
     rows += _aggregate_rows("", evaluation, metrics)
     if "test" in evaluation:
         rows.append(_fold_row("**test split**", evaluation["test"], metrics))
@@ -38,7 +42,7 @@ def fold_table(sidecar: Sidecar) -> str:
         rows += _aggregate_rows("reference, ", evaluation["reference"], metrics, ("mean",))
         if "test" in evaluation["reference"]:
             rows.append(_fold_row("*reference, test split*", evaluation["reference"]["test"], metrics))
-    return table(["held out", "rows", "clips", *map(str.upper, metrics), "tied targets"], rows)
+    return table(["held out", "rows", "clips", *map(_heading, metrics), "tied targets"], rows)
 
 
 def protocol_table(protocol: Mapping[str, Any]) -> str:
@@ -46,11 +50,11 @@ def protocol_table(protocol: Mapping[str, Any]) -> str:
     summary = protocol["summary"]
     published = {figure["metric"]: figure for figure in protocol["published"]}
     rows = [
-        [metric.upper(), figure(summary[metric]["median"]), _known(published.get(metric, {}).get("value"))]
+        [_heading(metric), figure(summary[metric]["median"]), _known(published.get(metric, {}).get("value"))]
         for metric in metric_names(summary)
     ]
     mapping = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
-    sources = "; ".join(dict.fromkeys(each["source"] for each in protocol["published"]))
+    sources = "; ".join(dict.fromkeys(markdown_words(each["source"]) for each in protocol["published"]))
     return (
         f"Medians over {protocol['splits']} splits{mapping}.\n\n"
         + table(["", "this model", "published"], rows)
@@ -75,7 +79,7 @@ def drift_table(sidecar: Sidecar) -> str:
     drift = sidecar["drift"]
     if drift is None:
         return "No statistics of an earlier table are recorded, so drift cannot be told."
-    rows = [[m["column"], f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in drift["inputs"]]
+    rows = [[markdown_words(m["column"]), f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in drift["inputs"]]
     before = _range(drift["target_before"]) if drift["target_before"] else "not recorded"
     return (
         table(["input", "mean shift (old std)", "std ratio (new / old)"], rows)
@@ -90,23 +94,28 @@ def gate_list(sidecar: Sidecar) -> str:
 
 def caveat_list(sidecar: Sidecar) -> str:
     """One line for each caveat, or a line that says there are none."""
-    return "\n".join(f"- {c['message']} (`{c['code']}`)" for c in sidecar["caveats"]) or "None."
+    found = [(markdown_words(caveat["message"]), markdown_code(caveat["code"])) for caveat in sidecar["caveats"]]
+    return "\n".join(f"- {message} ({code})" for message, code in found) or "None."
 
 
 def sections(title: str, parts: Iterable[tuple[str, str]]) -> str:
-    """A page: a title, then a heading and a text for each part."""
+    """A page: a title, then a heading, both of them words, and a text in Markdown for each part."""
     return "\n\n".join(_sections(title, parts)) + "\n"
 
 
 def _sections(title: str, parts: Iterable[tuple[str, str]]) -> Iterator[str]:
-    yield f"# {title}"
+    yield f"# {markdown_words(title)}"
     for heading, text in parts:
-        yield f"## {heading}" if heading else text
+        yield f"## {markdown_words(heading)}" if heading else text
         if heading:
             yield text
 
 
 _ORDER = {"plcc": 1, "srocc": 2, "krocc": 3, "rmse": 4}
+
+
+def _heading(metric: str) -> str:
+    return markdown_words(metric.upper())
 
 
 def _known(value: float | None) -> str:
@@ -123,8 +132,8 @@ def _range(bounds: Sequence[float]) -> str:
 
 def _verdict(verdict: Mapping[str, Any]) -> str:
     mark = "passed" if verdict["passed"] else "**refused**"
-    why = f" ({verdict['reason']})" if "reason" in verdict else ""
-    return f"- {mark}: {verdict['criterion']}; value {figure(verdict['value'])}{why}"
+    why = f" ({markdown_words(verdict['reason'])})" if "reason" in verdict else ""
+    return f"- {mark}: {markdown_words(verdict['criterion'])}; value {figure(verdict['value'])}{why}"
 
 
 def _fold_row(name: str, fold: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:

@@ -110,7 +110,7 @@ def _position(lines: Sequence[int], start: int, length: int) -> Position:
     return Position(line, start - lines[line - 1] + 1, max(1, min(length, _LONGEST)))
 
 
-def escaped(step: str) -> str:
+def escape_step(step: str) -> str:
     """``step`` as part of a JSON pointer (RFC 6901)."""
     return step.replace("~", "~0").replace("/", "~1")
 
@@ -123,7 +123,7 @@ def _upwards(pointer: str) -> Iterator[str]:
 
 
 def _step(level: _Level) -> str:
-    return escaped(level.key or "") if level.is_object else str(level.index)
+    return escape_step(level.key or "") if level.is_object else str(level.index)
 
 
 def _unquoted(token: str) -> str:

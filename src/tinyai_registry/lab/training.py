@@ -176,10 +176,10 @@ def _initial_parameters(
         bias = torch.nn.init.uniform_(torch.empty(fan_out), -bound, bound, generator=generator)
         beyond = (0, columns - fan_out)
         parts += [pad(weight.T, (*beyond, 0, rows - fan_in)).flatten(), pad(bias, beyond)]
-    return _padded(torch.cat(parts)[None])[0]
+    return _pad_row(torch.cat(parts)[None])[0]
 
 
-def _padded(flat: Tensor) -> Tensor:
+def _pad_row(flat: Tensor) -> Tensor:
     return pad(flat, (0, _whole(flat.shape[1]) - flat.shape[1]))
 
 
@@ -286,7 +286,7 @@ class _Stack:
         gradients = torch.autograd.grad(loss, parameters)
         adamw(
             [flat],
-            [_padded(torch.cat([g.flatten(1) for g in gradients], dim=1))],
+            [_pad_row(torch.cat([g.flatten(1) for g in gradients], dim=1))],
             [self.moments[0, :running]],
             [self.moments[1, :running]],
             [],

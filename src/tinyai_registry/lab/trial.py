@@ -23,7 +23,7 @@ from tinyai_registry.checks.finding import Flaw, Rule
 from tinyai_registry.checks.running import NO_NUMBERS, NO_VECTOR, NOT_LOADED, NOT_SURVIVED, OTHER_NUMBERS
 from tinyai_registry.onnxfile.graph import GraphError, Signature, parse, signature
 from tinyai_registry.onnxfile.weights import take_in
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 if sys.platform != "win32":
     import resource
@@ -126,10 +126,10 @@ def _flaws(trial: Trial) -> Iterator[Flaw]:
     try:
         proto = parse(trial.data)
     except GraphError as error:
-        yield Flaw(NOT_LOADED, shown(str(error)))
+        yield Flaw(NOT_LOADED, shorten(str(error)))
         return
     if missing := take_in(proto, trial.beside):
-        yield Flaw(NOT_LOADED, f"weights outside the file were not loaded: {', '.join(map(shown, missing[:5]))}")
+        yield Flaw(NOT_LOADED, f"weights outside the file were not loaded: {', '.join(map(shorten, missing[:5]))}")
         return
     try:
         session = open_session(proto.SerializeToString() if trial.beside else trial.data)

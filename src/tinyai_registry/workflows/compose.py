@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from tinyai_registry.documents import card, row, sidecar, strict_json
-from tinyai_registry.documents.schema import extra_schema_name, extra_violations, require_valid
+from tinyai_registry.documents.extra_schema import extra_schema_name, extra_violations
+from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import Caveat
 from tinyai_registry.evaluation.caveats import drift_caveats

@@ -11,7 +11,7 @@ import click
 
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.cli.formats.report import ValidationReport
-from tinyai_registry.text import printable
+from tinyai_registry.text import printable, without_commands
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARGIN = "blue"
@@ -29,7 +29,7 @@ def text(report: ValidationReport) -> str:
         for finding in findings:
             blocks.append("\n".join(_block(report, finding, lines, first=finding.rule.code not in explained)))
             explained.add(finding.rule.code)
-    return "\n\n".join((*blocks, report.summary)) + "\n"
+    return "\n".join(map(without_commands, "\n\n".join((*blocks, report.summary)).split("\n"))) + "\n"
 
 
 def _block(report: ValidationReport, finding: Finding, lines: Sequence[str], *, first: bool) -> Iterator[str]:
@@ -37,7 +37,7 @@ def _block(report: ValidationReport, finding: Finding, lines: Sequence[str], *, 
     margin = " " * len(str(finding.line))
     about = f" ({printable(finding.model)})" if finding.model else ""
     where = printable(f"{report.place / finding.file}:{finding.line}:{finding.column}")
-    head = _painted(report, f"{rule.severity}[{rule.code}]", fg=COLOURS[rule.severity], bold=True)
+    head = _painted(report, f"{rule.severity}[{rule.code} {rule.slug}]", fg=COLOURS[rule.severity], bold=True)
     yield f"{head}{_painted(report, f': {printable(finding.message)}', bold=True)}"
     yield f"{margin}{_painted(report, '-->', fg=MARGIN)} {where}{about}"
     if _has_a_place(finding) and finding.line <= len(lines):
