@@ -1,4 +1,4 @@
-"""Escapes words that come from elsewhere: one function for each medium they are written to.
+"""Escape words that come from elsewhere: one function for each medium they are written to.
 
 Tables, plugins, rows and command lines may come from anyone. Their words stay as they are until they are written:
 whoever writes them calls the function of the medium, and nobody escapes twice.
@@ -116,7 +116,7 @@ def markdown_words(text: str) -> str:
 
 
 def markdown_prose(text: str) -> str:
-    """``text`` of somebody who writes a page: paragraphs, ``- `` lists and ```code```; other markup is escaped."""
+    """``text`` of somebody who writes a page: paragraphs, ``- `` lists and `code`; other markup is escaped."""
     return "\n".join(_prose_line(line.strip()) for line in text.strip().split("\n"))
 
 

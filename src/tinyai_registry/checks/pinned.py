@@ -13,6 +13,7 @@ from tinyai_registry.checks.reading import BrokenDocument, file_flaws
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.files import File, Folder, strays
 from tinyai_registry.onnxfile.graph import Graph, ParsedGraph, UnparsedGraph, read_graph
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import data_files
 from tinyai_registry.text import shorten
@@ -48,15 +49,18 @@ def _paths(model: Subject) -> Iterator[Finding]:
         yield model.in_row(OUTSIDE, f"the path {shorten(named)} {stray}", "quant_calibration_set")
 
 
-def of_graphs(model: Subject, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
+def of_graphs(model: Subject, folder: Folder, runtime: Runtime, inspector: Inspector) -> Iterator[Finding]:
     """What is wrong inside the graph and its twin, found where the row pins them."""
     pinned = pins(model)
     for each, key in ((model.graph, "onnx"), (model.twin, "int8_sha256")):
         if each is not None:
-            yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in _flaws(each, folder, pinned, runtime))
+            found = _flaws(each, folder, pinned, runtime, inspector)
+            yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in found)
 
 
-def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runtime) -> Iterator[Flaw]:
+def _flaws(
+    each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runtime, inspector: Inspector
+) -> Iterator[Flaw]:
     name = shorten(each.file.name)
     if isinstance(each, UnparsedGraph):
         if each.error is not None:
@@ -64,12 +68,12 @@ def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runt
             yield Flaw(flaw.rule, f"{name}: {flaw.message}")
         return
     yield from weights.flaws(each.outside, each.file.name, folder, pinned, runtime.max_file_bytes)
-    for flaw in graph.structure(each.proto, each.outside, runtime):
+    for flaw in graph.structure(each.proto, each.outside, runtime, inspector):
         yield Flaw(flaw.rule, f"{name}: {flaw.message}")
 
 
 def of_artifacts(
-    model: Subject, folder: Folder, rows: Mapping[str, Mapping[str, Any]], runtime: Runtime
+    model: Subject, folder: Folder, rows: Mapping[str, Mapping[str, Any]], runtime: Runtime, inspector: Inspector
 ) -> Iterator[Finding]:
     """The files that the sidecar of ``model`` lists, the graph of the row among them; ``rows`` are all rows by id."""
     listed = list(_listed(model))
@@ -90,7 +94,7 @@ def of_artifacts(
         elif isinstance(size, int) and size != len(file.data):
             yield model.in_sidecar(ARTIFACTS, f"{shorten(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
         if name.lower().endswith(".onnx") and name not in read and name not in rowed:
-            found = _flaws(read_graph(file), folder, pins(model), runtime)
+            found = _flaws(read_graph(file), folder, pins(model), runtime, inspector)
             yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in found)
 
 

@@ -56,7 +56,7 @@ class Commands(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the command line and exit. What click refuses is one JSON document, too, where that is asked for."""
+        """Run the command line and exit. With ``--json``, what click refuses is one JSON document, too."""
         if args is None:  # the process is ours, and not a program's that calls us
             raise_on_signals()
         as_json = _asks_for_json(sys.argv[1:] if args is None else args)
@@ -88,18 +88,18 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names."""
+        """Find the command that the first word names."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             ctx.fail(f"there is no command {name!r}{suggest(name, COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a working day, not of the alphabet."""
+        """List them in the order of a working day, not of the alphabet."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now."""
+        """Import the command."""
         if cmd_name not in COMMANDS:
             return None
         try:
@@ -111,21 +111,21 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table above; importing every command would cost seconds."""
+        """Take their help from the table above; importing every command would cost seconds."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
 def _asks_for_json(words: Sequence[str]) -> bool:
-    """Whether ``--json`` is among the options; click has not come so far."""
+    """Whether ``--json`` is among the options. Click may have failed before it parsed that."""
     return "--json" in words[: words.index("--") if "--" in words else None]
 
 
 def _import(name: str) -> ModuleType:
-    """The module ``name``."""
+    """Import the module ``name``."""
     if name in sys.modules:
         return sys.modules[name]
-    # What it brings along stays. The collector need not go through it, which takes a tenth of a small validation.
+    # Imported objects live as long as the process. The collector does not have to scan them; `make bench` times that.
     gc.disable()
     try:
         return import_module(name)

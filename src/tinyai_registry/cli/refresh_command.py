@@ -14,6 +14,7 @@ from tinyai_registry.cli.session import Session, in_session, lock_timeout_option
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.text import log_line
@@ -75,7 +76,7 @@ def command(
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
     if note is not None and outcome.sidecar is not None:
-        write(note, decision_note.render(outcome.sidecar))
+        write(note, decision_note.render(as_sidecar(outcome.sidecar)))
     session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
 

@@ -21,6 +21,8 @@ class Runtime:
     domains: frozenset[str]
     operators: frozenset[str]
     input_shapes: Mapping[int, tuple[int, ...]]
+    input_types: frozenset[str]
+    ir_versions: frozenset[int]
 
 
 def load_runtime(name: str = "libvmaf") -> Runtime:
@@ -37,4 +39,6 @@ def load_runtime(name: str = "libvmaf") -> Runtime:
         domains=frozenset(data["domains"]),
         operators=frozenset(op for family in data["operators"].values() for op in family),
         input_shapes={int(rank): tuple(dims) for rank, dims in data["input_shapes"].items()},
+        input_types=frozenset(data["input_types"]),
+        ir_versions=frozenset(data["ir_versions"]),
     )

@@ -68,7 +68,7 @@ def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[s
         return Result(recipe.id, SKIPPED, 0, f"no table: {table}")
     words = ["refresh", recipe.id, "--table", str(table), "--registry", str(registry), "--json", *options]
     # -P: the working directory may be a stranger's, and what lies in it is not to be imported.
-    program = [sys.executable, "-P", "-m", "tinyai_registry.cli.child"]
+    program = [sys.executable, "-P", "-m", "tinyai_registry.cli.end_with_parent"]
     child = subprocess.run([*program, *words], stdin=lifeline, capture_output=True, text=True, check=False)
     try:
         answer = json.loads(child.stdout)

@@ -1,7 +1,7 @@
-"""``python -P -m tinyai_registry.cli.child``: the command line as a child, which stops when its parent wants or dies.
+"""The command line as a child, ``python -P -m tinyai_registry.cli.end_with_parent``: it stops when its parent does.
 
-Standard input is a pipe whose other end the parent alone holds, and into which it writes nothing: the end of file says
-that the child shall stop, and comes even if the parent was killed. This works on every system.
+Standard input is a pipe. The parent alone holds the other end and writes nothing into it. At the end of file the child
+stops: the parent has closed its end to say so, or was killed and the system has closed it. This works on every system.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 
 from tinyai_registry.cli.app import main
 
-# Seconds for tidying up; a plugin that swallows the interruption has no more.
+# Seconds between the signal that asks and the one that kills, for a plugin that swallows the interruption.
 GRACE = 5.0
 
 
