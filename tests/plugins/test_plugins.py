@@ -385,9 +385,9 @@ def test_whatever_plugins_print_does_not_spoil_the_one_json_document(install):
 def test_an_error_of_ours_that_passes_through_a_plugin_keeps_its_words_and_its_exit_code():
     plugin = Plugin("duo", "tinyai-duo", "1.0", "active")
     for error in (TableError("the table is too small"), RecipeChangedError("another gate")):
-        with pytest.raises(type(error)) as caught, plugin.blamed_for("tinyai_train"):
+        with pytest.raises(type(error)) as caught, plugin.blame_for("tinyai_train"):
             raise error
         assert caught.value is error
     told = r"plugin duo \(tinyai-duo 1\.0\): tinyai_train returned None"
-    with pytest.raises(PluginError, match=told), plugin.blamed_for("tinyai_train"):
+    with pytest.raises(PluginError, match=told), plugin.blame_for("tinyai_train"):
         raise PluginError("returned None")

@@ -10,7 +10,7 @@ from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.store.publish import init
-from tinyai_registry.workflows.new_workflow import new_workflow
+from tinyai_registry.workflows.new_workflow import write_workflow
 
 
 @click.command()
@@ -28,7 +28,7 @@ def command(session: Session, folder: Path | None, ci: bool, registry: Path | No
     if not (ci and (where / INDEX).exists()):
         made["registry.json"] = init(where)
     if ci:
-        made["workflow"] = new_workflow(where)
+        made["workflow"] = write_workflow(where)
     if session.as_json:
         workflow = {"workflow": str(made["workflow"])} if ci else {}
         session.answer({"registry": str(where), **workflow})

@@ -78,7 +78,7 @@ def _activate(manager: pluggy.PluginManager, plugin: Plugin, module: object) -> 
         recipes: tuple[Recipe, ...] = ()
         if "tinyai_recipes" in hooks:
             others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
-            with plugin.blamed_for("tinyai_recipes"):
+            with plugin.blame_for("tinyai_recipes"):
                 recipes = _take_recipes(manager.subset_hook_caller("tinyai_recipes", others)())
     except BaseException:
         if manager.has_plugin(plugin.name):

@@ -79,7 +79,7 @@ class Plugins:
         """
         plugin = next(p for p in self.all if p.name == name)
         others = [p for n, p in self._manager.list_name_plugin() if n != name]
-        with plugin.blamed_for(hook):
+        with plugin.blame_for(hook):
             answers = self._manager.subset_hook_caller(hook, others)(**arguments)
             if not answers:
                 raise PluginError("returned None")

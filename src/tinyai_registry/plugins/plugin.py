@@ -30,7 +30,7 @@ class Plugin:
         return f"plugin {self.name} ({self.distribution} {self.version})"
 
     @contextmanager
-    def blamed_for(self, what: str) -> Iterator[None]:
+    def blame_for(self, what: str) -> Iterator[None]:
         """Blame this plugin for what is raised within: raises PluginError with its name and ``what``.
 
         A TinyaiError that is no PluginError passes: it names its cause already. So does KeyboardInterrupt, which is the

@@ -1,4 +1,4 @@
-"""A GitHub workflow that validates a registry, filled from the template beside this module."""
+"""Writes a GitHub workflow that validates a registry, filled from the template beside this module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinyai_registry.store import repository
 FILE = Path(".github", "workflows", "tinyai.yml")
 
 
-def new_workflow(registry: Path) -> Path:
+def write_workflow(registry: Path) -> Path:
     """Write the workflow for the folder ``registry`` at the top of the repository that it lies in; return the file.
 
     Where it lies in none, it is taken for the top of one. Raises ScaffoldError if there is such a file, or it cannot be

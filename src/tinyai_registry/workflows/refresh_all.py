@@ -1,4 +1,4 @@
-"""The story of refreshing everything: each model in a process of its own, so that none can stop another."""
+"""The story of refreshing every model: each in a process of its own, so that none can stop another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SKIPPED, FAILED = "skipped", "failed"
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one model: ``status`` as in its report, or skipped or failed, and then ``why``."""
+    """How the refresh of one model ended: ``status`` as in its report, or skipped or failed, and then ``why``."""
 
     model: str
     status: str
@@ -35,9 +35,9 @@ def refresh_all(
     registry: Path,
     options: Sequence[str],
     jobs: int,
-    done: Callable[[Result], None],
+    report: Callable[[Result], None],
 ) -> list[Result]:
-    """Refresh each of ``recipes`` whose table is there, ``jobs`` at a time; ``done`` hears of each as it ends.
+    """Refresh each of ``recipes`` whose table is there, ``jobs`` at a time; call ``report`` with each result.
 
     ``options`` are passed on to each ``tinyai refresh``. Returns the results in the order of ``recipes``. If this is
     interrupted, or the process dies, the children stop.
@@ -49,7 +49,7 @@ def refresh_all(
 
         def one(recipe: Recipe) -> Result:
             result = _refresh(recipe, config, registry, options, lifeline)
-            done(result)
+            report(result)
             return result
 
         futures = [pool.submit(one, recipe) for recipe in recipes]
