@@ -19,6 +19,7 @@ from textwrap import dedent
 from typing import Any
 
 from tinyai_registry.documents import card, row, schema, sidecar, strict_json
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.recipe import fingerprint
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "registry"
@@ -50,7 +51,7 @@ def filled(root: Path, size: int) -> Path:
         own = renamed(document, f"m{number:05}")
         shutil.copyfile(EXAMPLE / "fr_regressor_v1.onnx", root / own["onnx"])
         (root / f"{own['id']}.json").write_text(sidecar.render(own))
-        (root / f"{own['id']}.md").write_text(card.render(own))
+        (root / f"{own['id']}.md").write_text(card.render(as_sidecar(own)))
         rows.append(row.merge(None, own))
     (root / "registry.json").write_text(strict_json.dumps({"models": rows, "schema_version": 1}))
     return root

@@ -1,4 +1,4 @@
-"""Escapes words that come from elsewhere: one function for each medium they are written to.
+"""Escape words that come from elsewhere: one function for each medium they are written to.
 
 Tables, plugins, rows and command lines may come from anyone. Their words stay as they are until they are written:
 whoever writes them calls the function of the medium, and nobody escapes twice.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 MAX_SHORTENED = 128
 
@@ -32,6 +33,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown ``name``: the known one that it is nearest to, if one is near.
+
+    >>> suggest("fr_regressor", ["chug_hdr_v1", "fr_regressor_v1"])
+    "; did you mean 'fr_regressor_v1'?"
+    >>> suggest("nonsense", ["fr_regressor_v1"])
+    ''
+    """
+    nearest = get_close_matches(name, known, n=1)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def encodable(text: str) -> str:
@@ -103,7 +116,7 @@ def markdown_words(text: str) -> str:
 
 
 def markdown_prose(text: str) -> str:
-    """``text`` of somebody who writes a page: paragraphs, ``- `` lists and ```code```; other markup is escaped."""
+    """``text`` of somebody who writes a page: paragraphs, ``- `` lists and `code`; other markup is escaped."""
     return "\n".join(_prose_line(line.strip()) for line in text.strip().split("\n"))
 
 

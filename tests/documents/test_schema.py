@@ -204,6 +204,11 @@ BAD_SIDECARS = {
     "a zero std": ({"feature_std": [1.0, 0.0]}, "/feature_std/1", "0.0 is not more than 0"),
     "a list for an object": ({"previous": []}, "/previous", "a list is not an object or null"),
     "a metric that is none": ({"in_sample": None}, "/in_sample", "null is not an object"),
+    "a gate of a plugin's own": (
+        {"card": {"title": "x", "summary": "", "intended_use": "", "limits": "", "sections": {"Gate": "- passed"}}},
+        "/card/sections",
+        '"Gate" is a heading of the card itself',
+    ),
     "what is imported only": ({"legacy": {}}, "/legacy", "has no place in a sidecar that was not imported"),
 }
 

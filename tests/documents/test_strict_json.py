@@ -32,7 +32,7 @@ REFUSED = {
     "-Infinity": (b"[-Infinity]", "-Infinity is not JSON"),
     "overflow": (b"[1e999]", "1e999 is beyond the range of a double"),
     "negative overflow": (b"[-1e999]", "beyond the range"),
-    "endless integer": (b"9" * 5000, "an integer of 5000 digits"),
+    "endless integer": (b"9" * 5000, "a number of 5000 digits"),
     "nested arrays": (b"[" * 100_000, "nested too deeply"),
     "nested objects": (b'{"a":' * 100_000, "nested too deeply"),
     "too large": (b" " * (strict_json.MAX_BYTES + 1), "at most"),

@@ -1,4 +1,4 @@
-"""Every rule there is, by its code."""
+"""Collect the rules of all families, by code."""
 
 from __future__ import annotations
 

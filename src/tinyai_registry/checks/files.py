@@ -1,4 +1,4 @@
-"""What can be wrong with the files that a registry names, and with those that it does not."""
+"""Find what is wrong with the files that a registry names, and files that it does not name."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ DIGEST = Rule(
     "TAI203",
     "digest-mismatch",
     Severity.ERROR,
-    "a file does not have the digest that it was pinned with",
-    "The digest says which bytes were judged. Other bytes are another model, whoever wrote them and why.",
+    "a file does not have the digest that is recorded for it",
+    "The digest says which bytes were judged. Other bytes are another model, whoever wrote them.",
     "Restore the file from git, or publish again with `tinyai refresh`; never edit the digest to fit.",
 )
 NOT_REGULAR = Rule(
@@ -58,7 +58,7 @@ SIZE = Rule(
     "file-size",
     Severity.ERROR,
     "a file is empty or larger than the runtime loads",
-    "The target runtime refuses such a file, and a reader that did not would let anyone fill its memory.",
+    "The target runtime refuses such a file, and a reader without a limit could be made to fill its memory.",
     "Publish a file within the limit.",
 )
 ORPHAN_MODEL = Rule(
@@ -97,7 +97,7 @@ NO_SIDECAR = Rule(
     "Restore the sidecar, or publish the model with `tinyai refresh`.",
 )
 
-# Ours, or a schema's, a signature's: JSON that is no sidecar.
+# JSON files that are not sidecars: the registry, schemas, signatures.
 _NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
 
 _RULES: Mapping[Problem, Rule] = {
@@ -110,7 +110,7 @@ _RULES: Mapping[Problem, Rule] = {
 
 
 def flaws(file: File | Unreadable) -> Iterator[Flaw]:
-    """What is wrong with ``file`` itself, whatever it holds."""
+    """What is wrong with ``file`` itself, whatever its content."""
     if isinstance(file, Unreadable):
         path = "the path " if file.problem is Problem.OUTSIDE else ""
         yield Flaw(_RULES[file.problem], f"{path}{shorten(file.name)} {file.what}")
@@ -121,7 +121,7 @@ def flaws(file: File | Unreadable) -> Iterator[Flaw]:
 
 
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
-    """The files that look like a model's and are none's: ``claimed`` are those that rows and sidecars speak of."""
+    """Files that look like a model's and belong to none; rows and sidecars name those that are ``claimed``."""
     for name in folder.names:
         if name in claimed:
             continue

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Rule
+from tinyai_registry.text import markdown_cell, markdown_prose
 
 INTRODUCTION = """\
 # Checks
@@ -27,22 +28,16 @@ def page(catalogue: Iterable[Rule]) -> str:
 def _overview(catalogue: Iterable[Rule]) -> Iterator[str]:
     yield "| code | slug | severity | finding |\n|---|---|---|---|"
     for rule in catalogue:
-        yield f"| [{rule.code}](#{rule.code.lower()}) | {rule.slug} | {rule.severity} | {_markdown(rule.title)} |"
+        title = markdown_cell(markdown_prose(rule.title))
+        yield f"| [{rule.code}](#{rule.code.lower()}) | {rule.slug} | {rule.severity} | {title} |"
     yield ""
 
 
 def _section(rule: Rule) -> str:
     return (
-        f"## {rule.code}\n\n**{_markdown(rule.title)}** (`{rule.slug}`, {rule.severity})\n\n"
-        f"{_markdown(rule.why)}\n\n*How to mend it:* {_markdown(rule.mend)}\n"
+        f"## {rule.code}\n\n**{markdown_prose(rule.title)}** (`{rule.slug}`, {rule.severity})\n\n"
+        f"{markdown_prose(rule.why)}\n\n*How to mend it:* {markdown_prose(rule.mend)}\n"
     )
-
-
-def _markdown(text: str) -> str:
-    """``text`` with nothing in it that would be taken for HTML or a table's edge; what stands in backticks stays."""
-    parts = text.split("`")
-    parts[::2] = [part.replace("<", "&lt;").replace("|", "&#124;") for part in parts[::2]]
-    return "`".join(parts)
 
 
 if __name__ == "__main__":

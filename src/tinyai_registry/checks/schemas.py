@@ -1,4 +1,4 @@
-"""What the JSON Schemas have against the documents of a registry, and what is rendered against what it is made from."""
+"""Check documents against their JSON Schemas, and cards against the sidecars that they are rendered from."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.extra_schema import extra_schema_name, extra_violations
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.schema import violations
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.files import Folder, Unreadable
 from tinyai_registry.text import shorten
 
@@ -129,7 +130,7 @@ def _card(model: Subject) -> Iterator[Finding]:
         return
     # A checkout may end lines its own way.
     here = model.card.data.replace(b"\r\n", b"\n").split(b"\n")
-    wanted = card.render(model.said).encode().split(b"\n")
+    wanted = card.render(as_sidecar(model.said)).encode().split(b"\n")
     if here != wanted:
         line = next(n for n, (one, other) in enumerate(zip_longest(here, wanted), start=1) if one != other)
         what = "is not what the sidecar renders to; this line is the first"

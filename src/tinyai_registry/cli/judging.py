@@ -1,4 +1,4 @@
-"""What ``refresh`` and ``evaluate`` show while they work and when they are done. Imports rich."""
+"""Show what ``refresh`` and ``evaluate`` do, and their outcome. Imports rich."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED = 3
 
 
 def exit_code(outcome: Outcome) -> int:
-    """0, or 3 where a criterion was not met. Under a protocol there is no gate."""
+    """0, or 3 where a criterion was not met. An evaluation under a protocol has no gate."""
     verdicts = outcome.judgement.verdicts if outcome.judgement else ()
     return 0 if all(verdict.passed for verdict in verdicts) else REFUSED
 
@@ -82,7 +82,7 @@ class Display(Progress):
 
 def _comparison(document: Report) -> Table:
     table = Table("", "previous", "refresh", title=Text(log_line(document["model"])))
-    before, now = document["previous"]["metrics"], headlines(document)
+    before, now = document["previous"]["metrics"], headlines(document["evaluation"], document["in_sample"])
     for name, label in HEADLINES.items():
         table.add_row(label, _figure(before.get(name)), _figure(now.get(name)))
     return table

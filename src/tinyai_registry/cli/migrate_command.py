@@ -13,6 +13,7 @@ import click
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release.provenance import give_account
+from tinyai_registry.text import suggest
 from tinyai_registry.workflows.migrate import Migration, migrate
 
 
@@ -34,7 +35,9 @@ def command(
     known = [str(row.get("id")) for row in opened.rows]
     for model in models:
         if model not in known:
-            raise RegistryError(f"{opened.root} has no model {model!r}; it has: {', '.join(known) or 'none'}")
+            they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
+            raise RegistryError(f"{opened.root} has no model {model!r}; {they}")
+    session.watch(opened.root, known)
     account = give_account(opened.root)
     done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
     if session.as_json:

@@ -14,6 +14,7 @@ from tinyai_registry.cli.session import Session, in_session, lock_timeout_option
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.text import log_line
@@ -68,13 +69,14 @@ def command(
     # What is published of the command line: a path shows someone's folders, its last part says enough.
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
+    session.watch(folder, [model])
     display = Display(session.as_json)
     outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), display)
     document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
     if note is not None and outcome.sidecar is not None:
-        write(note, decision_note.render(outcome.sidecar))
+        write(note, decision_note.render(as_sidecar(outcome.sidecar)))
     session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
 
@@ -82,6 +84,7 @@ def command(
 def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str]) -> int:
     recipes = session.plugins().recipes
     folder = session.config.registry_folder(registry)
+    session.watch(folder, dict.fromkeys(recipe.id for recipe in recipes))
     results = refresh_all(recipes, session.config, folder, options, jobs, _echo)
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results]})

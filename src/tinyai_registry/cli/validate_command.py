@@ -51,7 +51,7 @@ def command(
     root = session.config.registry_folder(folder or registry)
     known = rules()
     find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
-    found = [*validate(root), *(_loaded(root) if loads else ())]
+    found = [*validate(root), *(_load(root) if loads else ())]
     findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))
     report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers))
@@ -59,7 +59,7 @@ def command(
     return int(is_failure(findings, strict=strict))
 
 
-def _loaded(root: Path) -> list[Finding]:
+def _load(root: Path) -> list[Finding]:
     try:
         from tinyai_registry.workflows.load import load
     except ModuleNotFoundError as error:

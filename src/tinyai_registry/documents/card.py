@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.documents.markdown import Sidecar
+from tinyai_registry.documents.sidecar_types import Sidecar
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_prose, markdown_words
 
@@ -72,7 +72,8 @@ def _trying(sidecar: Sidecar) -> str:
 
 def _data(sidecar: Sidecar) -> str:
     table = sidecar["table"]
-    makers = [f"{name} {markdown_words(table[name])}" for name in ("teacher_model", "extractor") if table[name]]
+    made_by = {"teacher_model": table["teacher_model"], "extractor": table["extractor"]}
+    makers = [f"{name} {markdown_words(value)}" for name, value in made_by.items() if value]
     return (
         f"Dataset {code(sidecar['training']['dataset'])}; table {code(table['file'])} "
         f"(sha256 {code(table['sha256'])}): {table['rows']} rows, {len(table['groups'])} groups, "

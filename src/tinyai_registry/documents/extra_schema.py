@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tinyai_registry.documents.engines import MAX_PATTERNS, compile_linear
+from tinyai_registry.errors import DocumentError
 
 if TYPE_CHECKING:
     from tinyai_registry.documents.violation import Violation
@@ -66,6 +67,12 @@ def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violatio
         yield Violation("", f"the schema itself: {error.message[:300]}")
     except (RecursionError, UnusableError) as error:
         yield Violation("", f"the schema cannot be used: {error}")
+
+
+def require_valid_extra(schema: Mapping[str, Any], extra: Any, what: str) -> None:
+    """Raise DocumentError, which begins with ``what``, unless ``extra`` is valid by ``schema``."""
+    for violation in extra_violations(schema, extra):
+        raise DocumentError(f"{what} at {violation}")
 
 
 def require_usable(schema: Mapping[str, Any], extra: Any) -> None:

@@ -6,12 +6,19 @@ Words of the sidecar are escaped where they are put into a piece; a piece is Mar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 from tinyai_registry.documents.parts import HEADLINES, headlines
+from tinyai_registry.documents.sidecar_types import (
+    AggregateDocument,
+    EvaluationDocument,
+    FoldDocument,
+    ProtocolDocument,
+    Sidecar,
+    VerdictDocument,
+    metric_of,
+)
 from tinyai_registry.text import markdown_cell, markdown_code, markdown_words
-
-Sidecar = Mapping[str, Any]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -25,7 +32,7 @@ def figure(value: float | None, digits: int = 4) -> str:
     return "undefined" if value is None else f"{value:.{digits}f}"
 
 
-def metric_names(summary: Mapping[str, Any]) -> list[str]:
+def metric_names(summary: Mapping[str, AggregateDocument]) -> list[str]:
     """Every metric of a summary, the standard ones first, whatever order its keys were read in."""
     return sorted(summary, key=lambda m: (m not in _ORDER, _ORDER.get(m, 0), m))
 
@@ -45,12 +52,12 @@ def fold_table(sidecar: Sidecar) -> str:
     return table(["held out", "rows", "clips", *map(_heading, metrics), "tied targets"], rows)
 
 
-def protocol_table(protocol: Mapping[str, Any]) -> str:
+def protocol_table(protocol: ProtocolDocument) -> str:
     """The medians over the splits, beside what was published."""
     summary = protocol["summary"]
-    published = {figure["metric"]: figure for figure in protocol["published"]}
+    published = {each["metric"]: each["value"] for each in protocol["published"]}
     rows = [
-        [_heading(metric), figure(summary[metric]["median"]), _known(published.get(metric, {}).get("value"))]
+        [_heading(metric), figure(summary[metric]["median"]), _known(published.get(metric))]
         for metric in metric_names(summary)
     ]
     mapping = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
@@ -66,7 +73,7 @@ def comparison_table(sidecar: Sidecar) -> str:
     """Previous against refresh, or a line that says there was nothing before."""
     if sidecar["previous"] is None:
         return "This is the first release of the model in this registry."
-    before, now = sidecar["previous"]["metrics"], headlines(sidecar)
+    before, now = sidecar["previous"]["metrics"], headlines(sidecar["evaluation"], sidecar.get("in_sample"))
     rows = [
         [label, _known(before.get(name)), _known(now.get(name)), _change(before.get(name), now.get(name))]
         for name, label in HEADLINES.items()
@@ -111,6 +118,7 @@ def _sections(title: str, parts: Iterable[tuple[str, str]]) -> Iterator[str]:
             yield text
 
 
+Statistic = Literal["mean", "std", "min", "max"]
 _ORDER = {"plcc": 1, "srocc": 2, "krocc": 3, "rmse": 4}
 
 
@@ -130,23 +138,24 @@ def _range(bounds: Sequence[float]) -> str:
     return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
 
 
-def _verdict(verdict: Mapping[str, Any]) -> str:
+def _verdict(verdict: VerdictDocument) -> str:
     mark = "passed" if verdict["passed"] else "**refused**"
     why = f" ({markdown_words(verdict['reason'])})" if "reason" in verdict else ""
     return f"- {mark}: {markdown_words(verdict['criterion'])}; value {figure(verdict['value'])}{why}"
 
 
-def _fold_row(name: str, fold: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
-    figures = [figure(fold.get(metric)) for metric in metrics]
+def _fold_row(name: str, fold: FoldDocument, metrics: Sequence[str]) -> list[str]:
+    figures = [figure(metric_of(fold, metric)) for metric in metrics]
     return [name, str(fold["rows"]), str(fold["clips"]), *figures, f"{fold['tied_targets']:.1%}"]
 
 
 def _aggregate_rows(
     prefix: str,
-    evaluation: Mapping[str, Any],
+    evaluation: EvaluationDocument,
     metrics: Sequence[str],
-    statistics: Sequence[str] = ("mean", "std", "min", "max"),
+    statistics: Sequence[Statistic] = ("mean", "std", "min", "max"),
 ) -> Iterator[list[str]]:
     for statistic in statistics:
-        figures = [figure(evaluation["summary"].get(metric, {}).get(statistic)) for metric in metrics]
+        known = [evaluation["summary"].get(metric) for metric in metrics]
+        figures = [figure(each[statistic] if each else None) for each in known]
         yield [f"*{prefix}{statistic}*", "", "", *figures, ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.documents.markdown import Sidecar
+from tinyai_registry.documents.sidecar_types import Sidecar
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_code_block, markdown_words
 

@@ -26,7 +26,7 @@ def folder() -> Path:
 
 
 def load(name: SchemaName) -> dict[str, Any]:
-    """The schema ``name`` as a JSON object that refers to no other file."""
+    """Read the schema ``name``: a JSON object that refers to no other file."""
     if name == "row":  # lies inside the registry's, so that any validator can use that one by itself
         registry = load("registry")
         return {"$schema": registry["$schema"], **registry["$defs"]["row"]}
@@ -47,5 +47,5 @@ def require_valid(name: SchemaName, document: Any, what: str) -> None:
 
 @cache
 def engines(name: SchemaName) -> Engines:
-    """What reads the schema ``name``."""
+    """The engines that read the schema ``name``."""
     return Engines(load(name))

@@ -1,7 +1,7 @@
-"""JSON that means one thing: UTF-8, no duplicate keys, no NaN; and the one way in which we write it.
+"""Read and write strict JSON: UTF-8, no duplicate keys, no NaN.
 
-Readers of JSON disagree about what lies outside this subset: a second ``"sha256"`` wins in one, loses in
-another. What we read we read strictly; what we write, every reader agrees about.
+Readers of JSON disagree about what lies outside this subset: a second ``"sha256"`` wins in one and loses in another.
+So we read strictly, and write in one style that every reader agrees about.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Fault(Enum):
-    """In which way a text is not strict JSON."""
+    """Why a text is not strict JSON."""
 
     UNREADABLE = "unreadable"
     ENCODING = "encoding"
@@ -38,7 +38,7 @@ class Fault(Enum):
 
 
 class StrictJsonError(DocumentError):
-    """A text is not strict JSON: in which way, and where."""
+    """A text is not strict JSON: why, and where."""
 
     def __init__(self, where: str, fault: Fault, what: str, at: Position | None = None) -> None:
         super().__init__(f"{where}:{at.line}:{at.column}: {what}" if at else f"{where}: {what}")
@@ -87,7 +87,7 @@ def loads(data: bytes, where: str) -> Any:
         raise StrictJsonError(where, Fault.DEPTH, f"nested too deeply, more than {MAX_DEPTH} levels", _at_depth(text))
     if _SURROGATE.search(text) and _is_half(value):
         what = "half of a character (\\ud800 to \\udfff, alone) stands for nothing"
-        raise StrictJsonError(where, Fault.ENCODING, what, _first(text, lambda token: _is_half(_said(token))))
+        raise StrictJsonError(where, Fault.ENCODING, what, _first(text, lambda token: _is_half(_key_and_value(token))))
     return value
 
 
@@ -136,13 +136,13 @@ def _float(text: str) -> float:
 
 def _int(text: str) -> int:
     if len(text.lstrip("-")) > MAX_DIGITS:
-        raise _FaultyError(Fault.NUMBER, text, f"an integer of {len(text.lstrip('-'))} digits")
+        raise _FaultyError(Fault.NUMBER, text, f"a number of {len(text.lstrip('-'))} digits")
     _float(text)  # or a reader with doubles makes infinity of it
     return int(text)
 
 
 def _depth(value: Any) -> int:
-    """How deep ``value`` is nested; Python's own parser gives up somewhere, but not everywhere at the same depth."""
+    """How deep ``value`` is nested; Python's own parser has a limit that differs from version to version."""
     level, depth = [value], 0
     while level := [each for each in level if isinstance(each, dict | list)]:
         level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
@@ -156,7 +156,7 @@ def _first(text: str, is_it: Callable[[Token], bool]) -> Position | None:
 
 
 def _is_half(value: Any) -> bool:
-    """Whether anything in ``value`` has half of a surrogate pair, which only an escape can leave alone."""
+    """Whether a string in ``value`` has half of a surrogate pair, which only an escape can produce."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -164,7 +164,7 @@ def _is_half(value: Any) -> bool:
     return False
 
 
-def _said(token: Token) -> tuple[str, Any]:
+def _key_and_value(token: Token) -> tuple[str, Any]:
     """The last key on the way to ``token``, and its value if that is a string."""
     return token.pointer.rpartition("/")[2], json.loads(token.text) if token.text.startswith('"') else None
 

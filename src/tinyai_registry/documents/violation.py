@@ -1,4 +1,4 @@
-"""What a JSON Schema has against a document, in words for people: one line each, with the place.
+"""Say in words how a document breaks a JSON Schema: one line for each violation, with its place.
 
 A schema's ``title`` is the noun that a message uses: of a value with a pattern, what that pattern means; of a branch,
 what the document is that the branch asks something of.
@@ -45,7 +45,7 @@ def pointer(path: Iterable[str | int]) -> str:
 
 
 def describe(validator: Validator, document: Any, most: int | None = None) -> Iterator[Violation]:
-    """What ``validator`` has against ``document``, item by item and key by key; no more than ``most``."""
+    """Each violation of ``validator``'s schema by ``document``, item by item and key by key; at most ``most``."""
     for error in sorted(islice(validator.iter_errors(document), most), key=_place):
         yield Violation(pointer(error.path), _message(error, _branch(validator.schema, error.schema_path)))
 
@@ -78,7 +78,7 @@ def _branch(schema: Any, path: Iterable[str | int]) -> str | None:
 
 
 def _quote(value: Any) -> str:
-    """``value`` as JSON has it, in ASCII, so that a look-alike shows; not all of it."""
+    """``value`` in JSON, shortened; in ASCII, so that a reader can tell look-alikes apart."""
     if isinstance(value, dict | list):
         return _NOUNS["object" if isinstance(value, dict) else "array"]
     text = json.dumps(value[:SHOWN] if isinstance(value, str) else value)
@@ -117,6 +117,7 @@ def _too_long(value: Any, most: int, _: str) -> str:
 _SAYS: Mapping[str, Callable[[Any, Any, str], str]] = {
     "type": _type,
     "enum": lambda value, known, _: f"{_quote(value)} is none of {_list(known)}",
+    "not": lambda value, _, title: f"{_quote(value)} is {title or 'not allowed'}",
     "const": lambda value, wanted, _: f"{_quote(value)} is not {_quote(wanted)}",
     "pattern": lambda value, pattern, title: f"{_quote(value)} is not {title or f'of the form {pattern}'}",
     "minimum": lambda value, least, _: f"{_quote(value)} is less than {least}",

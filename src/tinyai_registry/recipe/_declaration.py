@@ -27,7 +27,10 @@ _DESCRIPTIVE = {"descriptive": True}
 
 @dataclass(frozen=True)
 class CardText:
-    """The words of the model card that only the model's owner can write. Markdown, one paragraph each."""
+    """The words of the model card that only the model's owner can write.
+
+    They may have paragraphs, ``- `` lists and code in back-ticks; other markup is shown as it is written.
+    """
 
     title: str
     summary: str

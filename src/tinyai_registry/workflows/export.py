@@ -28,7 +28,8 @@ def export(owner: Owner, trained: Trained) -> tuple[Artifact, ...]:
             f"{', '.join((recipe.id, *members))}, any other {recipe.id}.<something>"
         )
     runtime = load_runtime()
-    return tuple(
-        verify(name, proto, [members[name]] if name in members else trained.final, trained.table, runtime)
-        for name, proto in protos.items()
-    )
+    with owner.plugin.blame_for("verification of its artifacts"):  # it calls the plugin's predict
+        return tuple(
+            verify(name, proto, [members[name]] if name in members else trained.final, trained.table, runtime)
+            for name, proto in protos.items()
+        )

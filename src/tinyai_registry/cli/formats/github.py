@@ -1,4 +1,4 @@
-"""For a GitHub workflow: one command for each finding, which GitHub shows beside the line in the pull request."""
+"""Write findings for a GitHub workflow: a command for each, which GitHub shows beside the line in a pull request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For code scanners: SARIF 2.1.0."""
+"""Write findings for code scanners: SARIF 2.1.0."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def _result(report: ValidationReport, finding: Finding, index: Mapping[str, int]
 
 
 def _fingerprint(finding: Finding) -> str:
-    """The same when lines and rows move: where the finding is does not enter, only what it says about what."""
+    """A digest that stays the same when lines and rows move: of rule, file, model and message, not of the place."""
     said = "\0".join((finding.rule.code, finding.file, finding.model or "", finding.message))
     return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()
