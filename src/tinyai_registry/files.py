@@ -77,13 +77,13 @@ class Folder:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every file in it and below, hidden ones left out, relative and with forward slashes, sorted."""
-        return tuple(sorted(_walk(self.root, "")))
+        """Every file in it and below but git's own, relative and with forward slashes, sorted."""
+        return tuple(sorted(_walk(self.root)))
 
     @cached_property
     def inodes(self) -> Counter[int]:
         """How often each file lies in it."""
-        return Counter((self.root / name).lstat().st_ino for name in self.names)
+        return Counter(inode for name in self.names if (inode := _inode(self.root / name)) is not None)
 
     def fetch(self, name: str, limit: int) -> File | Unreadable:
         """The file ``name``, of at most ``limit`` bytes."""
@@ -162,15 +162,24 @@ def _bounded(descriptor: int, about: os.stat_result, limit: int) -> bytes:
     return data
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[str]:
+def _inode(path: Path) -> int | None:
     try:
-        entries = list(os.scandir(folder))
+        return path.lstat().st_ino
     except OSError:
-        return  # what cannot be listed cannot be loaded from either; a named file in it is found missing
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
-        else:
-            yield f"{prefix}{entry.name}"
+        return None  # a writer has removed it since the folder was listed
+
+
+def _walk(root: Path) -> Iterator[str]:
+    prefixes = [""]  # not by recursion: folders may be nested more deeply than Python's stack
+    while prefixes:
+        prefix = prefixes.pop()
+        try:
+            entries = list(os.scandir(root / prefix))
+        except OSError:
+            continue  # what cannot be listed cannot be loaded from either; a named file in it is found missing
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            if not entry.is_dir(follow_symlinks=False):
+                yield name
+            elif entry.name != ".git":
+                prefixes.append(f"{name}/")

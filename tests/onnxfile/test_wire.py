@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx
 import pytest
+import victim
 from onnx import TensorProto, helper
 
 from tinyai_registry.onnxfile.graph import MAX_MEMORY, GraphError, GraphProblem, parse
@@ -57,17 +58,9 @@ def test_a_number_that_does_not_end_is_left_to_the_parser(end):
     assert not takes_more_memory(model(100)[:-1] + end, DESCRIPTOR, 200 * MESSAGE)
 
 
-def field(number: int, data: bytes) -> bytes:
-    """A field that holds ``data``, as protobuf writes one."""
-    length, varint = len(data), b""
-    while length > 127:
-        varint, length = varint + bytes([length & 127 | 128]), length >> 7
-    return bytes([number << 3 | 2]) + varint + bytes([length]) + data
-
-
 BOMBS = {
     "a million empty nodes": model(1_000_000),
-    "packed dimensions": field(7, field(5, field(1, b"\1" * 40_000_000))),
+    "packed dimensions": victim.field(7, victim.field(5, victim.field(1, b"\1" * 40_000_000))),
 }
 
 

@@ -100,6 +100,11 @@ NO_SIDECAR = Rule(
 # JSON files that are not sidecars: the registry, schemas, signatures.
 _NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
 
+# Settings of an editor, of CI, of the store.
+_HIDDEN = re.compile(r"(^|/)\.")
+# What a publish is working on.
+_PENDING = ".tinyai/pending/"
+
 _RULES: Mapping[Problem, Rule] = {
     Problem.OUTSIDE: OUTSIDE,
     Problem.MISSING: MISSING,
@@ -123,12 +128,12 @@ def flaws(file: File | Unreadable) -> Iterator[Flaw]:
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
     """Files that look like a model's and belong to none; rows and sidecars name those that are ``claimed``."""
     for name in folder.names:
-        if name in claimed:
+        if name in claimed or name.startswith(_PENDING):
             continue
         ending = name.lower()  # some file systems do not tell them apart
-        if ending.endswith(".onnx"):
+        if ending.endswith((".onnx", ".ort")):
             yield Finding(ORPHAN_MODEL, name, f"{shorten(name)} is named by no row")
         elif ending.endswith((".onnx.data", ".onnx_data", ".data")):
             yield Finding(ORPHAN_DATA, name, f"{shorten(name)} is read by no registered graph")
-        elif ending.endswith(".json") and not _NO_SIDECAR.search(name):
+        elif ending.endswith(".json") and not _NO_SIDECAR.search(name) and not _HIDDEN.search(name):
             yield Finding(ORPHAN_DOCUMENT, name, f"{shorten(name)} is the sidecar of no registered model")
