@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import onnx
 import pytest
@@ -97,16 +98,11 @@ def test_a_constant_of_a_type_that_does_not_fit_is_no_traceback(registry, operat
     assert found(registry, "fr_regressor_v1").keys() & {"TAI402", "TAI415"}
 
 
-def test_folders_nested_more_deeply_than_pythons_stack(registry):
-    here = os.getcwd()
-    try:
-        os.chdir(registry)
-        for _ in range(1200):
-            os.mkdir("d")
-            os.chdir("d")
-        with open("x.onnx", "wb"):
-            pass
-    finally:
-        os.chdir(here)
+def test_folders_nested_more_deeply_than_pythons_stack(registry, monkeypatch):
+    monkeypatch.chdir(registry)
+    for _ in range(1200):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("x.onnx").touch()
     [deep] = [each for each in validate(registry) if each.rule.code == "TAI207"]
     assert deep.file == "d/" * 1200 + "x.onnx"
