@@ -104,5 +104,11 @@ def test_folders_nested_more_deeply_than_pythons_stack(registry, monkeypatch):
         Path("d").mkdir()
         os.chdir("d")
     Path("x.onnx").touch()
-    [deep] = [each for each in validate(registry) if each.rule.code == "TAI207"]
+    try:
+        [deep] = [each for each in validate(registry) if each.rule.code == "TAI207"]
+    finally:  # shutil.rmtree, which tidies up after tests, is recursive
+        Path("x.onnx").unlink()
+        for _ in range(1200):
+            os.chdir("..")
+            Path("d").rmdir()
     assert deep.file == "d/" * 1200 + "x.onnx"

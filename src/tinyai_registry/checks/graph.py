@@ -91,7 +91,7 @@ IR_VERSION = Rule(
 _RULES = {GraphProblem.NOT_ONNX: NOT_ONNX, GraphProblem.TOO_LARGE: sizes.GIANT}
 
 
-def unparsed(error: GraphError) -> Flaw:
+def of_error(error: GraphError) -> Flaw:
     """What is wrong with a file that is no graph."""
     return Flaw(_RULES[error.problem], shorten(str(error)))
 
@@ -104,7 +104,7 @@ def flaws(data: bytes, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]
     try:
         model = parse(data)
     except GraphError as error:
-        yield unparsed(error)
+        yield of_error(error)
         return
     outside = external_weights(model)
     if outside:
@@ -118,7 +118,7 @@ def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspec
     giants = [*sizes.of_weights(outside, runtime), *sizes.of_graph(model)]
     yield from giants
     if not giants:  # the checker would allocate them
-        yield from _inspected(model, outside, inspector)
+        yield from _inspect(model, outside, inspector)
     if model.ir_version not in runtime.ir_versions:
         known = f"{min(runtime.ir_versions)} to {max(runtime.ir_versions)}"
         yield Flaw(IR_VERSION, f"the file has IR version {model.ir_version}; {runtime.name} reads {known}")
@@ -129,7 +129,7 @@ def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspec
     yield from local_names.of_graph(model)
 
 
-def _inspected(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -> Iterator[Flaw]:
+def _inspect(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -> Iterator[Flaw]:
     try:
         found = inspector.inspect(_self_contained(model, outside).SerializeToString())
     except ChildError as error:
@@ -142,10 +142,10 @@ def _inspected(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -
 
 
 def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
-    """``model`` with zeros in place of weights outside, which the checker would look for in the working directory.
+    """A copy of ``model`` that the checker can read alone: zeros replace weights outside, and functions are left out.
 
-    And without its functions, whose calls it would unfold: thirty that call each other twice take it for ever. That
-    a node is one is found anyway.
+    The checker inlines functions, and thirty that call each other twice take it for ever; ``operators`` refuses them
+    anyway.
     """
     if not outside and not model.functions:
         return model

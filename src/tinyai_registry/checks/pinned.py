@@ -64,7 +64,7 @@ def _flaws(
     name = shorten(each.file.name)
     if isinstance(each, UnparsedGraph):
         if each.error is not None:
-            flaw = graph.unparsed(each.error)
+            flaw = graph.of_error(each.error)
             yield Flaw(flaw.rule, f"{name}: {flaw.message}")
         return
     yield from weights.flaws(each.outside, each.file.name, folder, pinned, runtime.max_file_bytes)
