@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tinyai_registry.checks import (
     calling,
     evidence,
+    feeding,
     files,
     graph,
     history,
@@ -18,6 +19,7 @@ from tinyai_registry.checks import (
     signatures,
     sizes,
     twins,
+    unregistered,
     weights,
 )
 from tinyai_registry.checks import running as loading
@@ -33,11 +35,13 @@ FAMILIES = (
     operators,
     sizes,
     calling,
+    feeding,
     evidence,
     history,
     twins,
     signatures,
     licence,
+    unregistered,
     loading,
 )
 

@@ -110,6 +110,11 @@ def flaws(file: File | Unreadable) -> Iterator[Flaw]:
         yield Flaw(LINK, f"{shown(file.name)} has a hard link outside the registry folder")
 
 
+def is_document(name: str) -> bool:
+    """Whether the file ``name`` is JSON that speaks of a model; some file systems do not tell capitals apart."""
+    return name.lower().endswith(".json") and not _NO_SIDECAR.search(name)
+
+
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
     """The files that look like a model's and are none's: ``claimed`` are those that rows and sidecars speak of."""
     for name in folder.names:
@@ -120,5 +125,5 @@ def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
             yield Finding(ORPHAN_MODEL, name, f"{shown(name)} is named by no row")
         elif ending.endswith((".onnx.data", ".onnx_data", ".data")):
             yield Finding(ORPHAN_DATA, name, f"{shown(name)} is read by no registered graph")
-        elif ending.endswith(".json") and not _NO_SIDECAR.search(name):
+        elif is_document(name):
             yield Finding(ORPHAN_DOCUMENT, name, f"{shown(name)} is the sidecar of no registered model")

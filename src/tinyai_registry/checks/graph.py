@@ -135,9 +135,7 @@ def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto
 
 def _input_shapes(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     for name, shape in signature(model).inputs.items():
-        fixed = runtime.input_shapes.get(len(shape))
-        one_or_any = not isinstance(shape[0], int) or shape[0] == 1 if shape else False
-        if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
+        if not runtime.runs(shape):
             what = f"input {shown(name)} has shape {ascii(list(shape))[:200]}, which {runtime.name} does not feed"
             yield Flaw(INPUT_SHAPE, what)
 

@@ -37,7 +37,11 @@ def command(
         if model not in known:
             raise RegistryError(f"{opened.root} has no model {model!r}; it has: {', '.join(known) or 'none'}")
     account = give_account(opened.root)
-    done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
+    runtime = session.config.runtime
+    done = [
+        migrate(opened.root, model, account, lock_timeout, dry_run=dry_run, runtime=runtime)
+        for model in models or known
+    ]
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
     else:

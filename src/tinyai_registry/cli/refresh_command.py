@@ -68,7 +68,9 @@ def command(
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
     shown = Shown(session.as_json)
-    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), shown)
+    runtime = session.config.runtime
+    request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)
+    outcome = refresh(where, request, shown)
     document = report(outcome, shown.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))

@@ -44,10 +44,10 @@ def command(
     Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 it was left half-published, and
     this process may not write.
     """
-    root = session.config.registry_folder(folder or registry)
+    root, runtime = session.config.registry_folder(folder or registry), session.config.runtime
     known = rules()
     matching((*select, *ignore), known)  # a code that is none is said at once, not after the work
-    found = [*validate(root), *(_loaded(root) if loads else ())]
+    found = [*validate(root, runtime), *(_loaded(root, runtime) if loads else ())]
     findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))
     report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers))
@@ -55,12 +55,12 @@ def command(
     return int(failed(findings, strict=strict))
 
 
-def _loaded(root: Path) -> list[Finding]:
+def _loaded(root: Path, runtime: str) -> list[Finding]:
     try:
         from tinyai_registry.workflows.load import load
     except ModuleNotFoundError as error:
         raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
-    return load(root)
+    return load(root, runtime)
 
 
 def _models(root: Path) -> list[str]:
