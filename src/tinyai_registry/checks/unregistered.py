@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from tinyai_registry.checks import calling, feeding, files, schemas
-from tinyai_registry.checks.files import DIGEST, is_document
+from tinyai_registry.checks.files import DIGEST, MISSING, is_document
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.checks.subject import NOTHING, Subject
@@ -75,7 +75,9 @@ def _of_sidecar(name: str, document: Document, folder: Folder, runtime: Runtime)
     yield from calling.of_model(model, runtime)
     yield from feeding.of_model(model, runtime)
     pinned = document.value.get("sha256")
-    yield from (model.in_sidecar(flaw.rule, flaw.message) for flaw in files.flaws(graph.file))
+    yield from (
+        model.in_sidecar(flaw.rule, flaw.message) for flaw in files.flaws(graph.file) if flaw.rule is not MISSING
+    )
     if isinstance(graph.file, File) and graph.file.data and pinned not in {None, graph.file.sha256}:
         what = f"{shown(graph.file.name)} has the digest {graph.file.sha256}, not {shown(str(pinned))}"
         yield model.in_sidecar(DIGEST, what, "/sha256")

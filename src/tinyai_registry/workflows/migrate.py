@@ -51,8 +51,9 @@ class Migration:
 def migrate(
     root: Path, model: str, account: Account, patience: float, *, dry_run: bool, runtime: str = DEFAULT
 ) -> Migration:
-    """Publish ``model``, for ``runtime``, with a sidecar of today's in place of one of an earlier dialect; with ``dry_run``, plan it.
+    """Publish ``model`` with a sidecar of today's in place of one of an earlier dialect; with ``dry_run``, plan it.
 
+    Its files are held to the limits of ``runtime``.
     Raises RegistryBusyError or PublishError where the registry cannot be written; what is wrong with the model is told
     in the answer.
     """
