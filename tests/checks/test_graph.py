@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 from tinyai_registry.checks import graph
 from tinyai_registry.onnxfile.runtime import load_runtime
 
-RUNTIME = load_runtime()
+RUNTIME = load_runtime("libvmaf")
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>'
 EVIL = '<ir_version: 8, opset_import: ["" : 17, "evil.custom" : 1]>'
 GOOD = """

@@ -86,7 +86,7 @@ MISREAD = {
     ),
     "a nested key": (VMAFX, '{"card": {"name": "inner"}, "name": "outer"}', "takes line 1 for the key 'name'"),
     "a key that is only nested": (VMAFX, '{"card": {"name": "inner"}}', "takes line 1 for the key 'name'"),
-    "a nested list of features": (VMAFX, '{"a": {"features": ["x"]}}', "takes line 1 for the key 'feature_order'"),
+    "a nested list of features": (VMAFX, '{"a": {"features": ["x"]}}', "takes line 1 for the key 'features'"),
     "an escaped key": (VMAFX, '{"\\u006bind": "nr"}', "does not find the key 'kind'"),
     "an escape in a name": (VMAFX, '{"name": "h\\u00f6he"}', "knows no escapes, and the value of 'name' has one"),
     "an escape in a list": (

@@ -249,7 +249,7 @@ def _scaler(model: Subject, proto: onnx.ModelProto) -> Iterator[Finding]:
 
 def _c_reader(model: Subject, text: str, runtime: Runtime) -> Iterator[Finding]:
     for misread in c_reader.misread(text, runtime):
-        yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key else "")
+        yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key in model.said else "")
 
 
 def _limits(model: Subject, runtime: Runtime) -> Iterator[Finding]:

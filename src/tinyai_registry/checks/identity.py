@@ -75,8 +75,8 @@ NAME = Rule(
     Severity.ERROR,
     "the runtime cannot log a model under its name",
     "The target runtime writes its scores under the sidecar's `name`, which is the id, unescaped as XML attribute, "
-    "JSON key and CSV column. A name that begins with a digit, or has anything but letters, digits and underscores, breaks "
-    "the log; one that libvmaf has a score or a feature for (`vmaf`, `integer_adm2`) replaces that.",
+    "JSON key and CSV column. A name that begins with a digit, or has anything but letters, digits and underscores, "
+    "breaks the log; one that libvmaf has a score or a feature for (`vmaf`, `integer_adm2`) replaces that.",
     "Publish the model under another id: a letter, then letters, digits and underscores.",
 )
 

@@ -129,14 +129,16 @@ Parser = Callable[[str, int], tuple[Any, int]]
 
 
 def _parse(text: str, key: SidecarKey) -> Any:
-    at = _locate(text, key)
+    _, at = _locate(text, key)
     return None if at is None else _PARSERS[key.type](text, at)[0]
 
 
-def _locate(text: str, key: SidecarKey) -> int | None:
-    """Where the loader takes the value of ``key`` from; None where it finds no such key."""
+def _locate(text: str, key: SidecarKey) -> tuple[str, int | None]:
+    """Under which name the loader looks for ``key`` last, and where the value begins; None where it finds neither."""
     at = _find(text, key.name, key.occurrence)
-    return _find(text, key.alias, key.occurrence) if at is None and key.alias else at
+    if at is None and key.alias is not None:
+        return key.alias, _find(text, key.alias, key.occurrence)
+    return key.name, at
 
 
 def _find(text: str, name: str, occurrence: str) -> int | None:
@@ -271,17 +273,14 @@ def _differences(text: str, document: Mapping[str, Any], runtime: Runtime) -> It
         is_harmless = here and meant and _is_same(getattr(here, key.name), getattr(meant, key.name))
         if is_harmless or _is_same(found, written):  # whatever differs is a consequence of another key
             continue
-        at = _locate(text, key)
-        if at is None or at != starts.get(name):
-            yield _misplaced(name, text, at)
+        taken, at = _locate(text, key)
+        if at is None:
+            yield Misread(name, f"the C reader does not find the key {name!r}", "write it without escapes")
+        elif at != starts.get(name):
+            line = text.count("\n", 0, at) + 1
+            yield Misread(name, f"the C reader takes line {line} for the key {taken!r}", "choose another word")
         else:
             yield _mistaken(name, found, written)
-
-
-def _misplaced(name: str, text: str, at: int | None) -> Misread:
-    """The reader takes what begins ``at`` for the value of the key ``name``."""
-    where = "does not find" if at is None else f"takes line {text.count(chr(10), 0, at) + 1} for"
-    return Misread(name, f"the C reader {where} the key {name!r}", "choose another word")
 
 
 def _mistaken(name: str, found: Any, written: Any) -> Misread:

@@ -17,7 +17,8 @@ from tinyai_registry.onnxfile.runtime import known_runtimes
 
 Json = Mapping[str, Any]
 
-_KEPT = ("encoder_vocab", "feature_order", "training", *TWIN_KEYS)
+_CODEC = ("codec_preset_norm", "codec_preset_value", "codec_crf_norm", "codec_crf_min", "codec_crf_max")
+_KEPT = ("encoder_vocab", "feature_order", "training", *_CODEC, *TWIN_KEYS)
 _VECTORS = ("feature_mean", "feature_std")
 # What earlier dialects call them; the C reader takes either word.
 _ALIASES = {"feature_order": "features", "feature_mean": "input_mean", "feature_std": "input_std"}

@@ -60,8 +60,8 @@ class Command:
 
     def feeds(self, shape: Sequence[int | str | None]) -> bool:
         """Whether it fills an input of this shape; a dimension that the graph leaves open is a word or None."""
-        wanted = self.inputs.get(len(shape), ())
-        return len(wanted) == len(shape) and all(map(_fits, wanted, shape))
+        wanted = self.inputs.get(len(shape))
+        return wanted is not None and all(map(_fits, wanted, shape))
 
 
 @dataclass(frozen=True)
