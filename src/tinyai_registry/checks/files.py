@@ -120,6 +120,11 @@ def flaws(file: File | Unreadable) -> Iterator[Flaw]:
         yield Flaw(LINK, f"{shorten(file.name)} has a hard link outside the registry folder")
 
 
+def is_document(name: str) -> bool:
+    """Whether the file ``name`` is JSON that speaks of a model; some file systems do not tell capitals apart."""
+    return name.lower().endswith(".json") and not _NO_SIDECAR.search(name)
+
+
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
     """Files that look like a model's and belong to none; rows and sidecars name those that are ``claimed``."""
     for name in folder.names:
@@ -130,5 +135,5 @@ def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
             yield Finding(ORPHAN_MODEL, name, f"{shorten(name)} is named by no row")
         elif ending.endswith((".onnx.data", ".onnx_data", ".data")):
             yield Finding(ORPHAN_DATA, name, f"{shorten(name)} is read by no registered graph")
-        elif ending.endswith(".json") and not _NO_SIDECAR.search(name):
+        elif is_document(name):
             yield Finding(ORPHAN_DOCUMENT, name, f"{shorten(name)} is the sidecar of no registered model")

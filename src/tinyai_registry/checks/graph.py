@@ -165,8 +165,6 @@ def _inputs(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
         kind = type_name(found.types[name])
         if kind not in runtime.input_types:
             yield Flaw(INPUT_TYPE, f"input {shorten(name)} is of type {kind}, which {runtime.name} does not feed")
-        fixed = runtime.input_shapes.get(len(shape))
-        one_or_any = not isinstance(shape[0], int) or shape[0] == 1 if shape else False
-        if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
+        if not runtime.runs(shape):
             what = f"input {shorten(name)} has shape {shorten(str(list(shape)), 200)}"
             yield Flaw(INPUT_SHAPE, f"{what}, which {runtime.name} does not feed")

@@ -71,7 +71,9 @@ def command(
     folder = session.config.registry_folder(registry)
     session.watch(folder, [model])
     display = Display(session.as_json)
-    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), display)
+    runtime = session.config.runtime
+    request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)
+    outcome = refresh(where, request, display)
     document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))

@@ -13,6 +13,7 @@ from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.drift import measure_drift
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.table import digest
+from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Account, Candidate, Outcome, Release
 from tinyai_registry.release.provenance import collect, give_account
@@ -29,7 +30,10 @@ from tinyai_registry.workflows.starting_point import StartingPoint, is_up_to_dat
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. ``command`` is the command line, with file names in place of paths."""
+    """What was asked for. ``command`` is the command line, with file names in place of paths.
+
+    ``runtime`` names the profile that the registry is written for.
+    """
 
     registry: Path
     table: Path
@@ -38,6 +42,7 @@ class Request:
     force: bool = False
     dry_run: bool = False
     lock_timeout: float = 60.0
+    runtime: str = DEFAULT
 
 
 def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
@@ -65,7 +70,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     candidate = _candidate(owner, trained, judgement, account, request, progress)
     if request.dry_run:
         with progress.step("compare and describe"):
-            release = compose(candidate, start)
+            release = compose(candidate, start, load_runtime(request.runtime))
     else:
         with progress.step("publish"):
             _, release = publish(
@@ -86,7 +91,7 @@ def _candidate(
     """The model that has passed its gate, exported, evaluated under its protocols and described."""
     recipe, plugin = owner.recipe, owner.plugin
     with progress.step("export and verify"):
-        artifacts = export(owner, trained)
+        artifacts = export(owner, trained, load_runtime(request.runtime))
     protocols = []
     for protocol in recipe.protocols:
         with progress.step(f"protocol {protocol.name}"):
@@ -105,7 +110,7 @@ def _candidate(
 
 def _compose_now(request: Request, candidate: Candidate) -> Release:
     """The release in place of what is registered now: somebody else may have published the model meanwhile."""
-    return compose(candidate, _start_now(request, candidate))
+    return compose(candidate, _start_now(request, candidate), load_runtime(request.runtime))
 
 
 def _start_now(request: Request, candidate: Candidate) -> StartingPoint:
