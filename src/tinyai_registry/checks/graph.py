@@ -9,7 +9,15 @@ import onnx
 from tinyai_registry.checks import local_names, operators, sizes, weights
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.child import ChildError
-from tinyai_registry.onnxfile.graph import GraphError, GraphProblem, first_line, parse, signature, type_name
+from tinyai_registry.onnxfile.graph import (
+    DEFAULT_DOMAIN,
+    GraphError,
+    GraphProblem,
+    first_line,
+    parse,
+    signature,
+    type_name,
+)
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.protobuf import tensors
 from tinyai_registry.onnxfile.runtime import Runtime
@@ -122,7 +130,7 @@ def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspec
     if model.ir_version not in runtime.ir_versions:
         known = f"{min(runtime.ir_versions)} to {max(runtime.ir_versions)}"
         yield Flaw(IR_VERSION, f"the file has IR version {model.ir_version}; {runtime.name} reads {known}")
-    if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) != 1:
+    if sum(each.domain in DEFAULT_DOMAIN for each in model.opset_import) != 1:
         yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _inputs(model, runtime)
     yield from operators.of_graph(model, runtime)
