@@ -96,6 +96,15 @@ NO_SIDECAR = Rule(
     "runtime falls back to defaults.",
     "Restore the sidecar, or publish the model with `tinyai refresh`.",
 )
+POINTER = Rule(
+    "TAI211",
+    "lfs-pointer",
+    Severity.ERROR,
+    "a file is a Git LFS pointer",
+    "The repository keeps the file in Git LFS, and this checkout has only the few lines that stand for it. Whoever "
+    "loads the model from here gets those lines.",
+    "Run `git lfs pull`; in CI, check out with LFS (`lfs: true`).",
+)
 
 # JSON files that are not sidecars: the registry, schemas, signatures.
 _NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
@@ -106,6 +115,7 @@ _RULES: Mapping[Problem, Rule] = {
     Problem.NOT_REGULAR: NOT_REGULAR,
     Problem.LINKED: LINK,
     Problem.SIZE: SIZE,
+    Problem.POINTER: POINTER,
 }
 
 

@@ -87,20 +87,21 @@ def _of_rows(
     yield from identity.of_rows(rows)
     claimed = {INDEX}
     for model in read_subjects(folder, rows, runtime):
-        yield from _of_model(model, folder, by_id, runtime, inspector)
+        yield from check_model(model, folder, by_id, runtime, inspector)
+        yield from signatures.of_model(model, folder)
         claimed |= pinned.claimed(model)
     yield from files.orphans(folder, claimed)
     yield from unregistered.of_documents(folder, claimed, runtime)
 
 
-def _of_model(
+def check_model(
     model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime, inspector: Inspector
 ) -> Iterator[Finding]:
+    """What is wrong with one release; ``rows`` are all rows of its registry by id."""
     yield from pinned.of_row(model)
     yield from pinned.of_graphs(model, folder, runtime, inspector)
     yield from identity.of_model(model)
     yield from twins.of_model(model)
-    yield from signatures.of_model(model, folder)
     yield from licence.of_model(model)
     if not isinstance(model.sidecar, Document):
         return
