@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 MAX_NAME = 255
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
 
 def sha256_of(data: bytes) -> str:
     """In hex, as every document of ours writes a digest."""
@@ -30,6 +32,12 @@ class Problem(Enum):
     NOT_REGULAR = "it is no regular, readable file"
     LINKED = "it is a link to nowhere, or out of the folder"
     SIZE = "it is too large"
+    POINTER = "Git LFS has not fetched it"
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether ``data`` is what Git LFS checks out in place of a file that it has not fetched."""
+    return data.startswith(LFS_POINTER)
 
 
 class FileProblemError(OSError):
@@ -103,6 +111,8 @@ class Folder:
             if not path.resolve().is_relative_to(self.resolved):
                 raise FileProblemError(Problem.LINKED, "is a link that leads out of the registry folder")
             data = _bounded(descriptor, about, limit)
+        if is_lfs_pointer(data):
+            raise FileProblemError(Problem.POINTER, "is a Git LFS pointer; run `git lfs pull`")
         linked = about.st_nlink > 1 and self.inodes[about.st_ino] < about.st_nlink
         return File(name, data, linked)
 

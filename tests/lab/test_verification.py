@@ -18,7 +18,7 @@ from tinyai_registry.lab.training import train_mlps
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.recipe import Input
 
-RUNTIME = load_runtime()
+RUNTIME = load_runtime("libvmaf")
 
 
 @pytest.fixture

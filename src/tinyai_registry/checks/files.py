@@ -96,13 +96,19 @@ NO_SIDECAR = Rule(
     "runtime falls back to defaults.",
     "Restore the sidecar, or publish the model with `tinyai refresh`.",
 )
+POINTER = Rule(
+    "TAI211",
+    "lfs-pointer",
+    Severity.ERROR,
+    "a file is a Git LFS pointer",
+    "The repository keeps the file in Git LFS, and this checkout has only the few lines that stand for it. Whoever "
+    "loads the model from here gets those lines.",
+    "Run `git lfs pull`; in CI, check out with LFS (`lfs: true`).",
+)
 
-# JSON files that are not sidecars: the registry, schemas, signatures.
-_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
-
-# Settings of an editor, of CI, of the store.
-_HIDDEN = re.compile(r"(^|/)\.")
-# What a publish is working on.
+# JSON files that are not sidecars: the registry, schemas, signatures, and settings and logs in hidden folders.
+_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z|(^|/)\.")
+# Where a publish prepares its files.
 _PENDING = ".tinyai/pending/"
 
 _RULES: Mapping[Problem, Rule] = {
@@ -111,6 +117,7 @@ _RULES: Mapping[Problem, Rule] = {
     Problem.NOT_REGULAR: NOT_REGULAR,
     Problem.LINKED: LINK,
     Problem.SIZE: SIZE,
+    Problem.POINTER: POINTER,
 }
 
 
@@ -125,6 +132,11 @@ def flaws(file: File | Unreadable) -> Iterator[Flaw]:
         yield Flaw(LINK, f"{shorten(file.name)} has a hard link outside the registry folder")
 
 
+def is_document(name: str) -> bool:
+    """Whether the file ``name`` is JSON that speaks of a model; some file systems do not tell capitals apart."""
+    return name.lower().endswith(".json") and not _NO_SIDECAR.search(name)
+
+
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
     """Files that look like a model's and belong to none; rows and sidecars name those that are ``claimed``."""
     for name in folder.names:
@@ -135,5 +147,5 @@ def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
             yield Finding(ORPHAN_MODEL, name, f"{shorten(name)} is named by no row")
         elif ending.endswith((".onnx.data", ".onnx_data", ".data")):
             yield Finding(ORPHAN_DATA, name, f"{shorten(name)} is read by no registered graph")
-        elif ending.endswith(".json") and not _NO_SIDECAR.search(name) and not _HIDDEN.search(name):
+        elif is_document(name):
             yield Finding(ORPHAN_DOCUMENT, name, f"{shorten(name)} is the sidecar of no registered model")

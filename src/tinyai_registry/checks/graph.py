@@ -9,7 +9,15 @@ import onnx
 from tinyai_registry.checks import local_names, operators, sizes, weights
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.child import ChildError
-from tinyai_registry.onnxfile.graph import GraphError, GraphProblem, first_line, parse, signature, type_name
+from tinyai_registry.onnxfile.graph import (
+    DEFAULT_DOMAIN,
+    GraphError,
+    GraphProblem,
+    first_line,
+    parse,
+    signature,
+    type_name,
+)
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.protobuf import tensors
 from tinyai_registry.onnxfile.runtime import Runtime
@@ -122,7 +130,7 @@ def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspec
     if model.ir_version not in runtime.ir_versions:
         known = f"{min(runtime.ir_versions)} to {max(runtime.ir_versions)}"
         yield Flaw(IR_VERSION, f"the file has IR version {model.ir_version}; {runtime.name} reads {known}")
-    if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) != 1:
+    if sum(each.domain in DEFAULT_DOMAIN for each in model.opset_import) != 1:
         yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _inputs(model, runtime)
     yield from operators.of_graph(model, runtime)
@@ -165,8 +173,6 @@ def _inputs(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
         kind = type_name(found.types[name])
         if kind not in runtime.input_types:
             yield Flaw(INPUT_TYPE, f"input {shorten(name)} is of type {kind}, which {runtime.name} does not feed")
-        fixed = runtime.input_shapes.get(len(shape))
-        one_or_any = not isinstance(shape[0], int) or shape[0] == 1 if shape else False
-        if fixed is None or not one_or_any or any(w not in (-1, h) for w, h in zip(fixed, shape, strict=True)):
+        if not runtime.runs(shape):
             what = f"input {shorten(name)} has shape {shorten(str(list(shape)), 200)}"
             yield Flaw(INPUT_SHAPE, f"{what}, which {runtime.name} does not feed")

@@ -39,7 +39,11 @@ def command(
             raise RegistryError(f"{opened.root} has no model {model!r}; {they}")
     session.watch(opened.root, known)
     account = give_account(opened.root)
-    done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
+    runtime = session.config.runtime
+    done = [
+        migrate(opened.root, model, account, lock_timeout, dry_run=dry_run, runtime=runtime)
+        for model in models or known
+    ]
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
     else:

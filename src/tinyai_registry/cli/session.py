@@ -119,6 +119,10 @@ def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any
     try:
         try:
             code = run(session, **parameters)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("tinyai_registry"):
+                raise
+            raise TinyaiError(f"this needs {error.name}: pip install 'tinyai-registry[lab]'") from error
         except OSError as error:  # nobody below has a better word for it than the system's
             raise TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error
         ignore_signals()

@@ -153,6 +153,7 @@ class DriftDocument(TypedDict):
     """How far the table moved since the previous release."""
 
     inputs: list[InputDriftDocument]
+    target: NotRequired[InputDriftDocument | None]
     target_before: list[float] | None
     target_now: list[float]
 
@@ -180,6 +181,7 @@ class ProvenanceDocument(TypedDict):
     time: str
     python: str
     packages: dict[str, str]
+    cpu_capability: NotRequired[str]
     git: GitDocument | None
     seeds: list[int]
 

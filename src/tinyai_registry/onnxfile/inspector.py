@@ -43,7 +43,7 @@ class Inspector:
         self._child.__exit__(kind, error, at)
 
     def inspect(self, model: bytes) -> Inspection:
-        """Inspect a serialized model. Raises ChildError if the native code crashes, or takes too much time or memory."""
+        """Inspect a serialized model. Raises ChildError if this crashes, or takes too much time or memory."""
         said = self._child.ask([model], SECONDS)
         try:
             shapes = [(str(name), None if dims is None else _dims(dims)) for name, dims in said["shapes"]]
