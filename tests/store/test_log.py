@@ -80,7 +80,7 @@ def test_removed_last_entries_are_found_and_named_and_their_numbers_not_given_ag
     refuse(root, "a", ACCOUNT)
     for number in range(first, 6):
         entry_file(root, number).unlink()
-    assert found(root) == {log.TIP: [said]}
+    assert found(root) == {layout.TIP: [said]}
     put(root, "a", "4")
     assert found(root) == {"00000006.json": [f"entry {first} is missing before it"]}
 
@@ -93,14 +93,14 @@ def test_a_changed_last_entry_whose_own_digest_was_made_right_is_found_by_the_ti
 
 @pytest.mark.parametrize("content", ["", "<<<<<<< ours", "[]", "{}", '{"number": "4", "digest": ""}', None])
 def test_a_log_without_a_tip_is_valid_and_one_that_says_nothing_is_named_and_made_again(root, content):
-    path = entry_file(root, 4).with_name(log.TIP)
+    path = entry_file(root, 4).with_name(layout.TIP)
     was = path.read_bytes()
     path.write_text(content) if content is not None else path.unlink()
-    assert found(root) == ({} if content is None else {log.TIP: ["it does not say which entry is the last"]})
+    assert found(root) == ({} if content is None else {layout.TIP: ["it does not say which entry is the last"]})
     refuse(root, "a", ACCOUNT)
     assert faults(root) == []
     entry_file(root, 5).unlink()
-    assert found(root) == {log.TIP: ["entry 5 was removed"]}
+    assert found(root) == {layout.TIP: ["entry 5 was removed"]}
     path.write_bytes(was)  # a tip that lags behind is that of a writer who died
     assert faults(root) == []
 
@@ -127,7 +127,7 @@ def test_an_entry_from_before_rows_could_go_is_read_and_its_digest_holds(root):
     del document["digest"]
     path.write_text(strict_json.dumps({**document, "digest": log._digest(document)}, sort_keys=False))
     assert log.read(path).withdrawn_rows == {}
-    path.with_name(log.TIP).unlink()  # there was none either
+    path.with_name(layout.TIP).unlink()  # there was none either
     assert faults(root) == []
     put(root, "a", "5")
     assert faults(root) == []
@@ -146,7 +146,7 @@ def test_an_entry_whose_words_are_none_is_found_whatever_its_digest(root, change
     document = {**json.loads(entry_file(root, 4).read_text()), **change}
     document.pop("digest")
     document["digest"] = log._digest(document)
-    entry_file(root, 4).write_bytes(log.as_written(document))
+    entry_file(root, 4).write_bytes(log.render_document(document))
     assert "no entry of a log" in found(root)["00000004.json"][0]
 
 
@@ -167,7 +167,7 @@ def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):
     before = contents()
     refuse(root, "a", ACCOUNT)
     after = contents()
-    added = [entry_file(root, 5), entry_file(root, 5).with_name(log.TIP)]
+    added = [entry_file(root, 5), entry_file(root, 5).with_name(layout.TIP)]
     assert {**before, **{path: after[path] for path in added}} == after
     assert faults(root) == []
 
@@ -224,10 +224,10 @@ def test_git_has_the_log_and_not_the_store(tinyai, tmp_path):
     put(root, "a", "1")
     killed_at(30, lambda: put(root, "b", "1"))
     assert {path.name for path in (root / layout.FOLDER).iterdir()} >= {"objects", "pending", "lock"}
-    assert layout.pending(root)
+    assert layout.workplaces(root)
     git(root, "init", "-q")
     git(root, "add", "-A")
-    log_of_a = [f".tinyai/log/a/{name}" for name in ("00000001.json", log.TIP)]
+    log_of_a = [f".tinyai/log/a/{name}" for name in ("00000001.json", layout.TIP)]
     expected = [".tinyai/.gitignore", *log_of_a, "a.json", "a.md", "a.onnx", "a.plain.onnx", INDEX]
     assert git(root, "ls-files").split() == expected
 
@@ -268,7 +268,7 @@ def test_rows_that_two_branches_put_into_one_place_are_made_from_the_log(root, t
         git(root, "merge", "-q", "ours")
     git(root, "checkout", side, INDEX)
     if not objects:  # as in a clone
-        shutil.rmtree(layout.object_file(root, "x", "x").parent.parent)
+        shutil.rmtree(layout.object_folder(root, "x").parent)
     assert faults(root)
     missing = "m" if side == "--ours" else "n"
     assert tinyai("recover", root, "--json").json["recovered"] == [missing]

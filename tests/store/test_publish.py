@@ -184,7 +184,7 @@ def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root,
     made = []
 
     class NoLock:
-        def __init__(self, *_: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None: ...
         def acquire(self, timeout: float) -> None: ...
         def release(self) -> None: ...
 
@@ -218,7 +218,7 @@ def test_what_was_there_before_the_log_becomes_its_first_entry_and_says_whose_it
 
 def test_a_writer_that_waits_too_long_says_so(root):
     put(root, "b", "1")
-    with turn.writing(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
+    with turn.take_turn(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
         put(root, "b", "2", patience=0.1)
     assert faults(root) == []
 
@@ -226,7 +226,7 @@ def test_a_writer_that_waits_too_long_says_so(root):
 def test_where_the_folder_cannot_be_mended_a_reader_says_what_to_do(root, tinyai, monkeypatch):
     put(root, "b", "1")
     killed_at(30, lambda: put(root, "b", "2"))
-    assert layout.pending(root)
+    assert layout.workplaces(root)
 
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied")

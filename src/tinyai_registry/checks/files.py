@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
-from tinyai_registry.files import File, Folder, Problem, Unreadable
+from tinyai_registry.files import File, Folder, Problem, Unreadable, sha256_of
 from tinyai_registry.text import shown
 
 OUTSIDE = Rule(
@@ -87,6 +87,8 @@ NO_SIDECAR = Rule(
     "Restore the sidecar, or publish the model with `tinyai refresh`.",
 )
 
+LINE_ENDS = "git has changed how its lines end (core.autocrlf); put `-text` into .gitattributes, and check it out again"
+
 # Ours, or a schema's, a signature's: JSON that is no sidecar.
 _NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
 
@@ -108,6 +110,12 @@ def flaws(file: File | Unreadable) -> Iterator[Flaw]:
         yield Flaw(SIZE, f"{shown(file.name)} is empty")
     elif file.linked:
         yield Flaw(LINK, f"{shown(file.name)} has a hard link outside the registry folder")
+
+
+def line_ends(file: File, sha256: object) -> str:
+    """What to add to a message about a ``file`` that has not the digest ``sha256``: whether line ends are the cause."""
+    cause = sha256_of(file.data.replace(b"\r\n", b"\n")) == sha256
+    return f"; {LINE_ENDS}" if cause else ""
 
 
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:

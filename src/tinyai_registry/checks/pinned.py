@@ -28,7 +28,8 @@ def of_row(model: Subject) -> Iterator[Finding]:
     yield from (model.in_row(flaw.rule, flaw.message, "onnx") for flaw in files.flaws(file))
     pinned = model.row.get("sha256")
     if isinstance(file, File) and file.data and isinstance(pinned, str) and file.sha256 != pinned:
-        yield model.in_row(DIGEST, f"{shown(file.name)} has the digest {file.sha256}, not {shown(pinned)}", "sha256")
+        what = f"{shown(file.name)} has the digest {file.sha256}, not {shown(pinned)}{files.line_ends(file, pinned)}"
+        yield model.in_row(DIGEST, what, "sha256")
     if model.twin is not None:
         key = "int8_sha256" if "int8_sha256" in model.row else "quant_mode"
         yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in files.flaws(model.twin.file))
@@ -84,7 +85,7 @@ def of_artifacts(
         if not isinstance(file, File) or not file.data:
             continue
         if file.sha256 != sha256:
-            what = f"{shown(name)} has the digest {file.sha256}, not {shown(sha256)}"
+            what = f"{shown(name)} has the digest {file.sha256}, not {shown(sha256)}{files.line_ends(file, sha256)}"
             yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
         elif isinstance(size, int) and size != len(file.data):
             yield model.in_sidecar(ARTIFACTS, f"{shown(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")

@@ -1,4 +1,4 @@
-"""The JSON Schemas (2020-12) of registry, row and sidecars, and what they say about a document.
+"""The JSON Schemas (2020-12) of registry, row, sidecars and entries of the log, and what they say about a document.
 
 Two validators read them. jsonschema_rs, which costs next to nothing, answers whether a document is valid. Only where it
 does not say yes is jsonschema imported and asked, which takes longer to import than a registry takes to check: its
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tinyai_registry.documents.violation import Violation
 
-SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime"]
+SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime", "log-entry"]
 NAMES: tuple[SchemaName, ...] = get_args(SchemaName)
 
 
