@@ -335,7 +335,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and layout.FOLDER not in path.relative_to(root).parts and path not in layout.git_files(root)
+        if path.is_file() and not {layout.FOLDER, ".gitattributes"} & {*path.relative_to(root).parts}
     }
 
 

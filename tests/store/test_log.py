@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from harness import ACCOUNT, change, contents, faults, graph, killed_at, own_registry, put
 
+from tinyai_registry.checks import history
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.store import layout, log
@@ -126,28 +127,37 @@ def test_an_entry_from_before_rows_could_go_is_read_and_its_digest_holds(root):
     assert document.pop("withdrawn_rows") == {}
     del document["digest"]
     path.write_text(strict_json.dumps({**document, "digest": log._digest(document)}, sort_keys=False))
-    assert log.read(path).withdrawn_rows == {}
+    assert log.read(root, "a", 4).withdrawn_rows == {}
     path.with_name(layout.TIP).unlink()  # there was none either
     assert faults(root) == []
     put(root, "a", "5")
     assert faults(root) == []
 
 
-@pytest.mark.parametrize(("text", "said"), [("[]", "is no JSON object"), ("{}", "no entry of a log")])
+@pytest.mark.parametrize(("text", "said"), [("[]", "is no JSON object"), ("{}", "lacks number, model, action")])
 def test_what_is_no_entry_is_found_and_named(root, text, said):
     entry_file(root, 5).write_text(text)
     assert said in found(root)["00000005.json"][0]
 
 
 @pytest.mark.parametrize(
-    "change", [{"model": 7}, {"action": None}, {"number": "5"}, {"account": {"time": 1, "who": "x", "gate": []}}]
+    ("change", "at"),
+    [
+        ({"model": 7}, "/model"),
+        ({"action": None}, "/action"),
+        ({"number": "5"}, "/number"),
+        (
+            {"account": {**asdict(ACCOUNT), "time": 1}},
+            "/account/time",
+        ),
+    ],
 )
-def test_an_entry_whose_words_are_none_is_found_whatever_its_digest(root, change):
+def test_an_entry_whose_words_are_none_is_found_whatever_its_digest(root, change, at):
     document = {**json.loads(entry_file(root, 4).read_text()), **change}
     document.pop("digest")
     document["digest"] = log._digest(document)
     entry_file(root, 4).write_bytes(log.render_document(document))
-    assert "no entry of a log" in found(root)["00000004.json"][0]
+    assert [found.pointer for found in faults(root) if found.rule is history.ENTRY_SCHEMA] == [at]
 
 
 @pytest.mark.parametrize("number", [2, 4])
@@ -155,9 +165,9 @@ def test_an_entry_that_would_be_read_for_ever_is_found_and_named(root, number, t
     path = entry_file(root, number)
     path.unlink()
     path.symlink_to("/dev/zero")
-    assert found(root)[path.name][0].endswith("is not a regular file")
+    assert [(found.file, found.rule) for found in faults(root)] == [(f".tinyai/log/a/{path.name}", history.LINK)]
     ran = tinyai("log", "--registry", root)
-    assert (ran.code, f"{path.name}: is not a regular file" in ran.err) == (2, True)
+    assert (ran.code, f"{path.name} is a link" in ran.err) == (2, True)
 
 
 def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):
@@ -228,7 +238,8 @@ def test_git_has_the_log_and_not_the_store(tinyai, tmp_path):
     git(root, "init", "-q")
     git(root, "add", "-A")
     log_of_a = [f".tinyai/log/a/{name}" for name in ("00000001.json", layout.TIP)]
-    expected = [".tinyai/.gitignore", *log_of_a, "a.json", "a.md", "a.onnx", "a.plain.onnx", INDEX]
+    told = [".gitattributes", ".tinyai/.gitattributes", ".tinyai/.gitignore"]
+    expected = [*told, *log_of_a, "a.json", "a.md", "a.onnx", "a.plain.onnx", INDEX]
     assert git(root, "ls-files").split() == expected
 
 

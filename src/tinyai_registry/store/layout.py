@@ -166,10 +166,9 @@ def _require_model(model: str) -> str:
 
 
 def _below(root: Path, *names: str) -> Path:
-    path = root.joinpath(FOLDER, *names)
-    if link := find_link(root, path):
+    if link := find_link(root, (FOLDER, *names)):
         raise RegistryError(f"{link} is a link, and the store has none; see where it came from, and remove it")
-    return path
+    return root.joinpath(FOLDER, *names)
 
 
 def _names(folder: Path) -> list[str]:

@@ -104,7 +104,7 @@ class Registry:
         path = self.path(name)
         if not is_release_file(name):
             raise RegistryError(f"{name[:300]!a} is no name of a file that a release may have")
-        if link := find_link(self.root, path.parent):
+        if link := find_link(self.root, name.split("/")[:-1]):
             raise RegistryError(f"{link} is a link; nothing is written behind one: put a folder in its place")
         return path
 

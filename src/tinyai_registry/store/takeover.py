@@ -11,7 +11,7 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.errors import DocumentError, OvertakenError, RegistryError
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.projection import project
 from tinyai_registry.store.registry import open_registry
@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 def new_workplace(root: Path, model: str) -> Path:
     """A folder that says that there may be something to finish for ``model``, for as long as it is there."""
     workplace = layout.new_workplace(root, model)
-    durable.make_folder(workplace, root)
+    try:
+        durable.make_folder(workplace, root)
+    except FileNotFoundError as error:  # taken before it was ours altogether
+        raise OvertakenError(f"another writer has taken {root} over; try again") from error
     return workplace
 
 
