@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 MAX_SHORTENED = 128
 
@@ -32,6 +33,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown ``name``: the known one that it is nearest to, if one is near.
+
+    >>> suggest("fr_regressor", ["chug_hdr_v1", "fr_regressor_v1"])
+    "; did you mean 'fr_regressor_v1'?"
+    >>> suggest("nonsense", ["fr_regressor_v1"])
+    ''
+    """
+    nearest = get_close_matches(name, known, n=1)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def encodable(text: str) -> str:

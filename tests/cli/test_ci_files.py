@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
+from tinyai_registry.store.publish import init
+
 ROOT = Path(__file__).parents[2]
 WORKFLOW = Path(".github", "workflows", "tinyai.yml")
 
@@ -56,7 +58,7 @@ def test_the_workflow_lies_at_the_top_of_the_repository_and_names_the_registry(t
     assert tinyai("validate", "--", repository / "model" / name).code == 0
     assert_valid("github-workflows", repository / WORKFLOW)
     [job] = yaml(repository / WORKFLOW)["jobs"].values()
-    assert job["env"] == {"REGISTRY": f"model/{name}"}
+    assert job["env"] == {"PYTHONSAFEPATH": "1", "REGISTRY": f"model/{name}"}
     runs = [step["run"] for step in job["steps"] if "run" in step]
     version = metadata.version("tinyai-registry")
     assert runs == [f"pip install tinyai-registry=={version}", 'tinyai validate --format github -- "$REGISTRY"']
@@ -80,19 +82,29 @@ def test_a_workflow_that_is_there_already_is_never_overwritten(tinyai, repositor
     assert (repository / WORKFLOW).read_text() == "its own"
 
 
-def test_without_a_repository_the_working_directory_is_its_top(tinyai, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert tinyai("init", "tiny", "--ci").code == 0
-    assert yaml(tmp_path / WORKFLOW)["jobs"]["validate"]["env"] == {"REGISTRY": "tiny"}
+@pytest.mark.parametrize("folder", ["tiny", "deep/tiny", "../elsewhere", "."])
+def test_without_a_repository_nothing_is_written_outside_the_folder(tinyai, tmp_path, monkeypatch, folder):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert tinyai("init", folder, "--ci").code == 0
+    given = (here / folder).resolve()
+    assert yaml(given / WORKFLOW)["jobs"]["validate"]["env"]["REGISTRY"] == "."
+    assert (given / "registry.json").is_file()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in written if not path.is_relative_to(given)]
 
 
-def test_a_registry_that_no_checkout_would_hold_is_one_line(tinyai, tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    ran = tinyai("init", "../elsewhere", "--ci")
+@pytest.mark.parametrize("link", [".github", ".github/workflows", ".github/workflows/tinyai.yml"])
+def test_no_workflow_is_written_through_a_link_that_leads_out(tinyai, repository, tmp_path, link):
+    (tmp_path / "outside").mkdir()
+    (repository / link).parent.mkdir(parents=True, exist_ok=True)
+    target = tmp_path / "outside" / ("new.yml" if link.endswith("yml") else "")
+    (repository / link).symlink_to(target)
+    ran = tinyai("init", "tiny", "--ci")
     assert ran.code == 2
-    assert "in no git repository" in ran.err
-    assert not list((tmp_path / "here").iterdir())
+    assert "leads out of" in ran.err
+    assert not list((tmp_path / "outside").iterdir())
 
 
 # --- action.yml
@@ -168,6 +180,24 @@ def test_the_action_installs_a_version_or_itself(run_step, tmp_path, version, wa
         ["python", "-m", "venv", str(tmp_path / "temp" / "tinyai")],
         ["pip", "install", "--quiet", wanted],
     ]
+
+
+PLANTED = ("venv", "ensurepip", "json", "tinyai_registry", "multiprocessing")
+
+
+@bash
+def test_the_action_runs_no_module_that_lies_in_the_checkout(run_step, tmp_path):
+    for name in PLANTED:
+        (tmp_path / f"{name}.py").write_text("open('pwned', 'w').close(); raise SystemExit(0)")
+    tools = tmp_path / "temp" / "tinyai"
+    (tools / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tools / "bin" / "tinyai").write_text(f'#!/bin/sh\nexec {sys.executable} -m tinyai_registry "$@"\n')
+    init(tmp_path / "tiny")
+    installed, _ = run_step("Install tinyai-registry", VERSION="0.1.0")
+    validated, _ = run_step("Validate", REGISTRY="tiny", STRICT="true", SARIF="")
+    assert (validated.returncode, validated.stdout) == (0, "no findings in tiny\n"), validated
+    assert (tools / "pyvenv.cfg").is_file(), installed
+    assert not (tmp_path / "pwned").exists()
 
 
 @bash

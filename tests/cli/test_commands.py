@@ -96,6 +96,7 @@ MISTAKES = {
     "note into no folder": ((*REFRESH, "--note", "{tmp}/no/n.md"), "no/n.md"),
     "init over a registry": (("init", "{registry}"), "exists already; nothing was changed"),
     "init over a file": (("init", "{table}"), "folder"),
+    "init over registry.json": (("init", "{registry}/registry.json"), "exists already; nothing was changed"),
     "init nowhere": (("init",), "tinyai init DIR"),
 }
 
@@ -153,10 +154,104 @@ def test_a_mistake_shows_its_traceback_only_with_debug(tinyai):
     assert ran.err.splitlines()[-1].startswith("tinyai: nowhere has no registry.json")
 
 
-@pytest.mark.parametrize("words", [("nonsense",), ("list", "--nonsense"), ("refresh",), ("show",)], ids=" ".join)
-def test_wrong_usage_exits_2(tinyai, words):
+WRONG_USAGE = {
+    "no such command": (("lst",), "there is no command 'lst'; did you mean 'list'?"),
+    "no such command, and none is like it": (("nonsense",), "there is no command 'nonsense'"),
+    "no such option": (("list", "--registri", "x"), "--registri"),
+    "no such option of all": (("--nonsense", "list"), "--nonsense"),
+    "an option without its value": (("list", "--registry"), "--registry"),
+    "no model": (("show",), "Missing argument 'MODEL'"),
+    "a word too many": (("list", "one"), "one"),
+    "no such format": (("validate", "--format", "pdf"), "pdf"),
+    "a number that is none": (("prune", "--lock-timeout", "soon"), "soon"),
+    "a number out of its range": (("refresh", "--all", "--jobs", "0"), "--jobs"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG_USAGE.values(), ids=WRONG_USAGE)
+def test_wrong_usage_exits_2(tinyai, words, told):
     ran = tinyai(*words)
     assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG_USAGE.values(), ids=WRONG_USAGE)
+def test_wrong_usage_is_one_json_document_where_that_was_asked_for(tinyai, words, told):
+    first, *rest = words
+    ran = tinyai(first, "--json", *rest)
+    assert ran.code == 2
+    assert set(ran.json["error"]) == {"type", "message", "exit_code"}
+    assert ran.json["error"]["exit_code"] == 2
+    assert told in ran.json["error"]["message"] or first == "--nonsense"
+    assert told in ran.err or first == "--nonsense"
+
+
+def test_a_word_after_two_dashes_is_no_option(tinyai):
+    ran = tinyai("list", "--", "--json")
+    assert (ran.code, ran.out) == (2, "")
+
+
+NEAR_MISSES = {
+    "refreshed": (("refresh", "duo", *TABLE, *REGISTRY), "; did you mean 'duo_v1'?"),
+    "evaluated": (("evaluate", "duo_v2", *TABLE), "; did you mean 'duo_v1'?"),
+    "shown": (("show", "duo_v", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "migrated": (("migrate", "du_v1", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "rolled back": (("rollback", "Duo_v1", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "its history": (("log", "duo-v1", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "a schema": (("schema", "sidcar"), "; did you mean 'sidecar'?"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), NEAR_MISSES.values(), ids=NEAR_MISSES)
+def test_a_name_that_is_nearly_right_is_met_with_the_right_one(tinyai, refresh, places, words, told):
+    refresh(places["table"])
+    ran = tinyai(*(word.format(**places) for word in words))
+    assert ran.code == 2
+    assert told in ran.err
+
+
+@pytest.mark.parametrize(
+    "words", [("validate",), ("recover",), ("list", "--registry"), ("log", "--registry")], ids=" ".join
+)
+def test_registry_json_stands_for_its_folder(tinyai, registry, words):
+    assert tinyai(*words, registry / "registry.json").code == 0
+    assert tinyai(*words, registry / "registry.json").out == tinyai(*words, registry).out
+
+
+def test_registry_json_stands_for_its_folder_in_the_configuration(tinyai, registry, monkeypatch):
+    (registry.parent / "tinyai.toml").write_text('[registry]\npath = "registry/registry.json"\n')
+    monkeypatch.chdir(registry.parent)
+    assert tinyai("list").code == 0
+
+
+def test_a_folder_called_registry_json_is_a_folder(tinyai, tmp_path):
+    folder = tmp_path / "registry.json"
+    (folder / "registry.json").parent.mkdir()
+    (folder / "registry.json").write_text('{"models": [], "schema_version": 1}')
+    assert tinyai("list", "--registry", folder).code == 0
+    assert tinyai("list", "--registry", folder / "registry.json").code == 0
+
+
+def test_the_registry_json_that_is_not_there_is_missed_in_its_folder(tinyai, tmp_path):
+    assert f"{tmp_path} has no registry.json" in tinyai("list", "--registry", tmp_path / "registry.json").err
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755), (0o002, 0o664, 0o775)]
+)
+def test_files_and_folders_are_created_under_the_umask(tinyai, refresh, places, tmp_path, umask, file, folder):
+    before = os.umask(umask)
+    try:
+        assert tinyai("init", tmp_path / "new", "--ci").code == 0
+        assert tinyai("new-plugin", "sharp", "--into", tmp_path / "new").code == 0
+        metrics, note = tmp_path / "new" / "m.json", tmp_path / "new" / "n.md"
+        words = ("--table", places["table"], "--registry", tmp_path / "new")
+        assert tinyai("refresh", "duo_v1", *words, "--metrics-out", metrics, "--note", note).code == 0
+    finally:
+        os.umask(before)
+    made = [path for path in (tmp_path / "new").rglob("*") if path.name != "lock"]
+    assert {oct(path.stat().st_mode & 0o777) for path in made if path.is_file()} == {oct(file)}
+    assert {oct(path.stat().st_mode & 0o777) for path in made if path.is_dir()} == {oct(folder)}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
@@ -198,6 +293,7 @@ BAD_CONFIGURATIONS = {
     "unknown section": "[registri]\npath = 'x'",
     "unknown setting": "[registry]\nfolder = 'x'",
     "no section": "registry = 'x'",
+    "an unknown runtime": "[registry]\nruntime = 'x'",
     "a path that is a number": "[registry]\npath = 5",
     "a table that is a list": "[tables]\nx = ['a']",
     "a policy that is a string": "[policy]\nplugins = 'house'",
@@ -278,7 +374,7 @@ def test_validate_takes_codes_and_formats(tinyai, refresh, places, registry):
     row = json.loads((registry / "registry.json").read_text())["models"][0]
     (registry / "registry.json").write_text(json.dumps({"models": [{**row, "notes": "Old."}], "schema_version": 1}))
     warned = tinyai("validate", registry, "--json")
-    assert (warned.code, [finding["code"] for finding in warned.json["findings"]]) == (0, ["TAI106"])
+    assert (warned.code, [finding["code"] for finding in warned.json["findings"]]) == (0, ["TAI515", "TAI106"])
     assert tinyai("validate", registry, "--strict").code == 1
     assert tinyai("validate", registry, "--strict", "--ignore", "TAI106").code == 0
     assert tinyai("validate", registry, "--strict", "--select", "TAI2").code == 0

@@ -13,6 +13,7 @@ import click
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release.provenance import give_account
+from tinyai_registry.text import suggest
 from tinyai_registry.workflows.migrate import Migration, migrate
 
 
@@ -30,13 +31,19 @@ def command(
     Without MODEL all of the registry's. Names and opset are read from the graph; evidence that nobody recorded stays
     absent. Exit codes: 0 done, 1 a model could not be migrated, 2 bad input, 5 the registry is busy.
     """
-    opened = session.opened(registry)
+    opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
     known = [str(row.get("id")) for row in opened.rows]
     for model in models:
         if model not in known:
-            raise RegistryError(f"{opened.root} has no model {model!r}; it has: {', '.join(known) or 'none'}")
+            they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
+            raise RegistryError(f"{opened.root} has no model {model!r}; {they}")
+    session.watch(opened.root, known)
     account = give_account(opened.root)
-    done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
+    runtime = session.config.runtime
+    done = [
+        migrate(opened.root, model, account, lock_timeout, dry_run=dry_run, runtime=runtime)
+        for model in models or known
+    ]
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
     else:

@@ -70,8 +70,11 @@ def command(
     # What is published of the command line: a path shows someone's folders, its last part says enough.
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
+    session.watch(folder, [model])
     display = Display(session.as_json)
-    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), display)
+    runtime = session.config.runtime
+    request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)
+    outcome = refresh(where, request, display)
     document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
@@ -84,6 +87,7 @@ def command(
 def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str]) -> int:
     recipes = session.plugins().recipes
     folder = session.config.registry_folder(registry)
+    session.watch(folder, dict.fromkeys(recipe.id for recipe in recipes))
     results = refresh_all(recipes, session.config, folder, options, jobs, _echo)
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results]})

@@ -13,10 +13,11 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from threading import Event
 
 import numpy as np
 import torch
@@ -83,9 +84,10 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
     standardisations = [_standardisation(table, fit) for fit in fits]
     cohorts = _cohorts(table, fits, standardisations, mlp.squash)
     trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
-    with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+    cancelled = Event()
+    with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool, _set_at_end(cancelled):
         shares = _shares(cohorts, settings)
-        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).train(), shares):
+        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).train(cancelled), shares):
             trained.update(stack)
     tensors = tuple(i.tensor for i in recipe.inputs)
     return [
@@ -132,6 +134,15 @@ def _shares(cohorts: Sequence[Cohort], settings: AdamW) -> list[list[Cohort]]:
         shares[lightest].append(cohort)
         loads[lightest] += len(cohort.members) * cohort.steps(settings)
     return [share for share in shares if share]
+
+
+@contextmanager
+def _set_at_end(cancelled: Event) -> Iterator[None]:
+    """However the block ends, by an interruption or a worker's error, no worker goes on: the pool waits for them."""
+    try:
+        yield
+    finally:
+        cancelled.set()
 
 
 @contextmanager
@@ -233,12 +244,17 @@ class _Stack:
         self.moments = torch.zeros(2, *self.parameters.shape)
         self.done = torch.zeros(())
 
-    def train(self) -> dict[int, tuple[NDArray[np.float32], ...]]:
-        """Train every fit for its own number of steps; its parameters by its place in the list of fits."""
+    def train(self, cancelled: Event) -> dict[int, tuple[NDArray[np.float32], ...]]:
+        """Train every fit for its own number of steps; returns its parameters by its place in the list of fits.
+
+        Raises CancelledError at the next step once ``cancelled`` is set.
+        """
         done = 0
         for running in range(len(self.cohorts), 0, -1):
             last = self.cohorts[running - 1].steps(self.settings)
             for _ in range(done, last):
+                if cancelled.is_set():
+                    raise CancelledError
                 self._load_batches(running)
                 self._step(self.ends[running - 1])
             done = last

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.evaluation import Judgement, gate
+from tinyai_registry.evaluation import Judgement, ProtocolResult, gate
 from tinyai_registry.evaluation.caveats import evaluation_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
-from tinyai_registry.lab.table import read_table
+from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Outcome
+from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
 
 
@@ -28,13 +29,22 @@ def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None 
         return Outcome(recipe.id, "evaluated", judgement)
     declared = {p.name: p for p in recipe.protocols}
     if protocol not in declared:
-        known = ", ".join(declared) or "none"
-        raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; it declares: {known}")
+        known = f"it declares: {', '.join(declared) or 'none'}{suggest(protocol, declared)}"
+        raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
         table = read_table(path, recipe)
     with progress.step(f"protocol {protocol}"):
         result = evaluate_protocol(owner, table, declared[protocol])
     return Outcome(recipe.id, "evaluated", Judgement(table.fingerprint, result.evaluation, (), ()))
+
+
+def evaluate_protocols(owner: Owner, table: Table, progress: Progress) -> tuple[ProtocolResult, ...]:
+    """The figures of the recipe under each of its protocols."""
+    results = []
+    for protocol in owner.recipe.protocols:
+        with progress.step(f"protocol {protocol.name}"):
+            results.append(evaluate_protocol(owner, table, protocol))
+    return tuple(results)
 
 
 def train(owner: Owner, path: Path, progress: Progress) -> Trained:

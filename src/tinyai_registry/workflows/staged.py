@@ -12,7 +12,7 @@ from tinyai_registry.checks.subject import read_subject
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.files import File, Folder, Problem, Unreadable
 from tinyai_registry.onnxfile.inspector import Inspector
-from tinyai_registry.onnxfile.runtime import load_runtime
+from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.release import Release
 from tinyai_registry.store.registry import Registry
 from tinyai_registry.workflows.validate import check_model
@@ -42,12 +42,12 @@ class StagedFolder(Folder):
         return File(name, data)
 
 
-def check_release(release: Release, registry: Registry) -> None:
-    """Raises VerificationError if a validation of ``registry`` would find an error in ``release``.
+def check_release(release: Release, registry: Registry, runtime: Runtime) -> None:
+    """Raises VerificationError if a validation of ``registry`` for ``runtime`` would find an error in ``release``.
 
     Neighbours are not judged, nor is a signature: its owner can renew it only when the new bytes are there.
     """
-    errors = [each for each in _findings(release, registry) if each.rule.severity is Severity.ERROR]
+    errors = [each for each in _findings(release, registry, runtime) if each.rule.severity is Severity.ERROR]
     if errors:
         more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
         raise VerificationError(
@@ -57,14 +57,13 @@ def check_release(release: Release, registry: Registry) -> None:
         )
 
 
-def _findings(release: Release, registry: Registry) -> Iterator[Finding]:
+def _findings(release: Release, registry: Registry, runtime: Runtime) -> Iterator[Finding]:
     folder = StagedFolder(registry.root, release.files, frozenset(release.withdrawn))
     ours = {row["id"] for row in release.rows}
     others = [row for row in registry.rows if row.get("id") not in ours]
     by_id = {row["id"]: row for row in (*others, *release.rows) if isinstance(row.get("id"), str)}
     yield from (found for found in identity.of_rows([*others, *release.rows]) if found.model in ours)
     yield from schemas.of_registry({"models": list(release.rows), "schema_version": 1})
-    runtime = load_runtime()
     with Inspector() as inspector:
         for index, row in enumerate(release.rows):
             subject = read_subject(folder, index, row, runtime)

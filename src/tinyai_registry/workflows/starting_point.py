@@ -12,6 +12,7 @@ from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.files import sha256_of
+from tinyai_registry.onnxfile.runtime import DEFAULT
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
 from tinyai_registry.recipe import lock as recipe_lock
@@ -21,7 +22,10 @@ from tinyai_registry.store.registry import Registered, Registry
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. ``command`` is the command line, with file names in place of paths."""
+    """What was asked for. ``command`` is the command line, with file names in place of paths.
+
+    ``runtime`` names the profile that the registry is written for.
+    """
 
     registry: Path
     table: Path
@@ -30,6 +34,7 @@ class Request:
     force: bool = False
     dry_run: bool = False
     lock_timeout: float = 60.0
+    runtime: str = DEFAULT
 
 
 @dataclass(frozen=True)
