@@ -294,6 +294,11 @@ class Sidecar(TypedDict):
     quant_mode: NotRequired[Literal["fp32", "dynamic", "static", "qat"]]
     int8_sha256: NotRequired[str]
     encoder_vocab: NotRequired[list[str]]
+    codec_preset_norm: NotRequired[Literal["ordinal", "constant"]]
+    codec_preset_value: NotRequired[float]
+    codec_crf_norm: NotRequired[Literal["div63", "minmax"]]
+    codec_crf_min: NotRequired[float]
+    codec_crf_max: NotRequired[float]
     legacy: NotRequired[dict[str, Any]]
 
 
