@@ -77,7 +77,7 @@ def test_an_attack_is_found_by_its_own_check(attacked, path):
         pytest.skip("root may do anything")
     with within(SECONDS):
         root = attacked(case)
-        findings = validate(root)
+        findings = validate(root, case.runtime)
     assert path.parent.name in {each["code"] for each in case.found}
     for wanted in case.found:
         assert any(fits(found, wanted, root) for found in findings), f"{wanted} is not in\n{told(findings)}"

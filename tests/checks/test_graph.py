@@ -15,7 +15,7 @@ from tinyai_registry.onnxfile.graph import signature
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import load_runtime
 
-RUNTIME = load_runtime()
+RUNTIME = load_runtime("libvmaf")
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>'
 EVIL = '<ir_version: 8, opset_import: ["" : 17, "evil.custom" : 1]>'
 GOOD = """

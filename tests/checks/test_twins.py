@@ -43,7 +43,8 @@ def found(root: Path, graph: onnx.ModelProto, twin: onnx.ModelProto, mode: str =
     said = {"id": "m", "kind": "nr", "quant_mode": mode, "input_names": ["x"], "output_names": ["y"]}
     (root / "m.json").write_text(json.dumps(said))
     (root / "registry.json").write_text(json.dumps({"models": [row], "schema_version": 1}))
-    return [each.rule.code for each in validate(root) if each.rule.code != "TAI014"]
+    # It is packaged by another tool, and names no features.
+    return [each.rule.code for each in validate(root) if each.rule.code not in {"TAI014", "TAI515"}]
 
 
 def test_a_square_weight_may_have_a_scale_for_each_column(tmp_path):

@@ -293,6 +293,7 @@ BAD_CONFIGURATIONS = {
     "unknown section": "[registri]\npath = 'x'",
     "unknown setting": "[registry]\nfolder = 'x'",
     "no section": "registry = 'x'",
+    "an unknown runtime": "[registry]\nruntime = 'x'",
     "a path that is a number": "[registry]\npath = 5",
     "a table that is a list": "[tables]\nx = ['a']",
     "a policy that is a string": "[policy]\nplugins = 'house'",
@@ -373,7 +374,7 @@ def test_validate_takes_codes_and_formats(tinyai, refresh, places, registry):
     row = json.loads((registry / "registry.json").read_text())["models"][0]
     (registry / "registry.json").write_text(json.dumps({"models": [{**row, "notes": "Old."}], "schema_version": 1}))
     warned = tinyai("validate", registry, "--json")
-    assert (warned.code, [finding["code"] for finding in warned.json["findings"]]) == (0, ["TAI106"])
+    assert (warned.code, [finding["code"] for finding in warned.json["findings"]]) == (0, ["TAI515", "TAI106"])
     assert tinyai("validate", registry, "--strict").code == 1
     assert tinyai("validate", registry, "--strict", "--ignore", "TAI106").code == 0
     assert tinyai("validate", registry, "--strict", "--select", "TAI2").code == 0

@@ -68,6 +68,15 @@ CONTRADICTIONS = {
     "an empty id": ({"id": ""}, "recipe id"),
     "an id that starts with an underscore": ({"id": "_golden"}, "recipe id"),
     "an id of 65 characters": ({"id": "g" * 65}, "recipe id"),
+    "an id that starts with a digit": ({"id": "3d_v1"}, "recipe id"),
+    "the id of the score": ({"id": "vmaf"}, "recipe id 'vmaf' will not do: libvmaf logs a score or a feature under"),
+    "the id of a feature": ({"id": "integer_adm2"}, "recipe id 'integer_adm2' will not do"),
+    "a feature that needs an escape": (
+        {"inputs": (Input("x", ("a", "höhe")),)},
+        r"feature columns \['höhe'\] are written with escapes, which the C runtime does not know; rename them",
+    ),
+    "a feature with a quote": ({"inputs": (Input("x", ('a"b',)),)}, "are written with escapes"),
+    "a feature with a backslash": ({"inputs": (Input("x", ("a\\b",)),)}, "are written with escapes"),
     "an unknown kind": ({"kind": "audio"}, "kind 'audio' is none of fr, nr, filter"),
     "no input": ({"inputs": ()}, "declares no input"),
     "an input without columns": ({"inputs": (Input("left", ()),)}, "declares no input"),
@@ -125,7 +134,7 @@ def test_a_part_with_this_is_refused(make, message):
 
 
 @pytest.mark.parametrize("criteria", [("mean", ">="), ("min", ">="), ("max", "<=")])
-@pytest.mark.parametrize("good", ["g", "0", "fr_regressor_v1", "g" * 64])
+@pytest.mark.parametrize("good", ["g", "a0", "fr_regressor_v1", "g" * 64])
 def test_a_recipe_without_contradictions_is_taken(good, criteria):
     recipe = replace(RECIPE, id=good, criteria=(Criterion("plcc", *criteria, 0.5),))
     assert recipe.feature_order == ("a", "b", "c")

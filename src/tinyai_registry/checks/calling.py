@@ -13,6 +13,7 @@ from tinyai_registry.checks.reading import Document
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import c_reader
 from tinyai_registry.onnxfile.graph import Signature
+from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.text import shorten
 
@@ -96,16 +97,20 @@ C_READER = Rule(
     "c-reader",
     Severity.ERROR,
     "the C reader would take something else from the sidecar",
-    "The target runtime has no JSON parser: it takes the first `key` in quotes anywhere in the text, without escapes, "
-    "in at most 1 MiB. A nested key, or a word, that equals one of its keys is read instead.",
-    "Rename the nested key or the word; keep the sidecar's keys sorted.",
+    "The target runtime has no JSON parser: it takes the first `key` in quotes anywhere in the text, in at most 1 MiB. "
+    "A nested key, or a word, that equals one of its keys may be read instead. A backslash is a character to it, so "
+    "that an escaped quote ends a list of names, and the scaler is lost with it; of means and stds it keeps what "
+    "float32 holds.",
+    "Rename the nested key or the word, keep the sidecar's keys sorted, write names in ASCII without quotes and "
+    "backslashes, and bring a feature of 1e-50 or 1e39 to another scale.",
 )
 RUNTIME_LIMIT = Rule(
     "TAI511",
     "too-many-names",
     Severity.INFO,
     "the sidecar has more names than the runtime reads",
-    "The runtime stops reading after its limit (8 outputs, 32 features, 32 encoders) and cannot feed the model itself.",
+    "Of a list beyond its limit (8 outputs, 32 features, 32 encoders) the runtime reads nothing at all, of the vectors "
+    "that go with it neither, and cannot feed the model itself.",
     "Nothing, if only other callers use the model; else train one with fewer inputs.",
 )
 VOCABULARY = Rule(
@@ -134,18 +139,17 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "feature_std": ("feature_std", "input_std"),
     "feature_fill": ("feature_fill",),
 }
-_LIMITS = {"output_names": 8, "feature_order": 32, "features": 32, "encoder_vocab": 32}
 _TABLE_RANK = 2
 
 
-def of_model(model: Subject) -> Iterator[Finding]:
-    """Whether the sidecar of ``model`` says how to call the graph beside it."""
+def of_model(model: Subject, runtime: Runtime) -> Iterator[Finding]:
+    """Whether the sidecar of ``model`` says how to call the graph beside it, so that ``runtime`` reads it, too."""
     if not isinstance(model.sidecar, Document):
         return
     yield from _order(model)
     yield from _vectors(model)
-    yield from _c_reader(model, model.sidecar.text)
-    yield from _limits(model)
+    yield from _c_reader(model, model.sidecar.text, runtime)
+    yield from _limits(model, runtime)
     if model.parsed is None:
         return
     yield from _names(model, model.parsed.signature)
@@ -256,16 +260,18 @@ def _scaler(model: Subject, proto: onnx.ModelProto) -> Iterator[Finding]:
         yield model.in_sidecar(SCALER, said, "/onnx_has_scaler")
 
 
-def _c_reader(model: Subject, text: str) -> Iterator[Finding]:
-    for misread in c_reader.misread(text):
-        yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key else "")
+def _c_reader(model: Subject, text: str, runtime: Runtime) -> Iterator[Finding]:
+    for misread in c_reader.misread(text, runtime):
+        yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key in model.said else "")
 
 
-def _limits(model: Subject) -> Iterator[Finding]:
-    for key, limit in _LIMITS.items():
-        value = model.said.get(key)
-        if isinstance(value, list) and len(value) > limit:
-            yield model.in_sidecar(RUNTIME_LIMIT, f"{key} has {len(value)} names; the runtime reads {limit}", f"/{key}")
+def _limits(model: Subject, runtime: Runtime) -> Iterator[Finding]:
+    limits = {word: key for key in runtime.sidecar.keys.values() for word in (key.name, key.alias) if word}
+    for word, key in limits.items():
+        value = model.said.get(word)
+        if key.type == "texts" and isinstance(value, list) and len(value) > key.limit:
+            what = f"{word} has {len(value)} names; {runtime.name} reads none of a list of more than {key.limit}"
+            yield model.in_sidecar(RUNTIME_LIMIT, what, f"/{word}")
     vocabulary = model.said.get("encoder_vocab")
     if isinstance(vocabulary, list) and vocabulary[-1:] != ["unknown"]:
         yield model.in_sidecar(VOCABULARY, "the last of encoder_vocab is not unknown", "/encoder_vocab")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tinyai_registry.checks import (
     calling,
     evidence,
+    feeding,
     files,
     graph,
     history,
@@ -19,6 +20,7 @@ from tinyai_registry.checks import (
     signatures,
     sizes,
     twins,
+    unregistered,
     weights,
 )
 from tinyai_registry.checks import running as loading
@@ -35,11 +37,13 @@ FAMILIES = (
     operators,
     sizes,
     calling,
+    feeding,
     evidence,
     history,
     twins,
     signatures,
     licence,
+    unregistered,
     loading,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from tinyai_registry.checks.graph import OPSET
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.onnxfile.graph import ParsedGraph
+from tinyai_registry.recipe import why_not_logged
 from tinyai_registry.text import shorten
 
 DUPLICATE = Rule(
@@ -75,9 +77,21 @@ KIND = Rule(
     "Write the kind that the graph has.",
 )
 
+NAME = Rule(
+    "TAI108",
+    "unloggable-name",
+    Severity.ERROR,
+    "the runtime cannot log a model under its name",
+    "The target runtime writes its scores under the sidecar's `name`, which is the id, unescaped as XML attribute, "
+    "JSON key and CSV column. A name that begins with a digit, or has anything but letters, digits and underscores, "
+    "breaks the log; one that libvmaf has a score or a feature for (`vmaf`, `integer_adm2`) replaces that.",
+    "Publish the model under another id: a letter, then letters, digits and underscores.",
+)
+
 _COMPARED = {"id": "id", "kind": "kind", "onnx": "onnx", "opset": "opset", "onnx_opset": "opset", "sha256": "sha256"}
 _COMPARED |= {"int8_sha256": "int8_sha256"}
 _IMAGE_RANK = 4
+_WORD = re.compile(r"[a-z0-9_-]{1,64}\Z")
 # Cyrillic, then Greek small letters, and the dotless i, as the eye takes them.
 _LATIN = str.maketrans("асеорхуіјѕԁһӏԛԝѵαορνικτυı", "aceopxyijsdhlqwvaopviktui")  # the point
 
@@ -113,11 +127,28 @@ def of_model(model: Subject) -> Iterator[Finding]:
             said, wanted = shorten(str(model.said[key])), shorten(str(model.row[in_row]))
             yield model.in_sidecar(DISAGREE, f"{key} is {said}, but the row says {wanted}", f"/{key}")
     yield from _quantisation(model)
+    yield from _logged_names(model)
     here, there = model.said.get("notes"), model.row.get("notes")
     if isinstance(here, str) and isinstance(there, str) and here != there:
         yield model.in_sidecar(NOTES, f"the notes are not those of the row ({_difference(here, there)})", "/notes")
     if model.parsed is not None:
         yield from _agreement_with_graph(model, model.parsed)
+
+
+def _logged_names(model: Subject) -> Iterator[Finding]:
+    """Of an id that the schema refuses, and of a name that is the id, nothing more is said."""
+    name, outputs = model.said.get("name"), () if model.parsed is None else model.parsed.signature.outputs
+    if model.id is not None and _WORD.match(model.id) and (why := why_not_logged(model.id)):
+        yield model.in_row(NAME, f"the id {shorten(model.id)}: {why}", "id")
+    if not isinstance(name, str):
+        return
+    if name != model.id and (why := why_not_logged(name)):
+        yield model.in_sidecar(NAME, f"the name {shorten(name)}: {why}", "/name")
+    for output in outputs if len(outputs) > 1 else ():
+        logged = f"{name}_{re.sub('[^A-Za-z0-9_]', '_', output)}"
+        if why_not_logged(name) is None and (why := why_not_logged(logged)):
+            what = f"the output {shorten(output)} is logged as {shorten(logged)}: {why}"
+            yield model.in_sidecar(NAME, what, "/name")
 
 
 def _quantisation(model: Subject) -> Iterator[Finding]:

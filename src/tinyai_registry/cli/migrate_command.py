@@ -31,7 +31,7 @@ def command(
     Without MODEL all of the registry's. Names and opset are read from the graph; evidence that nobody recorded stays
     absent. Exit codes: 0 done, 1 a model could not be migrated, 2 bad input, 5 the registry is busy.
     """
-    opened = session.opened(registry)
+    opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
     known = [str(row.get("id")) for row in opened.rows]
     for model in models:
         if model not in known:
@@ -39,7 +39,11 @@ def command(
             raise RegistryError(f"{opened.root} has no model {model!r}; {they}")
     session.watch(opened.root, known)
     account = give_account(opened.root)
-    done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
+    runtime = session.config.runtime
+    done = [
+        migrate(opened.root, model, account, lock_timeout, dry_run=dry_run, runtime=runtime)
+        for model in models or known
+    ]
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
     else:

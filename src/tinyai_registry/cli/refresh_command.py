@@ -18,8 +18,9 @@ from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.text import log_line
-from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.refresh_all import Result, refresh_all
+from tinyai_registry.workflows.starting_point import Request
 
 
 @click.command()
@@ -71,7 +72,9 @@ def command(
     folder = session.config.registry_folder(registry)
     session.watch(folder, [model])
     display = Display(session.as_json)
-    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), display)
+    runtime = session.config.runtime
+    request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)
+    outcome = refresh(where, request, display)
     document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))

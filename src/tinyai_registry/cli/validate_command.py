@@ -45,13 +45,14 @@ def command(
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
-    Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 it was left half-published, and
-    this process may not write.
+    Nothing is written. Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 there are
+    errors while a publish is under way, or was when its writer died.
     """
-    root = session.config.registry_folder(folder or registry)
+    root, runtime = session.config.registry_folder(folder or registry), session.config.runtime
     known = rules()
     find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
-    found = [*validate(root), *(_load(root) if loads else ())]
+    found = [*validate(root, runtime), *(_load(root, runtime) if loads else ())]
+    session.tell_pending(root)
     findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))
     report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers))
@@ -59,12 +60,12 @@ def command(
     return int(is_failure(findings, strict=strict))
 
 
-def _load(root: Path) -> list[Finding]:
+def _load(root: Path, runtime: str) -> list[Finding]:
     try:
         from tinyai_registry.workflows.load import load
     except ModuleNotFoundError as error:
         raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
-    return load(root)
+    return load(root, runtime)
 
 
 def _models(root: Path) -> list[str]:

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinyai_registry.documents import c_reader
 from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.row import TWIN_KEYS
 from tinyai_registry.documents.sidecar import SCHEMA_VERSION
+from tinyai_registry.onnxfile.runtime import known_runtimes
 
 Json = Mapping[str, Any]
 
-_KEPT = ("encoder_vocab", "feature_order", "training", *TWIN_KEYS)
+_CODEC = ("codec_preset_norm", "codec_preset_value", "codec_crf_norm", "codec_crf_min", "codec_crf_max")
+_KEPT = ("encoder_vocab", "feature_order", "training", *_CODEC, *TWIN_KEYS)
 _VECTORS = ("feature_mean", "feature_std")
 # What earlier dialects call them; the C reader takes either word.
 _ALIASES = {"feature_order": "features", "feature_mean": "input_mean", "feature_std": "input_std"}
@@ -91,8 +92,8 @@ def _legacy(old: Json, document: Json) -> dict[str, Any]:
         for key, value in old.items()
         if key not in corrected and document.get(aliases.get(key, key), _NOWHERE) != value
     }
-    # The C reader looks for its keys at any depth.
-    taken = {*c_reader.KEYS, "features"}
+    # A C reader looks for its keys at any depth.
+    taken = frozenset().union(*(runtime.sidecar.words for runtime in known_runtimes()))
     return {f"was_{key}" if key in taken else key: value for key, value in rest.items()}
 
 

@@ -10,6 +10,7 @@ from tinyai_registry.documents import c_reader, parts, strict_json
 from tinyai_registry.documents.sidecar_types import Sidecar, as_sidecar
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import Drift, Evaluation, Judgement
+from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.recipe import LeaveOneGroupOut, Recipe, decisive, fingerprint
 from tinyai_registry.release import Artifact, Candidate, Previous, Provenance, Release
 
@@ -84,10 +85,14 @@ def members(sidecar: Sidecar) -> list[Sidecar]:
 
 
 def render(sidecar: Mapping[str, Any]) -> str:
-    """The sidecar as text. Raises DocumentError if the C reader would take it for something else."""
+    """The sidecar as text. Raises DocumentError if a C reader would take it for something else.
+
+    Any that we know: a file goes further than to the runtime that the registry is written for.
+    """
     text = strict_json.dumps(sidecar)
-    for problem in c_reader.misread(text):
-        raise DocumentError(f"sidecar of {sidecar['id']}: {problem.message}; choose another word")
+    for runtime in known_runtimes():
+        for problem in c_reader.misread(text, runtime):
+            raise DocumentError(f"sidecar of {sidecar['id']}: {problem.message} ({runtime.name}); {problem.mend}")
     return text
 
 

@@ -33,6 +33,7 @@ from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.lab.trial import Trial, run_models
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.discovery import BLOCK_VARIABLE, discover
 from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.plugins.owner import Owner, find_owner
@@ -43,7 +44,8 @@ from tinyai_registry.testing.recorder import record
 from tinyai_registry.workflows.cross_validation import Trained
 from tinyai_registry.workflows.evaluate import judge, train
 from tinyai_registry.workflows.export import export
-from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.workflows.refresh import refresh
+from tinyai_registry.workflows.starting_point import Request
 from tinyai_registry.workflows.validate import validate
 
 HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim"})
@@ -51,6 +53,7 @@ HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsi
 # In another process, and with another order of sets: what the recipe's fingerprint is, and what was loaded for it.
 ELSEWHERE = """
 import json, sys
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.recipe import decisive, fingerprint
 _, recipe = discover().owner(sys.argv[1])
@@ -192,7 +195,7 @@ class Conformance:
     def test_the_export_passes_every_check_and_has_the_same_bytes_each_time(
         self, owner: Owner, training: Training
     ) -> None:
-        first, second = (export(owner, training.trained) for _ in range(2))
+        first, second = (export(owner, training.trained, load_runtime()) for _ in range(2))
         assert [artifact.sha256 for artifact in first] == [artifact.sha256 for artifact in second]
 
     def test_the_published_release_is_valid_and_nothing_else_is_left_behind(self, owner: Owner, registry: Path) -> None:

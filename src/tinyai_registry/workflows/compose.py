@@ -15,21 +15,21 @@ from tinyai_registry.documents.sidecar_types import Sidecar
 from tinyai_registry.evaluation import Caveat
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
-from tinyai_registry.onnxfile.runtime import load_runtime
+from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.workflows.starting_point import StartingPoint
 
 
-def compose(candidate: Candidate, start: StartingPoint) -> Release:
-    """The release of ``candidate`` in place of what ``start`` holds.
+def compose(candidate: Candidate, start: StartingPoint, runtime: Runtime) -> Release:
+    """The release of ``candidate``, for ``runtime``, in place of what ``start`` holds.
 
     Raises DocumentError if what recipe, table and plugin put into the documents makes them invalid.
     """
     recipe, judgement = candidate.recipe, candidate.judgement
     withdrawn = find_superseded(start.registry, start.before, _names(candidate))
     drift = measure_drift(start.sidecar, recipe, judgement.table)
-    judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
+    judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn, runtime))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
     told = candidate.description
@@ -55,15 +55,17 @@ def _files(candidate: Candidate, document: Sidecar) -> dict[str, bytes]:
     return files
 
 
-def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tuple[str, ...]) -> Iterator[Caveat]:
+def _release_caveats(
+    candidate: Candidate, start: StartingPoint, withdrawn: tuple[str, ...], runtime: Runtime
+) -> Iterator[Caveat]:
     """What the registry's own state before this release obliges a reader to know."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
-    runtime, names = load_runtime(), len(candidate.recipe.feature_order)
-    if names > runtime.max_feature_names:
+    names, limit = len(candidate.recipe.feature_order), runtime.command.max_features
+    if names > limit:
         yield Caveat(
             "runtime-limit",
-            f"feature_order has {names} names; {runtime.name} reads {runtime.max_feature_names}, so it cannot feed "
+            f"feature_order has {names} names; the command of {runtime.name} feeds at most {limit}, so it cannot feed "
             "this model from its own features",
         )
     before = start.before
