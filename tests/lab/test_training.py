@@ -277,7 +277,7 @@ def test_torch_is_left_as_it_was_found_by_a_training_that_fails(recipe, table, a
         raise MemoryError
 
     torch.set_num_threads(2)
-    monkeypatch.setattr(training._Stack, "trained", fail)
+    monkeypatch.setattr(training._Stack, "train", fail)
     with pytest.raises(MemoryError):
         train_mlps(recipe, table, all_fits)
     assert torch.get_num_threads() == 2

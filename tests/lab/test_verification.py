@@ -406,3 +406,10 @@ def test_a_simplifier_that_fails_is_done_without(proto, verify, monkeypatch):
 
     monkeypatch.setattr(onnxsim, "simplify", fail)
     assert verify(proto).data == proto.SerializeToString(deterministic=True)
+
+
+def test_a_batch_of_one_that_the_runtime_would_feed_is_not_what_the_recipe_says(proto, verify):
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    proto.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+    with pytest.raises(VerificationError, match=r"artifact small_v1: input features is \[1, 6\], not \[N, 6\]"):
+        verify(proto)

@@ -121,7 +121,7 @@ def test_a_release_that_was_touched_is_not_up_to_date_and_is_made_whole(
     artifact = digests(registry)["duo_v1.onnx"]
     touch(registry)
     ran = refresh(table)
-    assert (ran.code, ran.json["status"]) == (0, "published")
+    assert (ran.code, ran.json.get("status")) == (0, "published"), ran.json
     assert digests(registry)["duo_v1.onnx"] == artifact
     assert tinyai("validate", registry).code == 0
     assert refresh(table).json["status"] == "up-to-date"
@@ -200,7 +200,7 @@ def test_a_reason_keeps_its_slashes_where_home_is_the_root_folder(duo, registry,
 def test_undecodable_bytes_in_a_name_or_a_reason_end_in_no_traceback(duo, registry, refresh, table):
     table = table.rename(table.with_name(os.fsdecode(b"t\xff.parquet")))
     ran = refresh(table, "--reason", os.fsdecode(b"because \xff"))
-    assert ran.code in {0, 2}
+    assert (ran.code, ran.json.get("status")) == (0, "published"), ran.json
     texts = [path.read_bytes().decode("utf-8") for path in registry.iterdir() if path.suffix in {".json", ".md"}]
     assert not any("udcff" in text for text in texts)
 

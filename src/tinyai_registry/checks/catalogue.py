@@ -1,4 +1,4 @@
-"""Every rule there is, by its code."""
+"""Collect the rules of all families, by code."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tinyai_registry.checks import (
     history,
     identity,
     licence,
+    local_names,
     operators,
     reading,
     schemas,
@@ -32,6 +33,7 @@ FAMILIES = (
     files,
     weights,
     graph,
+    local_names,
     operators,
     sizes,
     calling,

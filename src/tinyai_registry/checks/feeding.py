@@ -11,10 +11,11 @@ from tinyai_registry.documents import c_reader
 from tinyai_registry.documents.c_reader import Reading
 from tinyai_registry.onnxfile.graph import Shape
 from tinyai_registry.onnxfile.runtime import Runtime
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 NOT_FED = Rule(
     "TAI514",
+    "not-fed",
     Severity.WARNING,
     "the runtime cannot feed this model",
     "The runtime's command fills the inputs of a model itself: a frame of fixed size, or features by the names in the "
@@ -25,6 +26,7 @@ NOT_FED = Rule(
 )
 OTHER_CALLERS = Rule(
     "TAI515",
+    "other-callers",
     Severity.INFO,
     "a model is made for other callers than the runtime's command",
     "It takes features that none of the runtime's extractors writes, or more than the runtime feeds, or names none, or "
@@ -33,6 +35,7 @@ OTHER_CALLERS = Rule(
 )
 REFUSED = Rule(
     "TAI516",
+    "sidecar-refused",
     Severity.ERROR,
     "the runtime refuses the sidecar",
     "Of most keys the runtime ignores a value that it does not know. Of those that say how a codec becomes figures "
@@ -70,17 +73,19 @@ def _of_inputs(
         return
     for name, shape in inputs:
         if not runtime.command.feeds(shape):
-            what = f"input {shown(name)} has shape {ascii(list(shape))[:200]}"
+            what = f"input {shorten(name)} has shape {shorten(str(list(shape)), 200)}"
             yield model.in_sidecar(NOT_FED, f"{what}; the command of {runtime.name} feeds none such")
     width, names = inputs[0][1][-1], reading.feature_order
     if names and len(names) != width:
-        what = f"the first input takes {shown(str(width))} features; {runtime.name} reads {len(names)} names"
+        what = f"the first input takes {shorten(str(width))} features; {runtime.name} reads {len(names)} names"
         yield model.in_sidecar(NOT_FED, what, order)
     for name, shape in inputs[1:]:
         encoders, beyond = len(reading.encoder_vocab), runtime.command.beyond_vocabulary or 0
         if shape[-1] != encoders + beyond:
             what = f"{encoders} encoders, as {runtime.name} reads them, and {beyond} figures make {encoders + beyond}"
-            yield model.in_sidecar(NOT_FED, f"input {shown(name)} is {shown(str(shape[-1]))} wide; {what}", vocabulary)
+            yield model.in_sidecar(
+                NOT_FED, f"input {shorten(name)} is {shorten(str(shape[-1]))} wide; {what}", vocabulary
+            )
 
 
 def _foreign(shapes: Sequence[Shape], reading: Reading, runtime: Runtime) -> Iterator[str]:
@@ -96,7 +101,7 @@ def _foreign(shapes: Sequence[Shape], reading: Reading, runtime: Runtime) -> Ite
     if isinstance(width, int) and width > command.max_features:
         yield f"the first input takes {width} features; {runtime.name} feeds {command.max_features}"
     elif strange:
-        known = ", ".join(map(shown, strange[:5])) + (f" and {len(strange) - 5} more" if strange[5:] else "")
+        known = ", ".join(map(shorten, strange[:5])) + (f" and {len(strange) - 5} more" if strange[5:] else "")
         yield f"no extractor of {runtime.name} writes {known}"
     elif not names and width != len(command.without_names):
-        yield f"the first input takes {shown(str(width))} features, and {runtime.name} reads the name of none"
+        yield f"the first input takes {shorten(str(width))} features, and {runtime.name} reads the name of none"

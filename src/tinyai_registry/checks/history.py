@@ -6,6 +6,7 @@ from tinyai_registry.checks.finding import Rule, Severity
 
 CHANGED = Rule(
     "TAI611",
+    "log-entry-changed",
     Severity.ERROR,
     "an entry of the log was changed",
     "Each entry carries a digest of itself and of the one before. History that can be edited unseen proves nothing.",
@@ -13,6 +14,7 @@ CHANGED = Rule(
 )
 BROKEN = Rule(
     "TAI612",
+    "log-broken",
     Severity.ERROR,
     "entries of the log are missing or out of order",
     "The entries of a model are a chain. One that was removed or moved is a publish, a refusal or a rollback that "
@@ -22,6 +24,7 @@ BROKEN = Rule(
 )
 FILES = Rule(
     "TAI613",
+    "files-not-published",
     Severity.ERROR,
     "the files are not those that the log says were published",
     "A release is whole or not at all. A sidecar, card or graph that is not the published one was changed, or "
@@ -30,6 +33,7 @@ FILES = Rule(
 )
 ROWS = Rule(
     "TAI614",
+    "row-not-published",
     Severity.ERROR,
     "a row is not the one that the log says was published",
     "The row pins the files of a release; with another's digest it vouches for something that was never published.",

@@ -14,10 +14,11 @@ from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.onnxfile.graph import ParsedGraph
 from tinyai_registry.recipe import why_not_logged
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 DUPLICATE = Rule(
     "TAI101",
+    "duplicate-id",
     Severity.ERROR,
     "several rows have one id",
     "Which of them a consumer gets depends on the reader: the first in one, the last in another.",
@@ -25,6 +26,7 @@ DUPLICATE = Rule(
 )
 LOOKALIKE = Rule(
     "TAI102",
+    "look-alike-ids",
     Severity.ERROR,
     "two ids look alike",
     "Ids that differ in case alone are one file on some file systems, and one model to anyone who reads them; so are "
@@ -33,6 +35,7 @@ LOOKALIKE = Rule(
 )
 SAME_FILE = Rule(
     "TAI103",
+    "shared-file",
     Severity.ERROR,
     "two rows name the same file",
     "Sidecar and card belong to the file, so the two rows cannot both be what they say. A refresh of one changes the "
@@ -41,6 +44,7 @@ SAME_FILE = Rule(
 )
 STEM = Rule(
     "TAI104",
+    "id-not-file-name",
     Severity.WARNING,
     "id and file name differ",
     "Some consumers find a model by its id, others by its file name; a reader of either has to guess the other, and a "
@@ -49,6 +53,7 @@ STEM = Rule(
 )
 DISAGREE = Rule(
     "TAI105",
+    "row-sidecar-conflict",
     Severity.ERROR,
     "row and sidecar do not agree",
     "Both are read, by different consumers. Where they differ, one of the two is told something untrue.",
@@ -56,6 +61,7 @@ DISAGREE = Rule(
 )
 NOTES = Rule(
     "TAI106",
+    "notes-differ",
     Severity.WARNING,
     "the notes of row and sidecar differ",
     "Notes are for people, who read one of the two. A difference says that one was left over from another release.",
@@ -63,6 +69,7 @@ NOTES = Rule(
 )
 KIND = Rule(
     "TAI107",
+    "wrong-kind",
     Severity.ERROR,
     "the kind does not fit the graph",
     "A filter gives a frame, a no-reference model is fed one frame: a runtime that goes by the kind calls the graph "
@@ -72,6 +79,7 @@ KIND = Rule(
 
 NAME = Rule(
     "TAI108",
+    "unloggable-name",
     Severity.ERROR,
     "the runtime cannot log a model under its name",
     "The target runtime writes its scores under the sidecar's `name`, which is the id, unescaped as XML attribute, "
@@ -103,8 +111,8 @@ def _repeated(rows: Sequence[Any], key: str, rule: Rule, what: str, same: Callab
     for (first, one), *others in seen.values():
         for index, value in others:
             if rule is not LOOKALIKE or value != one:  # equal ids are duplicates
-                also = "" if one == value else f", {shown(one)}"
-                message = f"rows {first + 1} and {index + 1} {what} {shown(value)}{also}"
+                also = "" if one == value else f", {shorten(one)}"
+                message = f"rows {first + 1} and {index + 1} {what} {shorten(value)}{also}"
                 model = rows[index].get("id")
                 name = model if isinstance(model, str) else None
                 yield Finding(rule, INDEX, message, f"/models/{index}/{key}", name)
@@ -113,10 +121,10 @@ def _repeated(rows: Sequence[Any], key: str, rule: Rule, what: str, same: Callab
 def of_model(model: Subject) -> Iterator[Finding]:
     """Whether row, sidecar and graph of ``model`` speak of one thing."""
     if model.stem is not None and model.id is not None and model.stem.rpartition("/")[2] != model.id:
-        yield model.in_row(STEM, f"the id is {shown(model.id)}, the file {shown(model.stem)}.onnx", "onnx")
+        yield model.in_row(STEM, f"the id is {shorten(model.id)}, the file {shorten(model.stem)}.onnx", "onnx")
     for key, in_row in _COMPARED.items():
         if key in model.said and in_row in model.row and model.said[key] != model.row[in_row]:
-            said, wanted = shown(str(model.said[key])), shown(str(model.row[in_row]))
+            said, wanted = shorten(str(model.said[key])), shorten(str(model.row[in_row]))
             yield model.in_sidecar(DISAGREE, f"{key} is {said}, but the row says {wanted}", f"/{key}")
     yield from _quantisation(model)
     yield from _logged_names(model)
@@ -131,15 +139,15 @@ def _logged_names(model: Subject) -> Iterator[Finding]:
     """Of an id that the schema refuses, and of a name that is the id, nothing more is said."""
     name, outputs = model.said.get("name"), () if model.parsed is None else model.parsed.signature.outputs
     if model.id is not None and _WORD.match(model.id) and (why := why_not_logged(model.id)):
-        yield model.in_row(NAME, f"the id {shown(model.id)}: {why}", "id")
+        yield model.in_row(NAME, f"the id {shorten(model.id)}: {why}", "id")
     if not isinstance(name, str):
         return
     if name != model.id and (why := why_not_logged(name)):
-        yield model.in_sidecar(NAME, f"the name {shown(name)}: {why}", "/name")
+        yield model.in_sidecar(NAME, f"the name {shorten(name)}: {why}", "/name")
     for output in outputs if len(outputs) > 1 else ():
         logged = f"{name}_{re.sub('[^A-Za-z0-9_]', '_', output)}"
         if why_not_logged(name) is None and (why := why_not_logged(logged)):
-            what = f"the output {shown(output)} is logged as {shown(logged)}: {why}"
+            what = f"the output {shorten(output)} is logged as {shorten(logged)}: {why}"
             yield model.in_sidecar(NAME, what, "/name")
 
 
@@ -150,13 +158,13 @@ def _quantisation(model: Subject) -> Iterator[Finding]:
     here, there = model.said.get("quant_mode", "fp32"), model.row.get("quant_mode", "fp32")
     if here != there:
         pointer = "/quant_mode" if "quant_mode" in model.said else ""
-        what = f"quant_mode is {shown(str(here))}, but the row says {shown(str(there))}"
+        what = f"quant_mode is {shorten(str(here))}, but the row says {shorten(str(there))}"
         yield model.in_sidecar(DISAGREE, f"{what} (what is silent says fp32)", pointer)
 
 
 def _agreement_with_graph(model: Subject, graph: ParsedGraph) -> Iterator[Finding]:
     signature = graph.signature
-    opset, file = signature.opset, shown(graph.file.name)
+    opset, file = signature.opset, shorten(graph.file.name)
     if isinstance(model.row.get("opset"), int) and model.row["opset"] != opset:
         yield model.in_row(OPSET, f"{file} has opset {opset}, the row says {model.row['opset']}", "opset")
     for key in ("opset", "onnx_opset"):
@@ -178,5 +186,5 @@ def _skeleton(text: str) -> str:
 
 def _difference(one: str, other: str) -> str:
     at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    here, there = shown(one[at : at + 20]) or "nothing", shown(other[at : at + 20]) or "nothing"
+    here, there = shorten(one[at : at + 20]) or "nothing", shorten(other[at : at + 20]) or "nothing"
     return f"from character {at + 1}: {here} here, {there} there"

@@ -17,10 +17,11 @@ from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.files import Unreadable
 from tinyai_registry.onnxfile.graph import ParsedGraph
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 UNPINNED = Rule(
     "TAI701",
+    "twin-not-pinned",
     Severity.ERROR,
     "an int8 twin is not pinned",
     "With a `quant_mode` other than fp32 a runtime loads <stem>.int8.onnx in place of the graph. Without `int8_sha256` "
@@ -29,6 +30,7 @@ UNPINNED = Rule(
 )
 FOREIGN = Rule(
     "TAI702",
+    "foreign-twin",
     Severity.ERROR,
     "an int8 twin does not belong to the graph beside it",
     "The twin was quantised from other weights, or takes other inputs: it is the leftover of an earlier release, and "
@@ -37,6 +39,7 @@ FOREIGN = Rule(
 )
 NO_DIGEST_FOR = Rule(
     "TAI703",
+    "unused-twin",
     Severity.WARNING,
     "a row speaks of a twin that it does not use",
     "`int8_sha256` beside `quant_mode` fp32, or without one: the runtime never loads the twin, and nobody tests it.",
@@ -55,17 +58,17 @@ def of_model(model: Subject) -> Iterator[Finding]:
     """Whether the int8 twin of ``model``, if there is one, is pinned and belongs to it."""
     if model.twin is None or isinstance(model.twin.file, Unreadable):
         return
-    name, pinned = shown(model.twin.file.name), model.row.get("int8_sha256")
+    name, pinned = shorten(model.twin.file.name), model.row.get("int8_sha256")
     if pinned is None:
         yield model.in_row(UNPINNED, f"{name} has no int8_sha256 in the row", "quant_mode")
     elif model.twin.file.sha256 != pinned:
-        what = f"{name} has the digest {model.twin.file.sha256}, not {shown(str(pinned))}"
+        what = f"{name} has the digest {model.twin.file.sha256}, not {shorten(str(pinned))}"
         yield model.in_row(DIGEST, what, "int8_sha256")
     if pinned is not None and model.row.get("quant_mode", "fp32") == "fp32":
         yield model.in_row(NO_DIGEST_FOR, f"{name} is pinned, but quant_mode is fp32", "int8_sha256")
     if model.parsed is not None and isinstance(model.twin, ParsedGraph):
         for why in _strangeness(model.twin, model.parsed, trained=model.row.get("quant_mode") == "qat"):
-            what = f"{name} does not belong to {shown(model.parsed.file.name)}: {why}"
+            what = f"{name} does not belong to {shorten(model.parsed.file.name)}: {why}"
             yield model.in_row(FOREIGN, what, "int8_sha256")
 
 
@@ -74,7 +77,7 @@ def _strangeness(twin: ParsedGraph, graph: ParsedGraph, *, trained: bool) -> Ite
     for what in ("inputs", "outputs"):
         here, there = getattr(twin.signature, what), getattr(graph.signature, what)
         if {name: len(shape) for name, shape in here.items()} != {name: len(shape) for name, shape in there.items()}:
-            yield f"its {what} are {', '.join(map(shown, here))}, not {', '.join(map(shown, there))}"
+            yield f"its {what} are {', '.join(map(shorten, here))}, not {', '.join(map(shorten, there))}"
             return
     if trained or _is_folded(twin.proto, graph.proto):
         return
@@ -84,7 +87,7 @@ def _strangeness(twin: ParsedGraph, graph: ParsedGraph, *, trained: bool) -> Ite
     if far:
         name, steps = max(far, key=lambda each: each[1])
         away = f"{steps:.1f} steps of its grid away from" if math.isfinite(steps) else "none that was made from"
-        yield f"the weight {shown(name)} is {away} the fp32 one"
+        yield f"the weight {shorten(name)} is {away} the fp32 one"
     elif not distances and any(weight.ndim > 1 for weight in originals.values()) and not graph.outside:
         yield "it has none of the weights"
 

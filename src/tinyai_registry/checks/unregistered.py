@@ -16,10 +16,11 @@ from tinyai_registry.documents.dialects import is_manifest, is_sidecar, is_verdi
 from tinyai_registry.files import File, Folder
 from tinyai_registry.onnxfile.graph import read_graph
 from tinyai_registry.onnxfile.runtime import Runtime
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 VERDICT = Rule(
     "TAI615",
+    "verdict-differs",
     Severity.ERROR,
     "a promotion verdict does not follow from its figures",
     "An ensemble is promoted on the figures of its seeds: their mean, their spread, the weakest of them. The verdict "
@@ -62,7 +63,7 @@ def _of_manifest(name: str, members: Collection[Any], folder: Folder, runtime: R
         file = folder.fetch(member["onnx"], runtime.max_file_bytes)
         yield from (Finding(flaw.rule, name, flaw.message, f"{at}/onnx") for flaw in files.flaws(file))
         if isinstance(file, File) and file.data and file.sha256 != pinned:
-            what = f"{shown(file.name)} has the digest {file.sha256}, not {shown(str(pinned))}"
+            what = f"{shorten(file.name)} has the digest {file.sha256}, not {shorten(str(pinned))}"
             yield Finding(DIGEST, name, what, f"{at}/sha256" if "sha256" in member else at)
 
 
@@ -79,7 +80,7 @@ def _of_sidecar(name: str, document: Document, folder: Folder, runtime: Runtime)
         model.in_sidecar(flaw.rule, flaw.message) for flaw in files.flaws(graph.file) if flaw.rule is not MISSING
     )
     if isinstance(graph.file, File) and graph.file.data and pinned not in {None, graph.file.sha256}:
-        what = f"{shown(graph.file.name)} has the digest {graph.file.sha256}, not {shown(str(pinned))}"
+        what = f"{shorten(graph.file.name)} has the digest {graph.file.sha256}, not {shorten(str(pinned))}"
         yield model.in_sidecar(DIGEST, what, "/sha256")
 
 
@@ -103,9 +104,9 @@ def _contradictions(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     passed = all(value for value in follows.values() if isinstance(value, bool))
     for key, value in {**follows, "passed": passed}.items():
         if key in gate and not _agrees(gate[key], value):
-            yield f"/gate/{key}", f"{key} is {shown(str(gate[key]))}, the seeds give {value}"
+            yield f"/gate/{key}", f"{key} is {shorten(str(gate[key]))}, the seeds give {value}"
     if (said["verdict"] == _PROMOTE) is not passed:
-        yield "/verdict", f"the verdict is {shown(said['verdict'])}, the seeds {'pass' if passed else 'do not pass'}"
+        yield "/verdict", f"the verdict is {shorten(said['verdict'])}, the seeds {'pass' if passed else 'do not pass'}"
     if isinstance(said.get("seeds"), list) and sorted(map(str, said["seeds"])) != sorted(seeds):
         yield "/seeds", f"it speaks of {len(said['seeds'])} seeds and judges {len(seeds)}, or others"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from tinyai_registry.documents.positions import members
 from tinyai_registry.onnxfile.runtime import Runtime, SidecarKey
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 
 @dataclass(frozen=True)
@@ -290,7 +290,7 @@ def _mistaken(name: str, found: Any, written: Any) -> Misread:
         what = f"the C reader knows no escapes, and the value of {name!r} has one"
         return Misread(name, what, "write it in ASCII, without quotes and backslashes")
     if not isinstance(written, list):
-        return Misread(name, f"the C reader takes {found} for {name!r}, which is {shown(str(written))}", "correct it")
+        return Misread(name, f"the C reader takes {found} for {name!r}, which is {shorten(str(written))}", "correct it")
     at, value = next((n, each) for n, each in enumerate(figures) if not _is_same(_as_c_has_it(each), each))
     taken = "reads none of the list" if found is None else f"takes {_as_c_has_it(value):g} for it"
     return Misread(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.onnxfile.runtime import DEFAULT, runtime_names
 
@@ -29,11 +30,14 @@ class Config:
     runtime: str = DEFAULT
 
     def registry_folder(self, given: Path | None) -> Path:
-        """The folder that ``--registry`` or the configuration names. Raises ConfigError if neither does."""
+        """The folder that ``--registry`` or the configuration names; its ``registry.json`` stands for it.
+
+        Raises ConfigError if neither names one.
+        """
         folder = given or self.registry
         if folder is None:
             raise ConfigError(f'which registry? Give --registry DIR, or name it in {NAME}: [registry] path = "DIR"')
-        return folder
+        return folder.parent if folder.name == INDEX and not folder.is_dir() else folder
 
     def table(self, dataset: str, given: Path | None) -> Path:
         """The table that ``--table`` or the configuration names. Raises ConfigError if neither does."""

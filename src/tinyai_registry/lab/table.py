@@ -18,7 +18,7 @@ from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import TableFingerprint
 from tinyai_registry.lab.standardisation import standardise
 from tinyai_registry.recipe import Input, Recipe
-from tinyai_registry.text import printable
+from tinyai_registry.text import encodable
 
 # Named by some extractors; where present, a table must have been made by one of each.
 MAKERS = ("teacher_model", "extractor")
@@ -201,7 +201,7 @@ def _fingerprint(
     features = frame[list(recipe.feature_order)].to_numpy(np.float64)
     filled = standardise(features).filled(features)
     return TableFingerprint(
-        file=printable(path.name),
+        file=encodable(path.name),
         sha256=hashlib.sha256(data).hexdigest(),
         rows=len(frame),
         columns=columns,

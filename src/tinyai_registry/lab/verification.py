@@ -13,9 +13,10 @@ from tinyai_registry.checks import graph
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.inference import open_session
 from tinyai_registry.lab.table import Table, split_inputs
-from tinyai_registry.lab.trial import open_session
 from tinyai_registry.onnxfile.graph import signature
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.recipe import Recipe
 from tinyai_registry.release import PARITY, Artifact, Vector
@@ -55,8 +56,9 @@ def _checked(
 
 def _checked_opset(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
     """The graph's own opset, once everything about its structure is as the recipe and the runtime want it."""
-    for flaw in graph.flaws(data, runtime):
-        raise VerificationError(f"artifact {name}: {flaw.message} ({flaw.rule.code})")
+    with Inspector() as inspector:
+        for flaw in graph.flaws(data, runtime, inspector):
+            raise VerificationError(f"artifact {name}: {flaw.message} ({flaw.rule.code})")
     found = signature(onnx.load_model_from_string(data))
     if found.opset != recipe.opset:
         raise VerificationError(f"artifact {name}: opset {found.opset}, but the recipe says {recipe.opset}")

@@ -76,6 +76,8 @@ class Runtime:
     domains: frozenset[str]
     operators: frozenset[str]
     input_shapes: Mapping[int, tuple[int, ...]]
+    input_types: frozenset[str]
+    ir_versions: frozenset[int]
     command: Command
     sidecar: SidecarFormat
 
@@ -115,6 +117,8 @@ def load_runtime(name: str = DEFAULT) -> Runtime:
         domains=frozenset(data["domains"]),
         operators=frozenset(op for family in data["operators"].values() for op in family),
         input_shapes=_by_rank(data["input_shapes"]),
+        input_types=frozenset(data["input_types"]),
+        ir_versions=frozenset(data["ir_versions"]),
         command=_command(data["command"]),
         sidecar=SidecarFormat(
             max_bytes=data["sidecar"]["max_bytes"],

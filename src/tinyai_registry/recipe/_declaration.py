@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Literal
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.recipe._checks import are_tuples
+from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
 from tinyai_registry.recipe._inputs import Input, Lookup
 from tinyai_registry.recipe._names import why_not_logged
@@ -29,7 +29,10 @@ _DESCRIPTIVE = {"descriptive": True}
 
 @dataclass(frozen=True)
 class CardText:
-    """The words of the model card that only the model's owner can write. Markdown, one paragraph each."""
+    """The words of the model card that only the model's owner can write.
+
+    They may have paragraphs, ``- `` lists and code in back-ticks; other markup is shown as it is written.
+    """
 
     title: str
     summary: str
@@ -82,7 +85,7 @@ class Recipe:
     stage: Literal["proposed", "production"] = field(default="production", metadata=_DESCRIPTIVE)
 
     def __post_init__(self) -> None:
-        are_tuples(self, "inputs", "key", "criteria", "derived", "protocols")
+        require_tuples(self, "inputs", "key", "criteria", "derived", "protocols")
         object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
         if not _ID.match(self.id):
             raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")

@@ -10,7 +10,7 @@ from tinyai_registry.checks.files import MISSING, flaws
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.files import Folder, Unreadable
 from tinyai_registry.store import chain, log
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 # A log names files of a release, whatever their size; what is too large for the runtime is said elsewhere.
 _LIMIT = 2**31
@@ -33,10 +33,10 @@ def of_history(folder: Folder, model: str, rows: Mapping[str, Mapping[str, Any]]
             if flaw.rule is not MISSING:
                 yield Finding(flaw.rule, entry, flaw.message, "/files", model)
         if isinstance(file, Unreadable) or file.sha256 != sha256:
-            what = f"{shown(name)} is not what the log says was published"
+            what = f"{shorten(name)} is not what the log says was published"
             yield Finding(history.FILES, entry, what, "/files", model)
     for index, recorded in enumerate(head.rows if rows is not None else ()):
         row = (rows or {}).get(recorded["id"], {})
         if row.get("sha256") != recorded.get("sha256"):
-            what = f"the row of {shown(recorded['id'])} is not what the log says was published"
+            what = f"the row of {shorten(recorded['id'])} is not what the log says was published"
             yield Finding(history.ROWS, entry, what, f"/rows/{index}", model)

@@ -11,7 +11,7 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import File, Folder
 from tinyai_registry.store import layout, log
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 
 def breaks(folder: Folder, model: str) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def _of_entry(value: object, text: str, model: str, number: int, parent: str | N
         yield CHANGED, str(error)
         return
     if entry.model != model:
-        yield BROKEN, f"it is an entry of {shown(entry.model)}"
+        yield BROKEN, f"it is an entry of {shorten(entry.model)}"
     if entry.number != number:
         yield BROKEN, f"it says that it is entry {entry.number}"
     if entry.parent != parent:

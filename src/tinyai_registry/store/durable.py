@@ -28,7 +28,7 @@ def make_folder(folder: Path) -> None:
 
 def write_new(path: Path, data: bytes) -> None:
     """A new file, its bytes on the disk. Raises PublishError if what is read back is not what was written."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         view = memoryview(data)
         while view:

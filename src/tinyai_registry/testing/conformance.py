@@ -25,7 +25,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from tinyai_registry.checks.selection import failed
+from tinyai_registry.checks.selection import is_failure
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import Fit, TrainedModel
 from tinyai_registry.evaluation.progress import Progress
@@ -199,7 +199,7 @@ class Conformance:
 
     def test_the_published_release_is_valid_and_nothing_else_is_left_behind(self, owner: Owner, registry: Path) -> None:
         findings = validate(registry)
-        assert not failed(findings, strict=True), findings
+        assert not is_failure(findings, strict=True), findings
         sidecar = _sidecar(registry, owner)
         assert sidecar["plugin"] == {"distribution": owner.plugin.distribution, "version": owner.plugin.version}
         assert all(path.name.startswith(owner.recipe.id) for path in registry.iterdir() if path.suffix == ".onnx")

@@ -5,13 +5,13 @@ It is a function of the two: where the registry has moved on meanwhile, it can b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from tinyai_registry.documents import card, row, sidecar, strict_json
-from tinyai_registry.documents.schema import extra_schema_name, extra_violations, require_valid
-from tinyai_registry.errors import DocumentError
+from tinyai_registry.documents.extra_schema import extra_schema_name, require_valid_extra
+from tinyai_registry.documents.schema import require_valid
+from tinyai_registry.documents.sidecar_types import Sidecar
 from tinyai_registry.evaluation import Caveat
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
@@ -32,8 +32,8 @@ def compose(candidate: Candidate, start: StartingPoint, runtime: Runtime) -> Rel
     judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn, runtime))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
-    for violation in extra_violations(candidate.description.schema, candidate.description.extra):
-        raise DocumentError(f"the extra fields of {recipe.id} do not fit their schema at {violation}")
+    told = candidate.description
+    require_valid_extra(told.schema, told.extra, f"the extra fields of {recipe.id} do not fit their schema")
     rows = tuple(row.merge(start.registry.row(d["id"]), d) for d in (document, *sidecar.members(document)))
     return Release(recipe.id, _files(candidate, document), rows, withdrawn)
 
@@ -45,7 +45,7 @@ def _names(candidate: Candidate) -> frozenset[str]:
     return frozenset((*(a.path for a in candidate.artifacts), *documents, f"{recipe.id}.md", *extra))
 
 
-def _files(candidate: Candidate, document: Mapping[str, Any]) -> dict[str, bytes]:
+def _files(candidate: Candidate, document: Sidecar) -> dict[str, bytes]:
     files = {artifact.path: artifact.data for artifact in candidate.artifacts}
     if candidate.description.schema:
         files[extra_schema_name(document["id"])] = strict_json.dumps(candidate.description.schema).encode()

@@ -13,6 +13,7 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.table import read_table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Outcome
+from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
 
 
@@ -27,8 +28,8 @@ def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None 
         return Outcome(recipe.id, "evaluated", judgement)
     declared = {p.name: p for p in recipe.protocols}
     if protocol not in declared:
-        known = ", ".join(declared) or "none"
-        raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; it declares: {known}")
+        known = f"it declares: {', '.join(declared) or 'none'}{suggest(protocol, declared)}"
+        raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
         table = read_table(path, recipe)
     with progress.step(f"protocol {protocol}"):

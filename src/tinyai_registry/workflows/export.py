@@ -27,7 +27,8 @@ def export(owner: Owner, trained: Trained, runtime: Runtime) -> tuple[Artifact, 
             f"{owner.plugin}: tinyai_export returned {sorted(protos)}; the artifacts of this recipe are called "
             f"{', '.join((recipe.id, *members))}, any other {recipe.id}.<something>"
         )
-    return tuple(
-        verify(name, proto, [members[name]] if name in members else trained.final, trained.table, runtime)
-        for name, proto in protos.items()
-    )
+    with owner.plugin.blame_for("verification of its artifacts"):  # it calls the plugin's predict
+        return tuple(
+            verify(name, proto, [members[name]] if name in members else trained.final, trained.table, runtime)
+            for name, proto in protos.items()
+        )

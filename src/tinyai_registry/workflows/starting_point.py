@@ -9,6 +9,7 @@ from typing import Any
 from tinyai_registry.documents import card, parts, row, sidecar
 from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.schema import require_valid
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.files import sha256_of
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
@@ -56,10 +57,11 @@ def is_up_to_date(start: StartingPoint, owner: Owner, table_sha256: str) -> bool
         return False
     if found["plugin"] != {"distribution": plugin.distribution, "version": plugin.version}:
         return False
-    documents = [found, *sidecar.members(found)]
+    now = as_sidecar(found)
+    documents = [now, *sidecar.members(now)]
     digests = {artifact["path"]: artifact["sha256"] for artifact in found["artifacts"]}
     digests |= {f"{each['id']}.json": sha256_of(sidecar.render(each).encode()) for each in documents}
-    digests[f"{found['id']}.md"] = sha256_of(card.render(found).encode())
+    digests[f"{found['id']}.md"] = sha256_of(card.render(now).encode())
     return all(start.registry.digest(name) == sha256 for name, sha256 in digests.items()) and all(
         start.registry.row(each["id"]) == row.merge(start.registry.row(each["id"]), each) for each in documents
     )

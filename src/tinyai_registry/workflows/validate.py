@@ -29,6 +29,7 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.files import Folder
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import DEFAULT, Runtime, load_runtime
 from tinyai_registry.store import audit, log
 from tinyai_registry.store.recovery import is_pending, settle
@@ -45,16 +46,17 @@ def validate(root: Path, runtime: str = DEFAULT) -> list[Finding]:
     A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so what
     counts is what was found while nobody was at work. Raises RegistryError if there is no registry.
     """
-    for _ in range(LOOKS):
-        settle(root)
-        if not os.path.lexists(root / INDEX):
-            raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
-        before = _committed(root)
-        found = _findings(root, load_runtime(runtime))
-        if not is_pending(root) and _committed(root) == before:
-            break
-        time.sleep(PAUSE)
-    return found
+    with Inspector() as inspector:  # it starts while the first files are read
+        for _ in range(LOOKS):
+            settle(root)
+            if not os.path.lexists(root / INDEX):
+                raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+            before = _committed(root)
+            found = _findings(root, load_runtime(runtime), inspector)
+            if not is_pending(root) and _committed(root) == before:
+                break
+            time.sleep(PAUSE)
+        return found
 
 
 def _committed(root: Path) -> dict[str, int]:
@@ -62,7 +64,7 @@ def _committed(root: Path) -> dict[str, int]:
     return {model: max(log.numbers(root, model), default=0) for model in log.models(root)}
 
 
-def _findings(root: Path, runtime: Runtime) -> list[Finding]:
+def _findings(root: Path, runtime: Runtime, inspector: Inspector) -> list[Finding]:
     folder = Folder(root)
     registry = read_document(folder.fetch(INDEX, strict_json.MAX_BYTES))
     found = [Finding(flaw.rule, INDEX, flaw.message) for flaw in file_flaws(registry)]
@@ -73,25 +75,29 @@ def _findings(root: Path, runtime: Runtime) -> list[Finding]:
         rows = registry.value.get("models")
         if isinstance(rows, list):
             by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
-            found += _of_rows(folder, rows, by_id, runtime)
+            found += _of_rows(folder, rows, by_id, runtime, inspector)
     for model in log.models(root):
         found += audit.of_history(folder, model, by_id)
     return locate(folder, found)
 
 
-def _of_rows(folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+def _of_rows(
+    folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runtime: Runtime, inspector: Inspector
+) -> Iterator[Finding]:
     yield from identity.of_rows(rows)
     claimed = {INDEX}
     for model in read_subjects(folder, rows, runtime):
-        yield from _of_model(model, folder, by_id, runtime)
+        yield from _of_model(model, folder, by_id, runtime, inspector)
         claimed |= pinned.claimed(model)
     yield from files.orphans(folder, claimed)
     yield from unregistered.of_documents(folder, claimed, runtime)
 
 
-def _of_model(model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+def _of_model(
+    model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime, inspector: Inspector
+) -> Iterator[Finding]:
     yield from pinned.of_row(model)
-    yield from pinned.of_graphs(model, folder, runtime)
+    yield from pinned.of_graphs(model, folder, runtime, inspector)
     yield from identity.of_model(model)
     yield from twins.of_model(model)
     yield from signatures.of_model(model, folder)
@@ -101,7 +107,7 @@ def _of_model(model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: 
     yield from schemas.of_dialect(model)
     yield from calling.of_model(model, runtime)
     yield from feeding.of_model(model, runtime)
-    yield from pinned.of_artifacts(model, folder, rows, runtime)
+    yield from pinned.of_artifacts(model, folder, rows, runtime, inspector)
     broken = schemas.of_sidecar(model)
     yield from broken
     if not broken:

@@ -1,0 +1,76 @@
+"""Answers what ONNX's own native code says of a graph: its checker, and the shapes that it infers.
+
+Runs in a process apart, see ``inspector.py``. Of the package ``onnx`` only two modules are imported, by their files:
+the package itself imports numpy and takes ten times as long.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import util
+from importlib.machinery import PathFinder
+from types import ModuleType
+from typing import Any
+
+_OPEN_SIZE = 64  # what a dimension that an input leaves open is taken for
+
+
+def _load(name: str) -> ModuleType:
+    package = PathFinder.find_spec("onnx", sys.path)
+    inside = None if package is None else package.submodule_search_locations
+    spec = None if inside is None else PathFinder.find_spec(name, inside)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"onnx has no module {name}")
+    module = util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+native, pb = _load("onnx_cpp2py_export"), _load("onnx_ml_pb2")
+
+
+def answer(question: Sequence[bytes]) -> dict[str, Any]:
+    """For the bytes of a model: why the checker refuses it, or the tensors of all its graphs by name and shape.
+
+    A dimension, or a whole shape, that nothing can be said of before the model runs is null. The open dimensions of
+    inputs are taken for 64.
+    """
+    [model] = question
+    try:
+        native.checker.check_model(model, True, False, False)  # full check, opsets and known domains too
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the native code raises what it likes
+        return {"refusal": str(error), "shapes": []}
+    return {"refusal": None, "shapes": list(_shapes(_inferred(model)))}
+
+
+def _inferred(model: bytes) -> Any:
+    proto = pb.ModelProto.FromString(model)
+    for value in proto.graph.input:
+        for dim in value.type.tensor_type.shape.dim:
+            if not dim.HasField("dim_value"):
+                dim.dim_value = _OPEN_SIZE
+    try:
+        found = native.shape_inference.infer_shapes(proto.SerializeToString(), False, False, True)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # the model itself has passed; what does not go with our sizes is not known
+        return proto
+    return pb.ModelProto.FromString(found)
+
+
+def _shapes(proto: Any) -> Iterator[tuple[str, list[int | None] | None]]:
+    graphs = [proto.graph]
+    while graphs:
+        graph = graphs.pop()
+        for value in (*graph.value_info, *graph.output):
+            tensor = value.type.tensor_type
+            dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
+            yield value.name, dims if tensor.HasField("shape") else None
+        for node in graph.node:
+            for attribute in node.attribute:
+                graphs += [attribute.g] if attribute.HasField("g") else []
+                graphs += attribute.graphs
