@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 
 from tinyai_registry.checks import graph, operators, sizes, weights
 from tinyai_registry.files import Folder, sha256_of
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.onnxfile.weights import External
 
@@ -44,7 +45,8 @@ def test_a_tensor_may_end_where_its_file_ends_and_not_a_byte_later(tmp_path, off
 def test_a_file_of_the_largest_size_is_read(more, rules):
     data = named("Relu").SerializeToString()
     fits = replace(RUNTIME, max_file_bytes=len(data) - more)
-    assert [flaw.rule for flaw in graph.flaws(data, fits)] == rules
+    with Inspector() as inspector:
+        assert [flaw.rule for flaw in graph.flaws(data, fits, inspector)] == rules
 
 
 @pytest.mark.parametrize(("depth", "rules"), [(8, set()), (9, {operators.DEPTH})])

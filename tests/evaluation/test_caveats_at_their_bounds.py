@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyai_registry.evaluation import Drift, Evaluation, Fold, InputDrift, Metrics, aggregate
+from tinyai_registry.evaluation import ColumnDrift, Drift, Evaluation, Fold, Metrics, aggregate
 from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats
 
 
@@ -37,4 +37,4 @@ def test_half_of_the_targets_tied_is_many(ties, expected):
     [(0.25, 1.0, 0), (0.26, 1.0, 1), (-0.26, 1.0, 1), (0.0, 1.25, 0), (0.0, 1.26, 1), (0.0, 0.8, 0), (0.0, 0.79, 1)],
 )
 def test_an_input_has_drifted_beyond_a_quarter_std_or_a_ratio_of_1_25(shift, ratio, count):
-    assert len(list(drift_caveats(Drift((InputDrift("adm2", shift, ratio),), None, (0.0, 1.0))))) == count
+    assert len(list(drift_caveats(Drift((ColumnDrift("adm2", shift, ratio),), None, None, (0.0, 1.0))))) == count

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinyai_registry.evaluation import Drift, Evaluation, Fold, InputDrift, Metrics
+from tinyai_registry.evaluation import ColumnDrift, Drift, Evaluation, Fold, Metrics
 from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats, table_caveats
 from tinyai_registry.recipe import Criterion
 
@@ -134,13 +134,23 @@ MOVED = {
 
 @pytest.mark.parametrize(("shift", "ratio", "notable"), MOVED.values(), ids=MOVED)
 def test_drift_is_a_caveat_beyond_its_thresholds(shift, ratio, notable):
-    inputs = InputDrift("steady", 0.0, 1.0), InputDrift("adm2", shift, ratio)
-    found = list(drift_caveats(Drift(inputs, None, (0.0, 100.0))))
+    inputs = ColumnDrift("steady", 0.0, 1.0), ColumnDrift("adm2", shift, ratio)
+    steady = ColumnDrift("vmaf", 0.0, 1.0)
+    found = list(drift_caveats(Drift(inputs, steady, None, (0.0, 100.0))))
     assert [caveat.code for caveat in found] == ["input-drift"] * notable
     for caveat in found:
         assert caveat.message.startswith("adm2: ")
         assert f"{shift:+.2f} old standard deviations" in caveat.message
         assert f"{ratio:.2f} times" in caveat.message
+
+
+@pytest.mark.parametrize(("shift", "ratio", "notable"), MOVED.values(), ids=MOVED)
+def test_drift_of_the_target_is_a_caveat_beyond_the_same_thresholds(shift, ratio, notable):
+    found = list(drift_caveats(Drift((), ColumnDrift("vmaf", shift, ratio), None, (0.0, 100.0))))
+    assert [caveat.code for caveat in found] == ["target-drift"] * notable
+    for caveat in found:
+        assert caveat.message.startswith(f"vmaf: the mean moved by {shift:+.2f} old standard deviations")
+        assert "another scale" in caveat.message
 
 
 def test_filled_cells_are_a_caveat_that_counts_them_by_column(caveats):

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from tinyai_registry.evaluation import InputDrift
+from tinyai_registry.evaluation import ColumnDrift
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
 
@@ -38,6 +38,7 @@ def test_the_same_table_has_not_moved(sidecar, recipe, table):
     assert [moved.column for moved in found.inputs] == list(recipe.feature_order)
     assert [(moved.mean_shift, moved.std_ratio) for moved in found.inputs] == [(0.0, 1.0)] * 6
     fingerprint = table.fingerprint
+    assert found.target == ColumnDrift("vmaf", 0.0, 1.0)
     assert found.target_before == found.target_now == (fingerprint.target_min, fingerprint.target_max)
     assert list(drift_caveats(found)) == []
 
@@ -50,14 +51,28 @@ def test_a_shift_is_told_in_old_standard_deviations(of, request, recipe, table):
         old,
         feature_means=(old.feature_means[0] - 2 * old.feature_stds[0], *old.feature_means[1:]),
         feature_stds=(old.feature_stds[0] * 3, *old.feature_stds[1:]),
+        target_mean=old.target_mean + 2 * old.target_std,
+        target_std=old.target_std / 2,
         target_max=200.0,
     )
     found = measure_drift(before, recipe, now)
     assert found.inputs[0].mean_shift == pytest.approx(-2.0)
     assert found.inputs[0].std_ratio == pytest.approx(3.0)
-    assert found.inputs[1] == InputDrift("vif_scale0", 0.0, 1.0)
+    assert found.inputs[1] == ColumnDrift("vif_scale0", 0.0, 1.0)
     assert found.target_now == (old.target_min, 200.0)
-    assert found.target_before == ((old.target_min, old.target_max) if of == "sidecar" else None)
+    if of == "sidecar":
+        assert found.target_before == (old.target_min, old.target_max)
+        assert (found.target.mean_shift, found.target.std_ratio) == (pytest.approx(2.0), pytest.approx(0.5))
+    else:  # it records nothing of the target
+        assert (found.target_before, found.target) == (None, None)
+
+
+def test_a_target_that_was_rescaled_within_its_range_has_drifted(sidecar, recipe, frame, read):
+    rows = frame[frame.frame_index % 24 == 0]
+    found = measure_drift(sidecar, recipe, read(rows.assign(vmaf=rows.vmaf / 2)).fingerprint)
+    [caveat] = drift_caveats(found)
+    assert caveat.code == "target-drift"
+    assert "the standard deviation is 0.50 times the old one" in caveat.message
 
 
 def test_real_rows_moved_by_hand_drift_by_that_much(sidecar, recipe, frame, read):

@@ -156,7 +156,7 @@ REFUSED = {
     "one score for all rows": (one_score_for_all, r"output \(1,\), the model gives \(257,\)"),
     "a fixed batch": (fixed_batch, "input features .*257"),
     "a missing column": (five_columns, r"input features is \['N', 5\], not \[N, 6\]"),
-    "an input of another type": (double_input, "inputs and output are float32 tensors, and some of these are not"),
+    "an input of another type": (double_input, "input features is of type DOUBLE, which libvmaf does not feed"),
     "an operator that the runtime lacks": (operator_off_the_list, "operator Floor is not one that libvmaf takes"),
     "a graph that does not hold together": (broken_graph, "onnx.checker"),
 }

@@ -17,7 +17,7 @@ def answer(question):
         "sleep": lambda: time.sleep(600),
         "spin": spin,
         "fill": lambda: len(bytes(2**31)),
-        "print": lambda: sys.stdout.write("x" * 10_000),
+        "print": lambda: os.write(1, b"x" * 10_000),
         "no JSON": lambda: write(b"\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0["),
         "too much": lambda: write(b"\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"),
         "too many": lambda: write(b"\xff" * 8),

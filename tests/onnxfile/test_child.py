@@ -75,7 +75,7 @@ def test_one_that_died_between_two_questions_is_nobodys_fault(child):
 
 
 def test_what_it_prints_is_no_answer(child, capfd):
-    assert ask(child, "print") is None
+    assert ask(child, "print") == 10_000
     assert capfd.readouterr() == ("", "")
 
 

@@ -15,7 +15,7 @@ from tinyai_registry.text import shorten
 
 NOT_FED = Rule(
     "TAI514",
-    "not-fed",
+    "cannot-be-fed",
     Severity.WARNING,
     "the runtime cannot feed this model",
     "The runtime's command fills the inputs of a model itself: a frame of fixed size, or features by the names in the "
@@ -26,7 +26,7 @@ NOT_FED = Rule(
 )
 OTHER_CALLERS = Rule(
     "TAI515",
-    "other-callers",
+    "for-other-callers",
     Severity.INFO,
     "a model is made for other callers than the runtime's command",
     "It takes features that none of the runtime's extractors writes, or more than the runtime feeds, or names none, or "

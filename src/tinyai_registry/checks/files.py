@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
-from tinyai_registry.files import File, Folder, Problem, Unreadable
+from tinyai_registry.files import File, Folder, Problem, Unreadable, sha256_of
 from tinyai_registry.text import shorten
 
 OUTSIDE = Rule(
@@ -96,9 +96,22 @@ NO_SIDECAR = Rule(
     "runtime falls back to defaults.",
     "Restore the sidecar, or publish the model with `tinyai refresh`.",
 )
+POINTER = Rule(
+    "TAI211",
+    "lfs-pointer",
+    Severity.ERROR,
+    "a file is a Git LFS pointer",
+    "The repository keeps the file in Git LFS, and this checkout has only the few lines that stand for it. Whoever "
+    "loads the model from here gets those lines.",
+    "Run `git lfs pull`; in CI, check out with LFS (`lfs: true`).",
+)
 
-# JSON files that are not sidecars: the registry, schemas, signatures.
-_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
+LINE_ENDS = "git has changed how its lines end (core.autocrlf); put `-text` into .gitattributes, and check it out again"
+
+# JSON files that are not sidecars: the registry, schemas, signatures, and settings and logs in hidden folders.
+_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z|(^|/)\.")
+# Where a publish prepares its files.
+_PENDING = ".tinyai/pending/"
 
 _RULES: Mapping[Problem, Rule] = {
     Problem.OUTSIDE: OUTSIDE,
@@ -106,6 +119,7 @@ _RULES: Mapping[Problem, Rule] = {
     Problem.NOT_REGULAR: NOT_REGULAR,
     Problem.LINKED: LINK,
     Problem.SIZE: SIZE,
+    Problem.POINTER: POINTER,
 }
 
 
@@ -125,13 +139,19 @@ def is_document(name: str) -> bool:
     return name.lower().endswith(".json") and not _NO_SIDECAR.search(name)
 
 
+def line_ends(file: File, sha256: object) -> str:
+    """What to add to a message about a ``file`` that has not the digest ``sha256``: whether line ends are the cause."""
+    cause = sha256_of(file.data.replace(b"\r\n", b"\n")) == sha256
+    return f"; {LINE_ENDS}" if cause else ""
+
+
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
     """Files that look like a model's and belong to none; rows and sidecars name those that are ``claimed``."""
     for name in folder.names:
-        if name in claimed:
+        if name in claimed or name.startswith(_PENDING):
             continue
         ending = name.lower()  # some file systems do not tell them apart
-        if ending.endswith(".onnx"):
+        if ending.endswith((".onnx", ".ort")):
             yield Finding(ORPHAN_MODEL, name, f"{shorten(name)} is named by no row")
         elif ending.endswith((".onnx.data", ".onnx_data", ".data")):
             yield Finding(ORPHAN_DATA, name, f"{shorten(name)} is read by no registered graph")

@@ -9,7 +9,15 @@ import onnx
 from tinyai_registry.checks import local_names, operators, sizes, weights
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.child import ChildError
-from tinyai_registry.onnxfile.graph import GraphError, GraphProblem, first_line, parse, signature, type_name
+from tinyai_registry.onnxfile.graph import (
+    DEFAULT_DOMAIN,
+    GraphError,
+    GraphProblem,
+    first_line,
+    parse,
+    signature,
+    type_name,
+)
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.protobuf import tensors
 from tinyai_registry.onnxfile.runtime import Runtime
@@ -91,7 +99,7 @@ IR_VERSION = Rule(
 _RULES = {GraphProblem.NOT_ONNX: NOT_ONNX, GraphProblem.TOO_LARGE: sizes.GIANT}
 
 
-def unparsed(error: GraphError) -> Flaw:
+def of_error(error: GraphError) -> Flaw:
     """What is wrong with a file that is no graph."""
     return Flaw(_RULES[error.problem], shorten(str(error)))
 
@@ -104,7 +112,7 @@ def flaws(data: bytes, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]
     try:
         model = parse(data)
     except GraphError as error:
-        yield unparsed(error)
+        yield of_error(error)
         return
     outside = external_weights(model)
     if outside:
@@ -118,18 +126,18 @@ def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspec
     giants = [*sizes.of_weights(outside, runtime), *sizes.of_graph(model)]
     yield from giants
     if not giants:  # the checker would allocate them
-        yield from _inspected(model, outside, inspector)
+        yield from _inspect(model, outside, inspector)
     if model.ir_version not in runtime.ir_versions:
         known = f"{min(runtime.ir_versions)} to {max(runtime.ir_versions)}"
         yield Flaw(IR_VERSION, f"the file has IR version {model.ir_version}; {runtime.name} reads {known}")
-    if sum(each.domain in ("", "ai.onnx") for each in model.opset_import) != 1:
+    if sum(each.domain in DEFAULT_DOMAIN for each in model.opset_import) != 1:
         yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _inputs(model, runtime)
     yield from operators.of_graph(model, runtime)
     yield from local_names.of_graph(model)
 
 
-def _inspected(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -> Iterator[Flaw]:
+def _inspect(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -> Iterator[Flaw]:
     try:
         found = inspector.inspect(_self_contained(model, outside).SerializeToString())
     except ChildError as error:
@@ -142,10 +150,10 @@ def _inspected(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -
 
 
 def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
-    """``model`` with zeros in place of weights outside, which the checker would look for in the working directory.
+    """A copy of ``model`` that the checker can read alone: zeros replace weights outside, and functions are left out.
 
-    And without its functions, whose calls it would unfold: thirty that call each other twice take it for ever. That
-    a node is one is found anyway.
+    The checker inlines functions, and thirty that call each other twice take it for ever; ``operators`` refuses them
+    anyway.
     """
     if not outside and not model.functions:
         return model

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.protobuf import fields_of_text, messages
+from tinyai_registry.text import shorten
 
 LOCAL_NAME = Rule(
     "TAI411",
@@ -31,7 +32,7 @@ _TOP = (
     r"private|proc|root|run|sandbox|scratch|srv|storage|tmp|usr|var|work|workdir|workspace|workspaces"
 )
 _FILE = "py|pyc|ipynb|pt|pth|ckpt|safetensors|onnx|h5|pkl|npy|npz|parquet|csv|json|ya?ml|toml|txt|log|so|dll|exe|sh"
-# Every repetition is bounded, or ends at what cannot be in it: a text may be as long as a file.
+# Repetitions are bounded, so that the time to search a text grows with its length and not with the square of it.
 _ANYWHERE = re.compile(
     rf"""
       (?<![A-Za-z0-9]) [A-Za-z]:[\\/] (?!/) [^\s"']{{0,80}}               # D:\models, D:/models
@@ -56,7 +57,9 @@ def of_graph(model: onnx.ModelProto) -> Iterator[Flaw]:
             text = _URL.sub("", word) if "://" in word else word
             found = _ANYWHERE.search(text) or (_IN_PROSE.search(text) if is_prose else None)
             if found:
-                yield Flaw(LOCAL_NAME, f"the graph names something of the machine that made it: {found.group()!r}")
+                yield Flaw(
+                    LOCAL_NAME, f"the graph names something of the machine that made it: {shorten(found.group())}"
+                )
                 return
 
 

@@ -144,21 +144,19 @@ def _unbounded(loops: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Fl
         trips = node.input[0] if node.input else ""
         counts = known.integers(trips)
         if not trips:
-            yield Flaw(UNBOUNDED, f"the loop {_called(node)} has no trip count")
+            yield Flaw(UNBOUNDED, f"the loop {_label(node)} has no trip count")
         elif any(max(each, default=0) > _MOST_TRIPS for each in counts):
-            yield Flaw(UNBOUNDED, f"the loop {_called(node)} has a trip count over {_MOST_TRIPS}")
+            yield Flaw(UNBOUNDED, f"the loop {_label(node)} has a trip count over {_MOST_TRIPS}")
         elif not (known.is_constant(trips) and all(counts)):
-            yield Flaw(
-                sizes.UNKNOWN, f"how often the loop {_called(node)} goes round is only known when the model runs"
-            )
+            yield Flaw(sizes.UNKNOWN, f"how often the loop {_label(node)} goes round is only known when the model runs")
 
 
 def _training(nodes: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:
     for node in nodes:
         if node.op_type == "Dropout" and not _is_false(known, "".join(node.input[_DROPOUT_MODE:])):
-            yield Flaw(TRAINING, f"the training mode of Dropout {_called(node)} is not a constant false")
+            yield Flaw(TRAINING, f"the training mode of Dropout {_label(node)} is not a constant false")
         if node.op_type == "BatchNormalization" and _normalises_by_batch(node):
-            yield Flaw(TRAINING, f"BatchNormalization {_called(node)} is in training mode")
+            yield Flaw(TRAINING, f"BatchNormalization {_label(node)} is in training mode")
 
 
 def _is_false(known: Constants, name: str) -> bool:
@@ -171,5 +169,5 @@ def _normalises_by_batch(node: onnx.NodeProto) -> bool:
     return any(each.name == "training_mode" and each.i for each in node.attribute) or any(node.output[1:])
 
 
-def _called(node: onnx.NodeProto) -> str:
+def _label(node: onnx.NodeProto) -> str:
     return shorten(node.name or " ".join(node.output))

@@ -20,7 +20,7 @@ from tinyai_registry.text import shorten
 
 VERDICT = Rule(
     "TAI615",
-    "verdict-differs",
+    "verdict-not-derived",
     Severity.ERROR,
     "a promotion verdict does not follow from its figures",
     "An ensemble is promoted on the figures of its seeds: their mean, their spread, the weakest of them. The verdict "

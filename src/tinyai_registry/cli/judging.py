@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,12 @@ def exit_code(outcome: Outcome) -> int:
 
 def require_writable(path: Path | None) -> None:
     """Raise TinyaiError now, and not after minutes of work, if ``path`` cannot become a file."""
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+    if path is None:
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
         raise TinyaiError(f"cannot write {path}: its folder does not exist, or it is one itself")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise TinyaiError(f"cannot write {path}: no right to")
 
 
 def write(path: Path, text: str) -> None:
@@ -59,7 +64,13 @@ class Display(Progress):
         self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}", soft_wrap=True)
 
     def outcome(self, document: Report) -> None:
-        """Write old against new, the gate, the caveats, and what became of the release."""
+        """Write old against new, the gate, the caveats, and what became of the release.
+
+        Nothing was computed for a release that is up to date: its figures are those of an earlier run.
+        """
+        if document["status"] == "up-to-date":
+            self._line(_sentence(document))
+            return
         if document["previous"] is not None and document["evaluation"] is not None:
             self.console.print(_comparison(document))
         if document["status"] == "evaluated":

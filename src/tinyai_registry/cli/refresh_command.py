@@ -18,8 +18,9 @@ from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.text import log_line
-from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.refresh_all import Result, refresh_all
+from tinyai_registry.workflows.starting_point import Request
 
 
 @click.command()

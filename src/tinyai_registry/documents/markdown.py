@@ -82,14 +82,16 @@ def comparison_table(sidecar: Sidecar) -> str:
 
 
 def drift_table(sidecar: Sidecar) -> str:
-    """How far each input and the target's range moved since the previous release's table."""
+    """How far each input, the target and its range moved since the previous release's table."""
     drift = sidecar["drift"]
     if drift is None:
         return "No statistics of an earlier table are recorded, so drift cannot be told."
-    rows = [[markdown_words(m["column"]), f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in drift["inputs"]]
+    target = drift.get("target")
+    moved = [*drift["inputs"], *([target] if target else [])]
+    rows = [[markdown_words(m["column"]), f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in moved]
     before = _range(drift["target_before"]) if drift["target_before"] else "not recorded"
     return (
-        table(["input", "mean shift (old std)", "std ratio (new / old)"], rows)
+        table(["column" if target else "input", "mean shift (old std)", "std ratio (new / old)"], rows)
         + f"\n\nTarget range: {before} before, {_range(drift['target_now'])} now."
     )
 

@@ -153,11 +153,12 @@ def previous_document(previous: Previous | None) -> Json | None:
 
 
 def drift_document(drift: Drift | None) -> Json | None:
-    """``inputs`` (column, mean_shift, std_ratio), ``target_before`` and ``target_now``."""
+    """``inputs`` and ``target`` (column, mean_shift, std_ratio), ``target_before`` and ``target_now``."""
     if drift is None:
         return None
     return {
         "inputs": [asdict(moved) for moved in drift.inputs],
+        "target": asdict(drift.target) if drift.target else None,
         "target_before": list(drift.target_before) if drift.target_before else None,
         "target_now": list(drift.target_now),
     }

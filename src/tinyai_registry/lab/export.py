@@ -79,8 +79,9 @@ def _parsed(recipe: Recipe, nodes: Sequence[str], weights: Weights) -> onnx.Mode
     ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", recipe.opset)])
     proto = onnx.parser.parse_model(
         f'<ir_version: {ir_version}, opset_import: ["" : {recipe.opset}], producer_name: "tinyai-registry">\n'
-        f"{recipe.id} ({inputs}) => (float[N] {recipe.output}) {{ {body} }}"
+        f"model ({inputs}) => (float[N] {recipe.output}) {{ {body} }}"
     )
+    proto.graph.name = recipe.id  # which the textual syntax takes only where it begins with a letter
     used = {name for node in proto.graph.node for name in node.input}
     for name, values in weights.items():
         if name in used:

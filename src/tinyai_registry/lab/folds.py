@@ -16,6 +16,9 @@ from tinyai_registry.recipe import GroupKFold, HeldOut, KFold, LeaveOneGroupOut,
 
 Rows = NDArray[np.int64]
 
+# Rows that all fits of a plan train on together: more take hours, and their numbers alone two gigabytes.
+MAX_TRAINED_ROWS = 2**28
+
 
 @dataclass(frozen=True)
 class Split:
@@ -36,7 +39,11 @@ class Plan:
 
 
 def plan(table: Table, scheme: Scheme) -> Plan:
-    """``scheme`` on ``table``, the same every time. Raises TableError where the table is too small for it."""
+    """``scheme`` on ``table``, the same every time.
+
+    Raises TableError where the table is too small for it, or so large that training would never end.
+    """
+    _refuse_endless(_count_splits(scheme, table) + 1, len(table.target))
     everything = np.arange(len(table.target))
     if not isinstance(scheme, HeldOut):
         return Plan(tuple(_splits(scheme, table, everything)), everything)
@@ -48,12 +55,38 @@ def plan(table: Table, scheme: Scheme) -> Plan:
 
 
 def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
-    """For each split, and then for the final model, one fit with each seed."""
+    """For each split, and then for the final model, one fit with each seed.
+
+    Raises TableError where training them would never end.
+    """
+    _refuse_endless((len(cut.splits) + 1) * len(seeds), len(cut.development))
     return [
         Fit(label, rows, seed)
         for label, rows in (*((s.group, s.train) for s in cut.splits), ("final", cut.development))
         for seed in seeds
     ]
+
+
+def _refuse_endless(count: int, rows: int) -> None:
+    if count * rows > MAX_TRAINED_ROWS:
+        raise TableError(
+            f"the recipe plans {count} fits of up to {rows} rows each, {count * rows} in all, and {MAX_TRAINED_ROWS} "
+            "are allowed; hold out several groups at a time (GroupKFold), or declare fewer folds, splits or seeds"
+        )
+
+
+def _count_splits(scheme: Scheme, table: Table) -> int:
+    match scheme:
+        case LeaveOneGroupOut():
+            return len(np.unique(table.groups))
+        case HeldOut():
+            return _count_splits(scheme.within, table)
+        case RepeatedHoldout():
+            return scheme.splits
+        case KFold() | GroupKFold():
+            return scheme.folds
+        case _:
+            return 0  # there is no rule for it, as _splits will say
 
 
 @singledispatch

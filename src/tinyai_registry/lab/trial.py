@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Flaw
 from tinyai_registry.checks.running import NOT_SURVIVED
 from tinyai_registry.onnxfile.child import Child, ChildError
+
+if find_spec("onnxruntime") is None:  # only the process apart imports it, and this one says that it is not there
+    raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
 
 SECONDS = 30.0
 MEMORY = 4 * 1024**3  # addresses, of which a process with onnxruntime has many that it never uses

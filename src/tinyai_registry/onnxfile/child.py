@@ -1,7 +1,6 @@
-"""A process apart: it answers questions within bounds of time and memory, and what kills it kills nothing else.
+"""Runs code that may crash, loop or fill the memory in a child process, and puts questions to it.
 
-Native code that reads a stranger's graph may loop, fill the memory or crash. It runs in such a process, whose main
-program is ``child_main.py``.
+Such is the native code that reads the graphs of strangers. The main program of the child is ``child_main.py``.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from tinyai_registry.onnxfile import child_main
 from tinyai_registry.onnxfile.child_main import OUT_OF_MEMORY, receive, send
 
 _START_SECONDS = 60.0
-_LAST_SECONDS = 1.0  # for a process that has closed its line to end by itself, and so to say of what
+_LAST_SECONDS = 1.0  # for a child that closed its pipe to exit by itself, so that its exit status says why
 _MAX_ANSWER = 16 * 2**20
 
 
 class ChildError(Exception):
-    """A process gave no answer; the text says why, and follows "it"."""
+    """The child gave no answer. The text says why; its subject, which the caller adds, is the process."""
 
 
 class Child:
     """A process that runs the function ``answer(question)`` of the Python file ``answerer``.
 
-    A question is a list of bytes. An answer is what JSON can say, not a pickle: a graph that takes the process over
-    must not get any further. The process may have ``memory`` bytes of addresses. It starts when the context is entered;
-    one that died, or had to be killed, is started again for the next question. It imports nothing from the working
-    directory.
+    A question is a list of bytes; an answer is JSON, not a pickle, which a graph that takes the child over could use to
+    take over its parent. The child may use ``memory`` bytes of address space. It starts when the context is entered and
+    ends when it is left; a child that died or was killed is replaced at the next question. It dies with its parent
+    (Linux), and imports nothing from the working directory.
     """
 
     def __init__(self, answerer: Path, memory: int) -> None:
@@ -54,9 +53,9 @@ class Child:
         self._end()
 
     def ask(self, question: Sequence[bytes], seconds: float) -> Any:
-        """What the process answers within ``seconds``, which begin when it has imported what it needs.
+        """Return the child's answer. ``seconds`` is the time limit, without what the child needs to start.
 
-        Raises ChildError if there is no answer, TinyaiError if the process does not even start.
+        Raises ChildError if there is no answer, TinyaiError if no child can be started.
         """
         process = self._process
         if process is None or process.poll() is not None:
@@ -68,19 +67,23 @@ class Child:
     def _start(self) -> subprocess.Popen[bytes]:
         self._end()
         self._is_ready = False
-        self._process = subprocess.Popen(
-            # -I: neither working directory nor environment add to what is imported; -S: neither does any .pth file.
-            [sys.executable, "-I", "-S", child_main.__file__, str(self._memory), str(self._answerer), *_import_path()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._answerer.anchor,
-        )
+        # -I ignores the working directory and the environment, -S the .pth files: the import path is the one passed.
+        command = [sys.executable, "-I", "-S", child_main.__file__, str(self._memory), str(self._answerer)]
+        try:
+            self._process = subprocess.Popen(
+                [*command, *_import_path()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=self._answerer.anchor,
+            )
+        except OSError as error:
+            raise TinyaiError(f"cannot start {sys.executable}: {error.strerror}") from error
         return self._process
 
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
         try:
-            problem = self._exchange(process, None, _START_SECONDS)  # it begins with what is wrong with it, or null
+            problem = self._exchange(process, None, _START_SECONDS)  # its first message: an error, or null
         except ChildError as error:
             problem = f"it {error}"
         if problem is not None:
@@ -114,7 +117,7 @@ class Child:
         code = process.returncode
         if code == OUT_OF_MEMORY:
             return f"asked for more than {self._memory >> 20} MiB of memory"
-        return f"died of {signal.Signals(-code).name}" if code < 0 else f"died with exit status {code}"
+        return f"died of {_signal_name(-code)}" if code < 0 else f"died with exit status {code}"
 
     def _end(self, patience: float = 0) -> None:
         process, self._process = self._process, None
@@ -130,6 +133,13 @@ class Child:
                     line.close()
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _answer(line: IO[bytes] | None) -> Any:
     if line is None:
         raise EOFError
@@ -138,7 +148,7 @@ def _answer(line: IO[bytes] | None) -> Any:
 
 
 def _import_path() -> list[str]:
-    """From where this process imports, but not from the working directory, unless Python itself is installed there."""
+    """The import path of this process without the working directory, unless Python itself is installed there."""
     unsafe: set[Path] = set()
     with suppress(FileNotFoundError):  # it may be gone
         unsafe = {Path.cwd()} - {Path(path) for path in sysconfig.get_paths().values()}

@@ -1,6 +1,6 @@
-"""The main program of a process apart, see ``child.py``, and how the two talk: messages of bytes, over pipes.
+"""The main program of a child process (see ``child.py``), and the messages that parent and child exchange.
 
-Imports the standard library alone, and little of it: the process that asked waits for it.
+It imports little, and the standard library alone: the parent waits for the child to start.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import IO, Any
 if sys.platform != "win32":
     import resource
 
-# The exit status of a process that was refused memory; no signal and no error of Python has it.
+# The exit status of a child that ran out of memory; Python itself exits with 1 or 2.
 OUT_OF_MEMORY = 71
 _NUMBER = 8  # bytes
 _MOST_PARTS = 10_000
@@ -59,7 +59,7 @@ def _read(line: IO[bytes], length: int) -> bytes:
     return data
 
 
-# --- in the process
+# --- in the child
 
 
 def main(memory: str, answerer: str, *import_path: str) -> None:
@@ -70,7 +70,7 @@ def main(memory: str, answerer: str, *import_path: str) -> None:
     sys.path[:] = import_path
     try:
         answer = _load(answerer)
-    except Exception as error:  # noqa: BLE001  # whatever an import raises; whoever asks is told
+    except Exception as error:  # noqa: BLE001  # an import may raise anything; the parent reports it
         send(answers, [json.dumps(f"{type(error).__name__}: {error}").encode()])
         return
     send(answers, [b"null"])
@@ -86,15 +86,15 @@ def main(memory: str, answerer: str, *import_path: str) -> None:
 
 
 def _take_stdout() -> IO[bytes]:
-    """The line to whoever asks. Native code that prints would garble it: what is printed goes where errors go."""
+    """Return the pipe to the parent, and send what native code prints to stderr, lest it garble an answer."""
     line = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return line
 
 
 def _die_with_parent() -> None:
-    """Also in the middle of a graph that never ends, where no pipe is read."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
+    """Have the kernel kill this process when its parent dies: one that loops never reads the end of a pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the child
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415
 
@@ -108,7 +108,7 @@ def _limit(memory: int) -> None:
             try:
                 resource.setrlimit(what, (most, most))
             except (ValueError, OSError):
-                continue  # macOS may refuse; then the time limit is all there is
+                continue  # macOS may refuse; the time limit holds
 
 
 def _load(answerer: str) -> Answerer:

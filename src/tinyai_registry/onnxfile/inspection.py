@@ -1,7 +1,7 @@
-"""Answers what ONNX's own native code says of a graph: its checker, and the shapes that it infers.
+"""Runs ONNX's checker and its shape inference on a model, in the child process of ``inspector.py``.
 
-Runs in a process apart, see ``inspector.py``. Of the package ``onnx`` only two modules are imported, by their files:
-the package itself imports numpy and takes ten times as long.
+It loads two modules of the package ``onnx`` by their files: importing the package would import numpy, and take ten
+times as long.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-_OPEN_SIZE = 64  # what a dimension that an input leaves open is taken for
+_OPEN_SIZE = 64  # stands for the dimensions that inputs leave open
 
 
 def _load(name: str) -> ModuleType:
@@ -32,10 +32,9 @@ native, pb = _load("onnx_cpp2py_export"), _load("onnx_ml_pb2")
 
 
 def answer(question: Sequence[bytes]) -> dict[str, Any]:
-    """For the bytes of a model: why the checker refuses it, or the tensors of all its graphs by name and shape.
+    """Return why the checker refuses a serialized model, or the name and shape of each tensor of all its graphs.
 
-    A dimension, or a whole shape, that nothing can be said of before the model runs is null. The open dimensions of
-    inputs are taken for 64.
+    A dimension or a shape that is not known before the model runs is None. Open dimensions of inputs count as 64.
     """
     [model] = question
     try:
@@ -44,10 +43,10 @@ def answer(question: Sequence[bytes]) -> dict[str, Any]:
         raise
     except Exception as error:  # noqa: BLE001  # the native code raises what it likes
         return {"refusal": str(error), "shapes": []}
-    return {"refusal": None, "shapes": list(_shapes(_inferred(model)))}
+    return {"refusal": None, "shapes": list(_shapes(_infer(model)))}
 
 
-def _inferred(model: bytes) -> Any:
+def _infer(model: bytes) -> Any:
     proto = pb.ModelProto.FromString(model)
     for value in proto.graph.input:
         for dim in value.type.tensor_type.shape.dim:
@@ -57,7 +56,7 @@ def _inferred(model: bytes) -> Any:
         found = native.shape_inference.infer_shapes(proto.SerializeToString(), False, False, True)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001  # the model itself has passed; what does not go with our sizes is not known
+    except Exception:  # noqa: BLE001  # the model itself has passed; only our sizes do not fit it
         return proto
     return pb.ModelProto.FromString(found)
 

@@ -1,4 +1,4 @@
-"""Asks ONNX's native code about graphs, in a process apart: it crashes of some, and of others never ends."""
+"""Runs ONNX's checker and shape inference in a child process: some graphs crash them, with others they never end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Self
 
 from tinyai_registry.onnxfile.child import Child, ChildError
 
-# The largest model that a runtime loads, 50 MiB, is checked in a second or two, and takes a third of this memory.
+# A model of 50 MiB, the largest that a runtime loads, takes a second or two and a third of this memory.
 SECONDS = 10.0
 MEMORY = 2**30
 _ANSWERER = Path(__file__).with_name("inspection.py")
@@ -20,10 +20,9 @@ Dims = Sequence[int | None]
 
 @dataclass(frozen=True)
 class Inspection:
-    """Why the checker refuses a model, else the shapes of the tensors that its nodes make, in subgraphs too.
+    """Why the checker refuses a model (``refusal``), or the inferred shapes of its tensors, in subgraphs too.
 
-    None stands for a dimension, or a shape, that depends on what the model is fed; the open dimensions of inputs are
-    taken for 64.
+    None stands for a dimension or a shape that depends on values at run time. Open dimensions of inputs count as 64.
     """
 
     refusal: str | None
@@ -31,7 +30,7 @@ class Inspection:
 
 
 class Inspector:
-    """Inspects one model after the other, in one process; it is there while the context lasts."""
+    """Inspects models, one after the other, in one child process, which lives as long as the context."""
 
     def __init__(self) -> None:
         self._child = Child(_ANSWERER, MEMORY)
@@ -44,10 +43,7 @@ class Inspector:
         self._child.__exit__(kind, error, at)
 
     def inspect(self, model: bytes) -> Inspection:
-        """What the native code says of a serialized model.
-
-        Raises ChildError if that code crashes, or takes too much time or memory.
-        """
+        """Inspect a serialized model. Raises ChildError if this crashes, or takes too much time or memory."""
         said = self._child.ask([model], SECONDS)
         try:
             shapes = [(str(name), None if dims is None else _dims(dims)) for name, dims in said["shapes"]]

@@ -6,6 +6,7 @@ is kept as *failed*, with the reason, and the others go on.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -20,7 +21,10 @@ from tinyai_registry.plugins.answers import check_answer
 from tinyai_registry.plugins.distributions import find_announced
 from tinyai_registry.plugins.installed import BUILTIN, Plugins
 from tinyai_registry.plugins.plugin import Plugin, describe_error
+from tinyai_registry.plugins.process_state import restore_settings
 from tinyai_registry.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 BLOCK_VARIABLE = "TINYAI_BLOCK_PLUGINS"
 HOOKS = tuple(sorted(name for name in vars(hookspecs) if name.startswith("tinyai_")))
@@ -54,6 +58,16 @@ def discover(block: Iterable[str] | None = None, *, block_all: bool = False) -> 
 
 
 def _load(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
+    with restore_settings() as changed:
+        loaded = _import(manager, plugin, entry_point)
+    if not changed:
+        return loaded
+    what = f"its import changed {', '.join(changed)}, which was set back"
+    logger.warning("%s: %s", plugin, what)
+    return replace(loaded, reason=f"{loaded.reason}; {what}" if loaded.reason else what)
+
+
+def _import(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
     try:
         return _activate(manager, plugin, entry_point.load())
     except KeyboardInterrupt:

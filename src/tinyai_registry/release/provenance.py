@@ -26,7 +26,9 @@ PACKAGES = (
 )
 
 
-def collect(account: Account, command: str, folder: Path, plugin: str, seeds: tuple[int, ...]) -> Provenance:
+def collect(
+    account: Account, command: str, folder: Path, plugin: str, seeds: tuple[int, ...], cpu_capability: str
+) -> Provenance:
     """The provenance of a release that ``account`` tells of, for the registry in ``folder``."""
     return Provenance(
         command=encodable(command),
@@ -34,6 +36,7 @@ def collect(account: Account, command: str, folder: Path, plugin: str, seeds: tu
         time=account.time,
         python=platform.python_version(),
         packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),
+        cpu_capability=cpu_capability,
         git=git_state(folder),
         seeds=seeds,
     )

@@ -44,7 +44,8 @@ from tinyai_registry.testing.recorder import record
 from tinyai_registry.workflows.cross_validation import Trained
 from tinyai_registry.workflows.evaluate import judge, train
 from tinyai_registry.workflows.export import export
-from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.workflows.refresh import refresh
+from tinyai_registry.workflows.starting_point import Request
 from tinyai_registry.workflows.validate import validate
 
 HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim"})

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.evaluation import Judgement, gate
+from tinyai_registry.evaluation import Judgement, ProtocolResult, gate
 from tinyai_registry.evaluation.caveats import evaluation_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.lab.table import read_table
+from tinyai_registry.lab import folds
+from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Outcome
 from tinyai_registry.text import suggest
@@ -37,10 +38,24 @@ def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None 
     return Outcome(recipe.id, "evaluated", Judgement(table.fingerprint, result.evaluation, (), ()))
 
 
+def evaluate_protocols(owner: Owner, table: Table, progress: Progress) -> tuple[ProtocolResult, ...]:
+    """The figures of the recipe under each of its protocols."""
+    results = []
+    for protocol in owner.recipe.protocols:
+        with progress.step(f"protocol {protocol.name}"):
+            results.append(evaluate_protocol(owner, table, protocol))
+    return tuple(results)
+
+
 def train(owner: Owner, path: Path, progress: Progress) -> Trained:
-    """Train every fit that the recipe's scheme asks for on the table at ``path``."""
+    """Train every fit that the recipe's scheme asks for on the table at ``path``.
+
+    Raises TableError if the table does not do for one of the recipe's schemes: a protocol's turn comes after the gate.
+    """
     with progress.step("read table"):
         table = read_table(path, owner.recipe)
+        for protocol in owner.recipe.protocols:
+            folds.plan(table, protocol.scheme)
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds)
 

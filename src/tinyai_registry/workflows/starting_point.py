@@ -1,9 +1,10 @@
-"""Where a refresh starts from: the registry as it stands, and what it holds of the model."""
+"""Where a refresh starts from: what was asked for, the registry as it stands, and what it holds of the model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents import card, parts, row, sidecar
@@ -11,11 +12,29 @@ from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.files import sha256_of
+from tinyai_registry.onnxfile.runtime import DEFAULT
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
 from tinyai_registry.recipe import lock as recipe_lock
 from tinyai_registry.release import Previous
 from tinyai_registry.store.registry import Registered, Registry
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. ``command`` is the command line, with file names in place of paths.
+
+    ``runtime`` names the profile that the registry is written for.
+    """
+
+    registry: Path
+    table: Path
+    command: str
+    reason: str | None = None
+    force: bool = False
+    dry_run: bool = False
+    lock_timeout: float = 60.0
+    runtime: str = DEFAULT
 
 
 @dataclass(frozen=True)
