@@ -160,6 +160,11 @@ VALUES = st.recursive(
 )
 
 
+def names(reading):
+    """What has to be the same to the letter; float32 rounds figures."""
+    return reading and (reading.kind, reading.name, reading.feature_order, reading.encoder_vocab, reading.quant_mode)
+
+
 @given(st.dictionaries(WORDS, VALUES, max_size=6), st.sampled_from([LIBVMAF, VMAFX]), st.booleans())
 def test_of_any_document_something_is_misread_or_it_is_read_as_it_is_meant(document, runtime, escapes):
     text = json.dumps(document, ensure_ascii=escapes)
