@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +17,18 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 MAX_NAME = 255
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+# No file of a release is larger: protobuf ends there, and so does what a reader may be made to hold in memory.
+MAX_BYTES = 2**31
+
+# What a release's file may be called, in the pattern of log-entry.schema.json: no component is empty, hidden, or ends
+# in what Windows drops; it has nothing that a file system skips (control and format characters) or gives a meaning to
+# (``git~1`` is ``.git``); and no release brings its own index.
+RELEASE_FILE = (
+    r"^(?![Rr][Ee][Gg][Ii][Ss][Tt][Rr][Yy]\.[Jj][Ss][Oo][Nn]$)(?!(.*/)?[. /])(?!.*([. ]/|[. /]$))"
+    r'[^\x00-\x1f"*:<>?\\|~\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+$'
+)
+MAX_RELEASE_FILE = 256
 
 
 def sha256_of(data: bytes) -> str:
@@ -102,15 +114,15 @@ class Folder:
         except FileProblemError as error:
             return Unreadable(name, error.problem, error.what)
         except (OSError, ValueError, RuntimeError) as error:
-            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            why = explain(error) if isinstance(error, OSError) else str(error)
             return Unreadable(name, Problem.NOT_REGULAR, f"cannot be read: {why}")
 
     def _read(self, name: str, limit: int) -> File:
         path = self.root / name
-        with _opened(path) as (descriptor, about):
+        with _open(path) as (descriptor, about):
             if not path.resolve().is_relative_to(self.resolved):
                 raise FileProblemError(Problem.LINKED, "is a link that leads out of the registry folder")
-            data = _bounded(descriptor, about, limit)
+            data = _read_bounded(descriptor, about, limit)
         if is_lfs_pointer(data):
             raise FileProblemError(Problem.POINTER, "is a Git LFS pointer; run `git lfs pull`")
         linked = about.st_nlink > 1 and self.inodes[about.st_ino] < about.st_nlink
@@ -123,8 +135,51 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises FileProblemError for a file that is missing, too large or no regular file (a pipe, a
     device or a folder would keep a reader waiting), OSError for whatever else the system refuses.
     """
-    with _opened(path) as (descriptor, about):
-        return _bounded(descriptor, about, limit)
+    with _open(path) as (descriptor, about):
+        return _read_bounded(descriptor, about, limit)
+
+
+def digest(path: Path, limit: int) -> str:
+    """The SHA-256 of the regular file at ``path``, which need not fit into memory. Raises what read_bytes raises."""
+    with _open(path) as (descriptor, about):
+        _require_size(about.st_size, limit)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def explain(error: OSError) -> str:
+    """What the system, or one of us, has to say of it, without the number and the file name."""
+    return error.strerror or str(error)
+
+
+def is_link(about: os.stat_result) -> bool:
+    """Whether what ``os.lstat`` tells of leads elsewhere: a symbolic link, or a junction of Windows."""
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    return stat.S_ISLNK(about.st_mode) or (junction is not None and getattr(about, "st_reparse_tag", 0) == junction)
+
+
+def find_link(root: Path, parts: Iterable[str]) -> Path | None:
+    """The first link on the way from ``root``, which may be one itself, down through ``parts``."""
+    way = os.fspath(root)
+    for part in parts:
+        way = os.path.join(way, part)  # noqa: PTH118 - every path of the store passes here; a Path is ten times as slow
+        try:
+            about = os.lstat(way)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if is_link(about):
+            return Path(way)
+    return None
+
+
+def is_release_file(name: str) -> bool:
+    """Whether a release may have a file ``name``: inside the folder on every system, in no hidden one, and no index.
+
+    >>> [is_release_file(name) for name in ("m.onnx", "m/onnx__MatMul_17", ".git/config", "git~1/config", "m.json ")]
+    [True, True, False, False, False]
+    """
+    fits = len(name) <= MAX_RELEASE_FILE and re.search(RELEASE_FILE, name) is not None
+    return fits and strays(name) is None
 
 
 def strays(name: str) -> str | None:
@@ -144,16 +199,18 @@ def strays(name: str) -> str | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
+def _open(path: Path) -> Iterator[tuple[int, os.stat_result]]:
     try:
         # A pipe that nobody writes to would keep an ordinary open waiting.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-            raise
+    except (FileNotFoundError, NotADirectoryError) as error:
         if path.is_symlink():
             raise FileProblemError(Problem.LINKED, "is a link to nowhere") from error
         raise FileProblemError(Problem.MISSING, "is missing") from error
+    except OSError as error:
+        if path.exists() and not path.is_file():  # a socket, or a folder on Windows, cannot even be opened
+            raise FileProblemError(Problem.NOT_REGULAR, "is not a regular file") from error
+        raise
     try:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
@@ -163,13 +220,19 @@ def _opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
         os.close(descriptor)
 
 
-def _bounded(descriptor: int, about: os.stat_result, limit: int) -> bytes:
-    # The size may grow while we read, and says nothing of a file under /proc.
+def _read_bounded(descriptor: int, about: os.stat_result, limit: int) -> bytes:
+    _require_size(about.st_size, limit)
     with os.fdopen(descriptor, "rb", closefd=False) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise FileProblemError(Problem.SIZE, f"has {max(about.st_size, len(data))} bytes; at most {limit} can be read")
+        data = file.read(about.st_size + 1)
+        if len(data) > about.st_size:  # it grows while we read, or lies under /proc, where no file has a size
+            data += file.read(limit + 1 - len(data))
+    _require_size(len(data), limit)
     return data
+
+
+def _require_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise FileProblemError(Problem.SIZE, f"has {size} bytes; at most {limit} can be read")
 
 
 def _inode(path: Path) -> int | None:

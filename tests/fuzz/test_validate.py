@@ -19,7 +19,7 @@ from mutations import spoilt_bytes, spoilt_graph, spoilt_text, spoilt_tree, unhu
 
 from tinyai_registry.checks.finding import Severity
 from tinyai_registry.documents.positions import tokens
-from tinyai_registry.store import log
+from tinyai_registry.store import layout, log
 from tinyai_registry.workflows import validate as story
 
 SECONDS, GIBIBYTES, LONGEST = 5.0, 2, 2000
@@ -110,7 +110,7 @@ def _log(files):
     here = [name for name in files if name.startswith(".tinyai/log/")]
     if here:
         # The tip is no entry: one that is missing, or lags behind, is that of a writer who died.
-        entries = {name for name in (*here, *written) if not name.endswith(log.TIP)}
+        entries = {name for name in (*here, *written) if not name.endswith(layout.TIP)}
         yield from (name for name in entries if files.get(name) != written.get(name))
         last = json.loads(written[f".tinyai/log/{MODEL}/00000002.json"])
         yield from (name for name, digest in last["files"].items() if sha256(files.get(name, b"")) != digest)

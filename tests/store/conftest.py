@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tinyai_registry.workflows import validate
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    """Where a writer died, nothing is waited for that will not come."""
+    monkeypatch.setattr(validate, "PAUSE", 0.001)
+
 
 @pytest.fixture
 def tell(record_property):

@@ -30,6 +30,7 @@ from tinyai_registry.release import Account, Release
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.store.publish import init, publish
+from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.workflows.validate import validate
 
@@ -57,7 +58,7 @@ Handler = Callable[[Op, Callable[[], Any]], Any]
 @contextmanager
 def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small function for each call of os
     """Hands every call that changes something to ``handler(op, perform)``, which may perform it, or not."""
-    real = {name: getattr(os, name) for name in (*WRAPPED, "open", "write", "fsync")}
+    real = {name: getattr(os, name) for name in (*WRAPPED, *GRANTED, "open", "write", "fsync")}
     paths: dict[int, Path] = {}
 
     def locate(path: Any, folder: int | None) -> Path:
@@ -79,6 +80,13 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
         op = Op("write", paths[descriptor], data=bytes(data))
         return handler(op, lambda: real["write"](descriptor, data))
 
+    def granted(name: str) -> Callable[..., Any]:
+        def call(path: Any, *args: Any) -> Any:
+            where = paths[path] if isinstance(path, int) else Path(path)
+            return handler(Op(name, where), lambda: real[name](path, *args))
+
+        return call
+
     def synced(descriptor: int) -> None:
         handler(Op("fsync", paths[descriptor]), lambda: real["fsync"](descriptor))
 
@@ -91,6 +99,7 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
         return call
 
     replaced = {"open": opened, "write": written, "fsync": synced, **{name: wrapped(name) for name in WRAPPED}}
+    replaced |= {name: granted(name) for name in GRANTED}
     for name, stand_in in replaced.items():
         setattr(os, name, stand_in)
     try:
@@ -101,7 +110,8 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
 
 
 TWO_PATHS = ("replace", "rename", "link", "symlink")
-WRAPPED = (*TWO_PATHS, "unlink", "remove", "mkdir", "rmdir", "truncate", "chmod", "utime")
+WRAPPED = (*TWO_PATHS, "unlink", "remove", "mkdir", "rmdir", "truncate", "utime")
+GRANTED = ("chmod", "chown", "fchmod", "fchown")
 
 
 class Recorder:
@@ -321,19 +331,20 @@ def faults(root: Path) -> list[Finding]:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Every file of the registry but the store's own, ``registry.json`` included, byte for byte."""
+    """Every file of a release, ``registry.json`` included, byte for byte; not the store's own, nor what git reads."""
     return {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and layout.FOLDER not in path.relative_to(root).parts
+        if path.is_file() and not {layout.FOLDER, ".gitattributes"} & {*path.relative_to(root).parts}
     }
 
 
 def assert_sound(root: Path, either: Mapping[str, bytes], other: Mapping[str, bytes], where: str) -> bool:
-    """A registry that was just recovered: valid, wholly one of two, and with nothing left over.
+    """A registry, once it is recovered: valid, wholly one of two, and with nothing left over.
 
     Returns whether it is ``other``, which the log has to agree with.
     """
+    recover(root)
     found = faults(root)
     assert not found, f"{where}: {found}"
     now = contents(root)
@@ -347,18 +358,19 @@ def assert_tidy(root: Path, where: str) -> None:
     store = root / layout.FOLDER
     if not store.is_dir():
         return
-    assert {path.name for path in store.iterdir()} <= {"log", "objects", "pending", "lock", ".gitignore"}, where
-    ignore = layout.ignore_file(root)
-    assert not ignore.exists() or ignore.read_text() == layout.IGNORED, f"{where}: {ignore.read_bytes()!r}"
+    files = {path.name for path in store.iterdir()}
+    assert files <= {"log", "objects", "pending", "lock", ".gitignore", ".gitattributes"}, where
+    for file, text in layout.git_files(root).items():
+        assert not file.exists() or file.read_text() == text, f"{where}: {file.read_bytes()!r}"
     pending = layout.pending_folder(root)
     assert not pending.is_dir() or not list(pending.iterdir()), f"{where}: {list(pending.rglob('*'))}"
-    for folder in layout.object_file(root, "x", "x").parent.parent.glob("*"):
+    for folder in layout.object_folder(root, "x").parent.glob("*"):
         known = {sha256 for entry in log.entries(root, folder.name) for sha256 in entry.files.values()}
         for path in folder.iterdir():
             assert path.name in known, f"{where}: {path} is an object that no entry needs"
             assert digest(path) == path.name, f"{where}: {path} is damaged"
-    for model in log.models(root):
-        last, tip = log.numbers(root, model)[-1:], layout.log_folder(root, model) / log.TIP
+    for model in layout.logged_models(root):
+        last, tip = layout.entry_numbers(root, model)[-1:], layout.tip_file(root, model)
         assert not last or last == [strict_json.read(tip)["number"]], f"{where}: the tip of {model} lags"
     for path in root.rglob("*"):
         assert not path.is_file() or path.stat().st_nlink == 1, f"{where}: {path} is a hard link"

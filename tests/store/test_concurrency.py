@@ -30,9 +30,10 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.files import Folder
-from tinyai_registry.store import chain, log, publish, turn
+from tinyai_registry.store import chain, layout, log, publish, turn
+from tinyai_registry.store.activity import is_pending
 from tinyai_registry.store.projection import lags
-from tinyai_registry.store.recovery import is_pending, recover
+from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 from tinyai_registry.store.snapshot import read_release
@@ -46,7 +47,7 @@ PATIENCE = 60.0
 class NoLock:
     """A lock that lies, as on some network file systems."""
 
-    def __init__(self, *args: object) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         pass
 
     def acquire(self, timeout: float) -> None:
@@ -117,10 +118,10 @@ def test_nothing_is_lost_and_readers_see_whole_releases(root, lies, tell):
     ids = [row["id"] for row in open_registry(root).rows]
     assert ids == sorted(["foreign", "same", *(f"m{n:02}" for n in range(MODELS))])
     published = Counter(
-        e.model for model in log.models(root) for e in log.entries(root, model) if e.action == "publish"
+        e.model for model in layout.logged_models(root) for e in log.entries(root, model) if e.action == "publish"
     )
     assert published == {"same": SAME * ROUNDS, **{f"m{n:02}": ROUNDS for n in range(MODELS)}}
-    assert all(not list(chain.breaks(Folder(root), model)) for model in log.models(root))
+    assert all(not list(chain.breaks(Folder(root), model)) for model in layout.logged_models(root))
     looks, seconds = " + ".join(path.read_text() for path in said), time.perf_counter() - start
     lock = "no lock" if lies else "with a lock"
     tell(f"{len(jobs)} writers, {ROUNDS} rounds, {lock}: {published.total()} publishes, {looks} reads, {seconds:.1f} s")
@@ -167,9 +168,9 @@ def test_where_the_lock_lies_another_writer_may_come_before_any_operation(no_loc
                 put(root, "b", "mine")
             if intruder.left >= 0:
                 break
-            assert is_pending(root) or not any(lags(open_registry(root), model) for model in log.models(root)), (
-                f"operation {nth}"
-            )
+            assert is_pending(root) or not any(
+                lags(open_registry(root), model) for model in layout.logged_models(root)
+            ), f"operation {nth}"
             assert faults(root) == [], f"operation {nth}"
             assert_tidy(root, f"operation {nth}")
             assert [e.rows[0].get("notes") for e in log.entries(root, "b")].count("b, version mine") == 1

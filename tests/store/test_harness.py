@@ -24,9 +24,10 @@ EVENTS = {
     "os.symlink": "symlink",
     "os.truncate": "truncate",
     "os.chmod": "chmod",
+    "os.chown": "chown",
     "os.utime": "utime",
 }
-SAME = {"replace": "rename", "unlink": "remove"}
+SAME = {"replace": "rename", "unlink": "remove", "fchmod": "chmod", "fchown": "chown"}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from harness import (
     recorded,
 )
 
-from tinyai_registry.store import log
+from tinyai_registry.store import layout
 from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.rollback import rollback
 
@@ -129,7 +129,7 @@ def test_a_recovery_killed_at_every_operation_is_finished_by_the_next(folder, te
 
 def near_the_commit(start: Path, done: Path, act: Action, *, committed: bool) -> Path:
     """A registry in which a process died right after the act that commits, or right before it."""
-    last = log.numbers(done, "b")[-1]
+    last = layout.entry_numbers(done, "b")[-1]
     roots = killed_everywhere(start, act)
-    after = next(nth for nth, root in enumerate(roots) if last in log.numbers(root, "b"))
+    after = next(nth for nth, root in enumerate(roots) if last in layout.entry_numbers(root, "b"))
     return roots[after if committed else after - 1].rename(start.with_name("died"))

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from harness import ACCOUNT, change, contents, faults, graph, killed_at, own_registry, put
 
+from tinyai_registry.checks import history
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.store import layout, log
@@ -80,7 +81,7 @@ def test_removed_last_entries_are_found_and_named_and_their_numbers_not_given_ag
     refuse(root, "a", ACCOUNT)
     for number in range(first, 6):
         entry_file(root, number).unlink()
-    assert found(root) == {log.TIP: [said]}
+    assert found(root) == {layout.TIP: [said]}
     put(root, "a", "4")
     assert found(root) == {"00000006.json": [f"entry {first} is missing before it"]}
 
@@ -93,14 +94,14 @@ def test_a_changed_last_entry_whose_own_digest_was_made_right_is_found_by_the_ti
 
 @pytest.mark.parametrize("content", ["", "<<<<<<< ours", "[]", "{}", '{"number": "4", "digest": ""}', None])
 def test_a_log_without_a_tip_is_valid_and_one_that_says_nothing_is_named_and_made_again(root, content):
-    path = entry_file(root, 4).with_name(log.TIP)
+    path = entry_file(root, 4).with_name(layout.TIP)
     was = path.read_bytes()
     path.write_text(content) if content is not None else path.unlink()
-    assert found(root) == ({} if content is None else {log.TIP: ["it does not say which entry is the last"]})
+    assert found(root) == ({} if content is None else {layout.TIP: ["it does not say which entry is the last"]})
     refuse(root, "a", ACCOUNT)
     assert faults(root) == []
     entry_file(root, 5).unlink()
-    assert found(root) == {log.TIP: ["entry 5 was removed"]}
+    assert found(root) == {layout.TIP: ["entry 5 was removed"]}
     path.write_bytes(was)  # a tip that lags behind is that of a writer who died
     assert faults(root) == []
 
@@ -126,28 +127,37 @@ def test_an_entry_from_before_rows_could_go_is_read_and_its_digest_holds(root):
     assert document.pop("withdrawn_rows") == {}
     del document["digest"]
     path.write_text(strict_json.dumps({**document, "digest": log._digest(document)}, sort_keys=False))
-    assert log.read(path).withdrawn_rows == {}
-    path.with_name(log.TIP).unlink()  # there was none either
+    assert log.read(root, "a", 4).withdrawn_rows == {}
+    path.with_name(layout.TIP).unlink()  # there was none either
     assert faults(root) == []
     put(root, "a", "5")
     assert faults(root) == []
 
 
-@pytest.mark.parametrize(("text", "said"), [("[]", "is no JSON object"), ("{}", "no entry of a log")])
+@pytest.mark.parametrize(("text", "said"), [("[]", "is no JSON object"), ("{}", "lacks number, model, action")])
 def test_what_is_no_entry_is_found_and_named(root, text, said):
     entry_file(root, 5).write_text(text)
     assert said in found(root)["00000005.json"][0]
 
 
 @pytest.mark.parametrize(
-    "change", [{"model": 7}, {"action": None}, {"number": "5"}, {"account": {"time": 1, "who": "x", "gate": []}}]
+    ("change", "at"),
+    [
+        ({"model": 7}, "/model"),
+        ({"action": None}, "/action"),
+        ({"number": "5"}, "/number"),
+        (
+            {"account": {**asdict(ACCOUNT), "time": 1}},
+            "/account/time",
+        ),
+    ],
 )
-def test_an_entry_whose_words_are_none_is_found_whatever_its_digest(root, change):
+def test_an_entry_whose_words_are_none_is_found_whatever_its_digest(root, change, at):
     document = {**json.loads(entry_file(root, 4).read_text()), **change}
     document.pop("digest")
     document["digest"] = log._digest(document)
-    entry_file(root, 4).write_bytes(log.as_written(document))
-    assert "no entry of a log" in found(root)["00000004.json"][0]
+    entry_file(root, 4).write_bytes(log.render_document(document))
+    assert [found.pointer for found in faults(root) if found.rule is history.ENTRY_SCHEMA] == [at]
 
 
 @pytest.mark.parametrize("number", [2, 4])
@@ -155,9 +165,9 @@ def test_an_entry_that_would_be_read_for_ever_is_found_and_named(root, number, t
     path = entry_file(root, number)
     path.unlink()
     path.symlink_to("/dev/zero")
-    assert found(root)[path.name][0].endswith("is not a regular file")
+    assert [(found.file, found.rule) for found in faults(root)] == [(f".tinyai/log/a/{path.name}", history.LINK)]
     ran = tinyai("log", "--registry", root)
-    assert (ran.code, f"{path.name}: is not a regular file" in ran.err) == (2, True)
+    assert (ran.code, f"{path.name} is a link" in ran.err) == (2, True)
 
 
 def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):
@@ -167,7 +177,7 @@ def test_a_refusal_adds_an_entry_and_changes_nothing_else(root):
     before = contents()
     refuse(root, "a", ACCOUNT)
     after = contents()
-    added = [entry_file(root, 5), entry_file(root, 5).with_name(log.TIP)]
+    added = [entry_file(root, 5), entry_file(root, 5).with_name(layout.TIP)]
     assert {**before, **{path: after[path] for path in added}} == after
     assert faults(root) == []
 
@@ -224,11 +234,12 @@ def test_git_has_the_log_and_not_the_store(tinyai, tmp_path):
     put(root, "a", "1")
     killed_at(30, lambda: put(root, "b", "1"))
     assert {path.name for path in (root / layout.FOLDER).iterdir()} >= {"objects", "pending", "lock"}
-    assert layout.pending(root)
+    assert layout.workplaces(root)
     git(root, "init", "-q")
     git(root, "add", "-A")
-    log_of_a = [f".tinyai/log/a/{name}" for name in ("00000001.json", log.TIP)]
-    expected = [".tinyai/.gitignore", *log_of_a, "a.json", "a.md", "a.onnx", "a.plain.onnx", INDEX]
+    log_of_a = [f".tinyai/log/a/{name}" for name in ("00000001.json", layout.TIP)]
+    told = [".gitattributes", ".tinyai/.gitattributes", ".tinyai/.gitignore"]
+    expected = [*told, *log_of_a, "a.json", "a.md", "a.onnx", "a.plain.onnx", INDEX]
     assert git(root, "ls-files").split() == expected
 
 
@@ -268,7 +279,7 @@ def test_rows_that_two_branches_put_into_one_place_are_made_from_the_log(root, t
         git(root, "merge", "-q", "ours")
     git(root, "checkout", side, INDEX)
     if not objects:  # as in a clone
-        shutil.rmtree(layout.object_file(root, "x", "x").parent.parent)
+        shutil.rmtree(layout.object_folder(root, "x").parent)
     assert faults(root)
     missing = "m" if side == "--ours" else "n"
     assert tinyai("recover", root, "--json").json["recovered"] == [missing]

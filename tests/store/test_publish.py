@@ -31,6 +31,7 @@ from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import PublishError, RegistryBusyError, RegistryError
 from tinyai_registry.release import Release
 from tinyai_registry.store import durable, layout, log, publish, turn
+from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 
@@ -69,7 +70,7 @@ def test_keys_of_the_row_that_we_have_never_heard_of_survive_and_those_of_the_tw
 def test_files_appear_before_the_row_that_makes_them_count_and_withdrawals_come_last(root):
     ops = recorded(lambda: put(root, "b", "1"))
     moved = [(op.path, op.target) for op in ops if op.kind == "replace"]
-    named = [path.name for paths in moved for path in paths if path.parent == root]
+    named = [path.name for paths in moved for path in paths if path.parent == root and path.name != ".gitattributes"]
     assert named == [*files_of_release("b", "1"), INDEX, *WITHDRAWN]
 
 
@@ -82,8 +83,9 @@ def test_all_is_in_the_store_before_the_commit_and_no_fixed_name_is_touched_befo
 
 
 def is_fixed(root: Path, op: Op) -> bool:
-    """Whether ``op`` changes something in the registry folder beside the store."""
-    return op.kind != "fsync" and layout.FOLDER not in (op.target or op.path).relative_to(root).parts
+    """Whether ``op`` changes something in the registry folder beside the store, and beside what git reads."""
+    where = op.target or op.path
+    return op.kind != "fsync" and where.name != ".gitattributes" and layout.FOLDER not in where.relative_to(root).parts
 
 
 @pytest.mark.parametrize("versions", [("1",), ("1", "2"), ("1", "2", None)], ids=["adopted", "refreshed", "taken back"])
@@ -137,9 +139,11 @@ class Interrupting:
 
 def test_what_is_read_back_wrong_is_not_published(root, monkeypatch):
     before = contents(root)
-    real = Path.read_bytes
+    real = durable.read_bytes
     wanted = log.sha256_of(files_of_release("b", "1")["b.plain.onnx"])
-    monkeypatch.setattr(Path, "read_bytes", lambda self: real(self)[: -1 if self.name == wanted else None])
+    monkeypatch.setattr(
+        durable, "read_bytes", lambda path, limit: real(path, limit)[: -1 if path.name == wanted else None]
+    )
     with pytest.raises(PublishError, match="is not what is read back; the registry is unchanged"):
         put(root, "b", "1")
     monkeypatch.undo()
@@ -184,7 +188,7 @@ def test_a_lost_race_makes_the_release_again_from_what_the_other_published(root,
     made = []
 
     class NoLock:
-        def __init__(self, *_: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None: ...
         def acquire(self, timeout: float) -> None: ...
         def release(self) -> None: ...
 
@@ -218,22 +222,22 @@ def test_what_was_there_before_the_log_becomes_its_first_entry_and_says_whose_it
 
 def test_a_writer_that_waits_too_long_says_so(root):
     put(root, "b", "1")
-    with turn.writing(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
+    with turn.take_turn(root, "a"), pytest.raises(RegistryBusyError, match=r"busy for 0\.1 seconds; try again"):
         put(root, "b", "2", patience=0.1)
     assert faults(root) == []
 
 
-def test_where_the_folder_cannot_be_mended_a_reader_says_what_to_do(root, tinyai, monkeypatch):
+def test_where_the_folder_cannot_be_mended_a_writer_says_what_to_do(root, tinyai, monkeypatch):
     put(root, "b", "1")
     killed_at(30, lambda: put(root, "b", "2"))
-    assert layout.pending(root)
+    assert layout.workplaces(root)
 
     def denied(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
         patch.setattr(durable.os, "mkdir", denied)
-        said = tinyai("list", "--registry", root)
+        said = tinyai("rollback", "b", "--registry", root)
     assert said.code == 5
     assert "`tinyai recover`" in said.err
     assert tinyai("recover", root, "--json").json == {"recovered": ["b"], "stuck": {}}
@@ -248,6 +252,7 @@ def test_an_init_killed_at_any_operation_can_be_made_again(root, tell):
             break
         if not (fresh / INDEX).exists():
             publish.init(fresh)
+        recover(fresh)
         assert faults(fresh) == []
         assert_tidy(fresh, f"point {nth}")
     tell(f"init: killed at {nth} points")

@@ -32,7 +32,7 @@ def version(root: Path) -> str:
 
 
 def objects(root: Path) -> set[str]:
-    return {path.name for path in layout.object_file(root, "b", "x").parent.iterdir()}
+    return {path.name for path in layout.object_folder(root, "b").iterdir()}
 
 
 def test_a_second_rollback_goes_further_back(root):
@@ -194,7 +194,7 @@ def test_what_is_no_id_makes_no_folder_anywhere(root, model):
         rollback(root, model, ACCOUNT)
     made = [path for path in root.parent.rglob("*") if path not in before]
     assert all(path.is_relative_to(root / layout.FOLDER) for path in made)
-    assert layout.pending(root) == []
+    assert layout.workplaces(root) == []
 
 
 def test_a_digest_that_begins_several_releases_is_refused_as_git_does(root):

@@ -81,7 +81,7 @@ def test_what_is_finished_meanwhile_is_read(root, monkeypatch):
     monkeypatch.setattr(snapshot.time, "sleep", lambda _: looked.is_set() or (looked.set(), recover(root)))
     assert read_release(root, "b").files["b.onnx"] == graph(f"b {version}")
     assert looked.is_set()
-    assert not layout.pending(root)
+    assert not layout.workplaces(root)
 
 
 @pytest.fixture(params=["foreign", "ours"])

@@ -16,7 +16,7 @@ from tinyai_registry.documents.schema import violations
 from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.recipe import lock as recipe_lock
-from tinyai_registry.store import log
+from tinyai_registry.store import layout, log
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.snapshot import read_release
 from tinyai_registry.workflows.validate import validate
@@ -80,7 +80,7 @@ def test_a_real_registry_migrates_whole_and_comes_back_byte_for_byte(real, tinya
             assert c_read(text, key) == document[key], (stem, key)
         assert {key: row[key] for key in ("id", "kind", "onnx", "opset", "sha256", "notes")}.items() <= document.items()
         assert read_release(real, row["id"]).sidecar == document
-    for model in log.models(real):
+    for model in layout.logged_models(real):
         head = log.head(real, model)
         assert head.account.reason.startswith("migrated from the ")
         assert tinyai("rollback", model, "--registry", real).code == 0
@@ -166,7 +166,7 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(root, tinyai, digests
     assert '+  "imported_from": "packaged",' in ran.out.splitlines()
     planned = tinyai("migrate", "--registry", root, "--dry-run", "--json").json["models"]
     assert digests(root) == before
-    assert log.models(root) == []
+    assert layout.logged_models(root) == []
     tinyai("migrate", "--registry", root)
     assert [each["status"] for each in planned] == ["planned"]
     assert planned[0]["sidecar"] == said(root)
@@ -237,7 +237,7 @@ def test_what_cannot_be_migrated_is_named_with_the_reason_and_the_others_go_on(r
     assert told in first
     assert second == "next_v1: migrated, from the packaged dialect"
     assert {name: digest for name, digest in digests(root).items() if name.startswith("old_v1")} == before
-    assert "old_v1" not in log.models(root)
+    assert "old_v1" not in layout.logged_models(root)
 
 
 # --- the schemas, printed

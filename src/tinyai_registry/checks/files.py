@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
-from tinyai_registry.files import File, Folder, Problem, Unreadable
+from tinyai_registry.files import File, Folder, Problem, Unreadable, sha256_of
 from tinyai_registry.text import shorten
 
 OUTSIDE = Rule(
@@ -106,6 +106,8 @@ POINTER = Rule(
     "Run `git lfs pull`; in CI, check out with LFS (`lfs: true`).",
 )
 
+LINE_ENDS = "git has changed how its lines end (core.autocrlf); put `-text` into .gitattributes, and check it out again"
+
 # JSON files that are not sidecars: the registry, schemas, signatures, and settings and logs in hidden folders.
 _NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z|(^|/)\.")
 # Where a publish prepares its files.
@@ -135,6 +137,12 @@ def flaws(file: File | Unreadable) -> Iterator[Flaw]:
 def is_document(name: str) -> bool:
     """Whether the file ``name`` is JSON that speaks of a model; some file systems do not tell capitals apart."""
     return name.lower().endswith(".json") and not _NO_SIDECAR.search(name)
+
+
+def line_ends(file: File, sha256: object) -> str:
+    """What to add to a message about a ``file`` that has not the digest ``sha256``: whether line ends are the cause."""
+    cause = sha256_of(file.data.replace(b"\r\n", b"\n")) == sha256
+    return f"; {LINE_ENDS}" if cause else ""
 
 
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:

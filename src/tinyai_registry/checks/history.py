@@ -39,3 +39,21 @@ ROWS = Rule(
     "The row pins the files of a release; with another's digest it vouches for something that was never published.",
     "Restore registry.json from git, or run `tinyai recover`, which writes the row of the last release again.",
 )
+ENTRY_SCHEMA = Rule(
+    "TAI616",
+    "log-entry-schema",
+    Severity.ERROR,
+    "an entry of the log breaks its schema",
+    "Recovery and rollback do what the log says: they write the files that it names, and remove others. An entry that "
+    "names a file in a hidden folder, or a digest that is none, was not written by this tool.",
+    "Find out where the entry came from, and restore it from git; `tinyai schema log-entry` prints what it has to be.",
+)
+LINK = Rule(
+    "TAI617",
+    "linked-store",
+    Severity.ERROR,
+    "a link lies in the store",
+    "The store, `.tinyai`, has no links. Through one, whoever writes into the registry would write or remove files "
+    "elsewhere; git carries links, so one may have come with somebody's branch.",
+    "Find out where it came from, and remove it. No command follows it; those that write refuse.",
+)

@@ -30,6 +30,7 @@ def of_row(model: Subject) -> Iterator[Finding]:
     pinned = model.row.get("sha256")
     if isinstance(file, File) and file.data and isinstance(pinned, str) and file.sha256 != pinned:
         what = f"{shorten(file.name)} has the digest {file.sha256}, not {shorten(pinned)}"
+        what += files.line_ends(file, pinned)
         yield model.in_row(DIGEST, what, "sha256")
     if model.twin is not None:
         key = "int8_sha256" if "int8_sha256" in model.row else "quant_mode"
@@ -89,7 +90,7 @@ def of_artifacts(
         if not isinstance(file, File) or not file.data:
             continue
         if file.sha256 != sha256:
-            what = f"{shorten(name)} has the digest {file.sha256}, not {shorten(sha256)}"
+            what = f"{shorten(name)} has the digest {file.sha256}, not {shorten(sha256)}{files.line_ends(file, sha256)}"
             yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
         elif isinstance(size, int) and size != len(file.data):
             yield model.in_sidecar(ARTIFACTS, f"{shorten(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")

@@ -17,7 +17,7 @@ COLUMNS = ("id", "kind", "opset", "license", "onnx")
 @in_session
 def command(session: Session, registry: Path | None) -> int:
     """List the models of a registry."""
-    rows = session.opened(registry).rows
+    rows = session.open_to_read(registry).rows
     if session.as_json:
         session.answer({"models": rows})
         return 0

@@ -9,7 +9,7 @@ import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.store import log
+from tinyai_registry.store import layout, log
 from tinyai_registry.text import suggest
 
 
@@ -19,8 +19,8 @@ from tinyai_registry.text import suggest
 @in_session
 def command(session: Session, model: str | None, registry: Path | None) -> int:
     """Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first."""
-    root = session.opened(registry).root
-    known = log.models(root)
+    root = session.open_to_read(registry).root
+    known = layout.logged_models(root)
     if model is not None and model not in known:
         they = f"it has one of: {', '.join(known) or 'none'}{suggest(model, known)}"
         raise RegistryError(f"{root} has no history of {model!r}; {they}")

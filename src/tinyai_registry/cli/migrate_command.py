@@ -31,7 +31,7 @@ def command(
     Without MODEL all of the registry's. Names and opset are read from the graph; evidence that nobody recorded stays
     absent. Exit codes: 0 done, 1 a model could not be migrated, 2 bad input, 5 the registry is busy.
     """
-    opened = session.opened(registry)
+    opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
     known = [str(row.get("id")) for row in opened.rows]
     for model in models:
         if model not in known:

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
-from tinyai_registry.store import log
+from tinyai_registry.store import layout
 from tinyai_registry.store.publish import KEPT_RELEASES, drop_old
-from tinyai_registry.store.turn import writing
+from tinyai_registry.store.turn import take_turn
 
 
 @click.command()
@@ -18,10 +18,10 @@ from tinyai_registry.store.turn import writing
 @in_session
 def command(session: Session, registry: Path | None, lock_timeout: float) -> int:
     """Drop the files of old releases from the store; the last three of each model stay."""
-    root = session.opened(registry).root
+    root = session.open_to_write(registry).root
     dropped: dict[str, list[str]] = {}
-    for model in log.models(root):
-        with writing(root, model, lock_timeout) as workplace:
+    for model in layout.logged_models(root):
+        with take_turn(root, model, lock_timeout) as workplace:
             dropped[model] = drop_old(root, model, workplace)
     if session.as_json:
         session.answer({"dropped": dropped})

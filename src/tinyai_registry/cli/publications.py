@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.store import log
+from tinyai_registry.store import layout, log
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.registry import open_registry
 
@@ -22,7 +22,7 @@ class Watched:
 
 def watch(root: Path, models: Iterable[str]) -> Watched:
     """Note where the logs of ``models`` end now."""
-    return Watched(root, {model: max(log.numbers(root, model), default=0) for model in models})
+    return Watched(root, {model: max(layout.entry_numbers(root, model), default=0) for model in models})
 
 
 def describe_publications(watched: Watched) -> str:

@@ -9,6 +9,7 @@ import click
 
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryBusyError
+from tinyai_registry.files import explain
 from tinyai_registry.store.recovery import recover
 from tinyai_registry.text import log_line
 
@@ -23,15 +24,15 @@ REMEDY = "Put that right, or replace the release: `tinyai refresh {model}` or `t
 def command(session: Session, folder: Path | None, registry: Path | None, lock_timeout: float) -> int:
     """Finish what a killed refresh left half-done.
 
-    Other commands do so by themselves, if they may write. This one also brings up what lags behind the log for another
-    reason, such as a merge in git. Exit codes: 0 done, 2 there is no registry, 5 it is busy, or something
-    could not be restored.
+    Commands that write do so by themselves; those that read say what is pending. This one also brings up what lags
+    behind the log for another reason, such as a merge in git. Exit codes: 0 done, 2 there is no registry, 5 it is
+    busy, or something could not be restored.
     """
     root = session.config.registry_folder(folder or registry)
     try:
         done = recover(root, lock_timeout)
     except OSError as error:
-        raise RegistryBusyError(f"{root} cannot be mended from here: {error.strerror}") from error
+        raise RegistryBusyError(f"{root} cannot be mended from here: {explain(error)}") from error
     if session.as_json:
         session.answer(asdict(done))
     else:

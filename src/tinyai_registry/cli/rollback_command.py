@@ -26,7 +26,7 @@ def command(
     Without --to the one before; a second rollback goes back again to the one before that. Exit codes: 0 done, 2 no
     such release, 5 the registry is busy.
     """
-    root = session.opened(registry).root
+    root = session.open_to_write(registry).root
     session.watch(root, [model])
     entry = rollback(root, model, give_account(root, reason), to, lock_timeout)
     if session.as_json:

@@ -18,6 +18,7 @@ from tinyai_registry.cli.stdout import reserve_stdout
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.store.activity import observe
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
 from tinyai_registry.text import log_line
@@ -64,11 +65,24 @@ class Session:
         except FileNotFoundError as error:
             raise TinyaiError("the working directory does not exist any more; change to one that does") from error
 
-    def opened(self, given: Path | None) -> Registry:
+    def open_to_read(self, given: Path | None) -> Registry:
+        """The registry that ``--registry`` or the configuration names, as it stands; what is pending there is said."""
+        registry = open_registry(self.config.registry_folder(given))
+        self.tell_pending(registry.root)
+        return registry
+
+    def open_to_write(self, given: Path | None) -> Registry:
         """The registry that ``--registry`` or the configuration names, with what a killed writer left finished."""
         root = self.config.registry_folder(given)
         settle(root)
         return open_registry(root)
+
+    @staticmethod
+    def tell_pending(root: Path) -> None:
+        """Say on standard error what writers are at in ``root``, or left there."""
+        activity = observe(root)
+        if activity.pending:
+            click.echo(f"tinyai: {activity}", err=True)
 
     def plugins(self) -> Plugins:
         """The installed plugins, unless ``--no-plugins`` was given."""

@@ -20,7 +20,7 @@ def command(session: Session, model: str, registry: Path | None) -> int:
 
     Its card, if the release has one; else its row and sidecar.
     """
-    release = read_documents(session.opened(registry).root, model)
+    release = read_documents(session.open_to_read(registry).root, model)
     document = {"row": release.row, "sidecar": release.sidecar}
     card = release.files.get(f"{release.stem}.md")
     if session.as_json:

@@ -45,13 +45,14 @@ def command(
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
-    Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 it was left half-published, and
-    this process may not write.
+    Nothing is written. Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 there are
+    errors while a publish is under way, or was when its writer died.
     """
     root, runtime = session.config.registry_folder(folder or registry), session.config.runtime
     known = rules()
     find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
     found = [*validate(root, runtime), *(_load(root, runtime) if loads else ())]
+    session.tell_pending(root)
     findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))
     report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers))

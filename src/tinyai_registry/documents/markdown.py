@@ -87,11 +87,11 @@ def drift_table(sidecar: Sidecar) -> str:
     if drift is None:
         return "No statistics of an earlier table are recorded, so drift cannot be told."
     target = drift.get("target")
-    moved = drift["inputs"] if target is None else [*drift["inputs"], target]
+    moved = [*drift["inputs"], *([target] if target else [])]
     rows = [[markdown_words(m["column"]), f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in moved]
     before = _range(drift["target_before"]) if drift["target_before"] else "not recorded"
     return (
-        table(["input" if target is None else "column", "mean shift (old std)", "std ratio (new / old)"], rows)
+        table(["column" if target else "input", "mean shift (old std)", "std ratio (new / old)"], rows)
         + f"\n\nTarget range: {before} before, {_range(drift['target_now'])} now."
     )
 

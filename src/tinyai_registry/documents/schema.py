@@ -1,4 +1,4 @@
-"""The JSON Schemas (2020-12) of registry, row and sidecars, and what they say about a document."""
+"""The JSON Schemas (2020-12) of registry, row, sidecars and log entries, and what they say about a document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tinyai_registry.errors import DocumentError
 if TYPE_CHECKING:
     from tinyai_registry.documents.violation import Violation
 
-SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime"]
+SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime", "log-entry"]
 NAMES: tuple[SchemaName, ...] = get_args(SchemaName)
 
 

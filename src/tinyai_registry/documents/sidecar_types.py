@@ -141,8 +141,8 @@ class CaveatDocument(TypedDict):
     message: str
 
 
-class InputDriftDocument(TypedDict):
-    """How far one input moved."""
+class ColumnDriftDocument(TypedDict):
+    """How far one column moved."""
 
     column: str
     mean_shift: float
@@ -152,8 +152,8 @@ class InputDriftDocument(TypedDict):
 class DriftDocument(TypedDict):
     """How far the table moved since the previous release."""
 
-    inputs: list[InputDriftDocument]
-    target: NotRequired[InputDriftDocument | None]
+    inputs: list[ColumnDriftDocument]
+    target: NotRequired[ColumnDriftDocument | None]
     target_before: list[float] | None
     target_now: list[float]
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from tinyai_registry.documents.positions import Position, Token, escape_step, position, tokens
 from tinyai_registry.errors import DocumentError
+from tinyai_registry.files import FileProblemError, Problem, explain, read_bytes
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
@@ -99,12 +100,12 @@ def read(path: Path) -> Any:
 def bytes_of(path: Path) -> bytes:
     """What is in the file at ``path``. Raises StrictJsonError where it cannot be read."""
     try:
-        # A pipe or a device, which a link in a registry may lead to, would be read for ever.
-        if path.exists() and not path.is_file():
-            raise StrictJsonError(str(path), Fault.UNREADABLE, "is not a regular file")
-        return path.read_bytes()
+        return read_bytes(path, MAX_BYTES)
+    except FileProblemError as error:
+        fault = Fault.SIZE if error.problem is Problem.SIZE else Fault.UNREADABLE
+        raise StrictJsonError(str(path), fault, error.what) from error
     except OSError as error:
-        raise StrictJsonError(str(path), Fault.UNREADABLE, error.strerror or str(error)) from error
+        raise StrictJsonError(str(path), Fault.UNREADABLE, explain(error)) from error
 
 
 def dumps(value: Any, *, sort_keys: bool = True) -> str:

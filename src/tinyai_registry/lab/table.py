@@ -213,8 +213,9 @@ def _check_target(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
             f"outside the target range {low:g} to {high:g} of {recipe.id}; bring it to that scale, or drop these rows"
         )
     corpora = frame.groupby(CORPUS, dropna=False).indices if CORPUS in frame else {"": np.arange(len(frame))}
-    for corpus, rows in corpora.items():
-        least, most = (int(rows[int(k)]) for k in (target[rows].argmin(), target[rows].argmax()))
+    for corpus, members in corpora.items():
+        rows = np.asarray(members)
+        least, most = rows[target[rows].argmin()], rows[target[rows].argmax()]
         width, top = target[most] - target[least], target[most] - low
         if width <= SLIVER * (high - low) or top <= LOWEST_PART * (high - low):
             where = f" of the corpus {corpus}" if CORPUS in frame else ""

@@ -68,6 +68,11 @@ def _in(module: str, read: Callable[[Any], Any]) -> Callable[[], Any]:
     return ask
 
 
+def _to(module: str, write: Callable[[Any, Any], object]) -> Callable[[Any], object]:
+    """``write(module, value)``, for a module that has been imported since."""
+    return lambda value: write(sys.modules[module], value)
+
+
 SETTINGS = (
     Setting("the working directory", _working_directory, os.chdir),
     Setting("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda v: locale.setlocale(locale.LC_ALL, v)),
@@ -75,31 +80,31 @@ SETTINGS = (
     Setting(
         "numpy's error handling",
         _in("numpy", lambda numpy: numpy.geterr()),
-        lambda value: sys.modules["numpy"].seterr(**value),
+        _to("numpy", lambda numpy, value: numpy.seterr(**value)),
         {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"},
     ),
     Setting(
         "torch's default dtype",
         _in("torch", lambda torch: str(torch.get_default_dtype()).removeprefix("torch.")),
-        lambda value: sys.modules["torch"].set_default_dtype(getattr(sys.modules["torch"], value)),
+        _to("torch", lambda torch, value: torch.set_default_dtype(getattr(torch, value))),
         "float32",
     ),
     Setting(
         "torch's default device",
         _in("torch", lambda torch: str(torch.get_default_device())),
-        lambda value: sys.modules["torch"].set_default_device(None if value == "cpu" else value),
+        _to("torch", lambda torch, value: torch.set_default_device(None if value == "cpu" else value)),
         "cpu",
     ),
     Setting(
         "torch's gradient mode",
         _in("torch", lambda torch: torch.is_grad_enabled()),
-        lambda value: sys.modules["torch"].set_grad_enabled(value),  # noqa: PLW0108  # torch may not be there yet
+        _to("torch", lambda torch, value: torch.set_grad_enabled(value)),
         True,
     ),
     Setting(
         "torch's precision of matrix products",
         _in("torch", lambda torch: torch.get_float32_matmul_precision()),
-        lambda value: sys.modules["torch"].set_float32_matmul_precision(value),  # noqa: PLW0108 - torch comes later
+        _to("torch", lambda torch, value: torch.set_float32_matmul_precision(value)),
         "highest",
     ),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
+from tinyai_registry.files import is_release_file
 from tinyai_registry.onnxfile.graph import GraphError, parse
 from tinyai_registry.onnxfile.weights import data_files, external_weights
 from tinyai_registry.store.registry import ENDINGS, Registered, Registry
@@ -25,8 +27,8 @@ def find_superseded(registry: Registry, before: Registered | None, kept: Collect
 def files_of(registry: Registry, before: Registered) -> tuple[str, ...]:
     """Every file that belongs to ``before``, as far as it exists, and to no neighbour."""
     spared = {INDEX, *_neighbours_files(registry, before)}
-    belonging = dict.fromkeys(_belonging(registry, before))
-    return tuple(name for name in belonging if name not in spared and registry.path(name).is_file())
+    belonging = dict.fromkeys(filter(is_release_file, _belonging(registry, before)))
+    return tuple(name for name in belonging if name not in spared and os.path.lexists(registry.path(name)))
 
 
 def _neighbours_files(registry: Registry, before: Registered) -> Iterator[str]:
@@ -46,8 +48,8 @@ def _belonging(registry: Registry, before: Registered) -> Iterator[str]:
 def _external_data(registry: Registry, before: Registered) -> Iterator[str]:
     name = f"{before.stem}.onnx"
     try:
-        graph = parse(registry.path(name).read_bytes())
-    except (OSError, GraphError):
+        graph = parse(registry.read(name) or b"")
+    except (GraphError, RegistryError):
         return  # an old file that is missing or broken names nothing; the new release replaces it
     for beside in data_files(external_weights(graph), name):
         try:

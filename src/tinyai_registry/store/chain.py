@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tinyai_registry.checks.files import LINE_ENDS
 from tinyai_registry.checks.finding import Finding, Rule
-from tinyai_registry.checks.history import BROKEN, CHANGED
+from tinyai_registry.checks.history import BROKEN, CHANGED, ENTRY_SCHEMA
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.schema import violations
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import File, Folder
 from tinyai_registry.store import layout, log
@@ -15,7 +17,7 @@ from tinyai_registry.text import shorten
 
 
 def breaks(folder: Folder, model: str) -> Iterator[Finding]:
-    """Every place at which the log of ``model`` does not hold."""
+    """Every place at which the log of ``model`` does not hold. Raises RegistryError for one behind a link."""
     yield from _between_entries(folder, model)
     yield from _at_the_end(folder, model)
 
@@ -27,8 +29,9 @@ def name(model: str, file: str) -> str:
 
 def _between_entries(folder: Folder, model: str) -> Iterator[Finding]:
     parent: str | None = None
-    for expected, number in enumerate(log.numbers(folder.root, model), start=1):
-        at = name(model, f"{number:08}.json")
+    for expected, number in enumerate(layout.entry_numbers(folder.root, model), start=1):
+        path = layout.entry_file(folder.root, model, number)
+        at = name(model, path.name)
         if number != expected:
             yield Finding(BROKEN, at, f"entry {expected} is missing before it", "", model)
             return
@@ -38,14 +41,24 @@ def _between_entries(folder: Folder, model: str) -> Iterator[Finding]:
         if isinstance(read, BrokenDocument):
             yield read.finding
         elif isinstance(read, Document):
-            wrong = _of_entry(read.value, read.text, model, number, parent)
+            yield from _of_schema(read, at, model)
+            wrong = _of_entry(read, model, number, parent)
             yield from (Finding(rule, at, message, "", model) for rule, message in wrong)
-        parent = file.sha256 if isinstance(file, File) else None
+        parent = log.digest_of(file.data) if isinstance(file, File) else None
 
 
-def _of_entry(value: object, text: str, model: str, number: int, parent: str | None) -> Iterator[tuple[Rule, str]]:
+def _of_schema(read: Document, at: str, model: str) -> Iterator[Finding]:
+    for found in violations("log-entry", read.value):
+        last = shorten(found.pointer.rpartition("/")[2])
+        yield Finding(ENTRY_SCHEMA, at, f"{last}: {found.message}" if last else found.message, found.pointer, model)
+
+
+def _of_entry(read: Document, model: str, number: int, parent: str | None) -> Iterator[tuple[Rule, str]]:
+    """What is wrong with an entry that keeps to its schema."""
+    if next(violations("log-entry", read.value), None):
+        return
     try:
-        entry = log.parsed(value, f"entry {number}")
+        entry = log.parse(read.value, f"entry {number}")
     except DocumentError as error:
         yield CHANGED, str(error)
         return
@@ -55,24 +68,27 @@ def _of_entry(value: object, text: str, model: str, number: int, parent: str | N
         yield BROKEN, f"it says that it is entry {entry.number}"
     if entry.parent != parent:
         yield BROKEN, "the entry before it is not the one that it was written after"
-    if text.encode() != log.as_written(value):
-        yield CHANGED, "the entry was changed after it was written, and not in what it says"
+    written = log.render_document(read.value)
+    if read.file.data != written:
+        same = read.file.data.replace(b"\r\n", b"\n") == written
+        yield CHANGED, LINE_ENDS if same else "the entry was changed after it was written, and not in what it says"
 
 
 def _at_the_end(folder: Folder, model: str) -> Iterator[Finding]:
     """What no later entry tells of, and the tip does: the last was removed, or changed and given a new digest."""
+    tip = layout.tip_file(folder.root, model)
     try:
-        there, recorded = log.last(folder.root, model), log.recorded_tip(folder.root, model)
+        there, recorded = log.last(folder.root, model), log.read_tip(folder.root, model)
     except DocumentError:
         return  # that the last entry cannot be read was found already
-    tip, first = name(model, log.TIP), there.number + 1
+    at, first = name(model, tip.name), there.number + 1
     if recorded is None:
-        if (folder.root / tip).exists():
-            yield Finding(CHANGED, tip, "it does not say which entry is the last", "", model)
+        if tip.exists():
+            yield Finding(CHANGED, at, "it does not say which entry is the last", "", model)
     elif recorded.number == first:
-        yield Finding(BROKEN, tip, f"entry {first} was removed", "", model)
+        yield Finding(BROKEN, at, f"entry {first} was removed", "", model)
     elif recorded.number > first:
-        yield Finding(BROKEN, tip, f"entries {first} to {recorded.number} were removed", "", model)
+        yield Finding(BROKEN, at, f"entries {first} to {recorded.number} were removed", "", model)
     elif recorded.number == there.number and recorded.digest != there.digest:
-        at = name(model, f"{there.number:08}.json")
-        yield Finding(CHANGED, at, f"it is not the entry that {log.TIP} names", "", model)
+        last = name(model, f"{there.number:08}.json")
+        yield Finding(CHANGED, last, f"it is not the entry that {tip.name} names", "", model)

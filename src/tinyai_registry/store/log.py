@@ -8,25 +8,21 @@ an edit shows, and branches that refreshed different models merge without a conf
 from __future__ import annotations
 
 import json
-import re
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.errors import DocumentError
-from tinyai_registry.files import sha256_of
+from tinyai_registry.files import read_bytes, sha256_of
 from tinyai_registry.release import Account
 from tinyai_registry.store import durable, layout
 
-_FILE = re.compile(r"[0-9]{8}\.json")
-
 Action = Literal["adopt", "publish", "rollback", "refuse"]
-
-# Beside the entries of a model: which is the last, so that it is missed if it goes.
-TIP = "tip.json"
 
 
 @dataclass(frozen=True)
@@ -78,85 +74,88 @@ def render(entry: Entry) -> bytes:
     """The entry as its file has it, with a digest of itself, so that an edit of the last one shows too."""
     document = asdict(entry)
     document["digest"] = _digest(document)
-    return as_written(document)
+    return render_document(document)
 
 
-def read(path: Path) -> Entry:
-    """The entry in the file at ``path``. Raises DocumentError if it is none, or not what was written."""
-    return parsed(strict_json.read(path), str(path))
+def render_document(document: Any) -> bytes:
+    """The one way in which the file of an entry is written."""
+    # Unsorted: files are projected in the order in which the release names them.
+    return strict_json.dumps(document, sort_keys=False).encode()
 
 
-def parsed(document: Any, where: str) -> Entry:
-    """The entry that ``document`` is. Raises DocumentError if it is none, or not what was written."""
-    try:
-        said = {key: value for key, value in document.items() if key != "digest"}
-        account = Account(**{**said["account"], "gate": tuple(said["account"]["gate"])})
-        entry = Entry(**{**said, "account": account})
-        entry = replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise DocumentError(f"{where}: no entry of a log ({error})") from error
-    if document.get("digest") != _digest(said):
-        raise DocumentError(f"{where}: the entry was changed after it was written")
-    if not _is_well_formed(entry):
-        raise DocumentError(f"{where}: no entry of a log (its files or rows are none)")
+def digest_of(file: bytes) -> str:
+    """What the next entry calls the one in ``file``.
+
+    No entry is written with a carriage return. Where git has put some, they are not part of what was written.
+    """
+    return sha256_of(file.replace(b"\r\n", b"\n"))
+
+
+def read(root: Path, model: str, number: int) -> Entry:
+    """The entry ``number`` of ``model``. Raises DocumentError if it is none, another, or not what was written."""
+    path = layout.entry_file(root, model, number)
+    entry = parse(strict_json.read(path), str(path))
+    if (entry.model, entry.number) != (model, number):
+        raise DocumentError(f"{path}: it is entry {entry.number} of {entry.model}")
     return entry
+
+
+def parse(document: Any, where: str) -> Entry:
+    """The entry that ``document`` is. Raises DocumentError if it breaks its schema, or is not what was written."""
+    require_valid("log-entry", document, f"{where}: no entry of a log,")
+    said = {key: value for key, value in document.items() if key != "digest"}
+    if document["digest"] != _digest(said):
+        raise DocumentError(f"{where}: the entry was changed after it was written")
+    account = Account(**{**said["account"], "gate": tuple(said["account"]["gate"])})
+    entry = Entry(**{**said, "account": account})
+    return replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
 
 
 def entries(root: Path, model: str) -> list[Entry]:
     """The history of ``model``, oldest first."""
-    return [read(layout.log_folder(root, model) / f"{number:08}.json") for number in numbers(root, model)]
-
-
-def numbers(root: Path, model: str) -> list[int]:
-    """The numbers of the entries of ``model``, ascending."""
-    folder = layout.log_folder(root, model)
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.stem) for path in folder.iterdir() if _FILE.fullmatch(path.name))
-
-
-def models(root: Path) -> list[str]:
-    """Every model that has a history."""
-    folder = layout.log_folder(root, "x").parent
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return [read(root, model, number) for number in layout.entry_numbers(root, model)]
 
 
 def head(root: Path, model: str) -> Entry | None:
     """The release that the registry has to show of ``model``, if it has a history."""
-    folder = layout.log_folder(root, model)
-    for number in reversed(numbers(root, model)):
-        entry = read(folder / f"{number:08}.json")
+    for number in reversed(layout.entry_numbers(root, model)):
+        entry = read(root, model, number)
         if entry.is_release:
             return entry
     return None
 
 
-def tip(root: Path, model: str) -> Tip:
+def find_tip(root: Path, model: str) -> Tip:
     """The last entry that ``model`` ever had; one whose file was removed has had its number, and no other gets it."""
-    there, recorded = last(root, model), recorded_tip(root, model) or NO_ENTRY
+    there, recorded = last(root, model), read_tip(root, model) or NO_ENTRY
     return recorded if recorded.number > there.number else there
 
 
 def record_tip(root: Path, model: str, workplace: Path) -> None:
     """Bring the file that names the last entry up to the log; one that is ahead says that entries were removed."""
-    if (there := last(root, model)).number > (recorded_tip(root, model) or NO_ENTRY).number:
-        staged = workplace / TIP
-        staged.unlink(missing_ok=True)
-        durable.write_new(staged, strict_json.dumps(asdict(there)).encode())
-        durable.rename(staged, layout.log_folder(root, model) / TIP)
+    if tip_lags(root, model):
+        tip = layout.tip_file(root, model)
+        durable.stage(workplace / tip.name, strict_json.dumps(asdict(last(root, model))).encode())
+        durable.rename(workplace / tip.name, tip)
+
+
+def tip_lags(root: Path, model: str) -> bool:
+    """Whether there is an entry after the one that the tip names."""
+    return last(root, model).number > (read_tip(root, model) or NO_ENTRY).number
 
 
 def last(root: Path, model: str) -> Tip:
     """The last entry whose file is there."""
-    number = max(numbers(root, model), default=0)
-    path = layout.log_folder(root, model) / f"{number:08}.json"
-    return Tip(number, sha256_of(strict_json.bytes_of(path))) if number else NO_ENTRY
+    number = max(layout.entry_numbers(root, model), default=0)
+    if not number:
+        return NO_ENTRY
+    return Tip(number, digest_of(strict_json.bytes_of(layout.entry_file(root, model, number))))
 
 
-def recorded_tip(root: Path, model: str) -> Tip | None:
+def read_tip(root: Path, model: str) -> Tip | None:
     """What the file says; None where there is none (a log of before there were any), or one that says nothing."""
     try:
-        recorded = Tip(**strict_json.read(layout.log_folder(root, model) / TIP))
+        recorded = Tip(**strict_json.read(layout.tip_file(root, model)))
     except (DocumentError, TypeError):
         return None
     return recorded if isinstance(recorded.number, int) else None
@@ -165,40 +164,29 @@ def recorded_tip(root: Path, model: str) -> Tip | None:
 def append(root: Path, entry: Entry, workplace: Path) -> Tip:
     """Make ``entry`` the last of its model's history, and return it as such. This is the commit point.
 
-    Raises FileExistsError if another entry has its number: somebody was first.
+    Raises FileExistsError if another entry has its number: somebody was first; DocumentError for an entry that no
+    reader would take.
     """
-    staged = workplace / f"entry-{entry.number}"
-    staged.unlink(missing_ok=True)
-    durable.write_new(staged, render(entry))
-    folder = layout.log_folder(root, entry.model)
-    durable.make_folder(folder)
-    durable.link_new(staged, folder / f"{entry.number:08}.json")
-    return Tip(entry.number, sha256_of(render(entry)))
+    data = render(entry)
+    parse(strict_json.loads(data, "the entry"), "the entry")
+    staged, target = workplace / f"entry-{entry.number}", layout.entry_file(root, entry.model, entry.number)
+    durable.stage(staged, data)
+    durable.make_folder(target.parent, root)
+    durable.link_new(staged, target)
+    return Tip(entry.number, digest_of(data))
 
 
 def holds(root: Path, entry: Entry) -> bool:
-    """Whether ``entry`` was committed, whatever the call that was to commit it has said."""
-    path = layout.log_folder(root, entry.model) / f"{entry.number:08}.json"
-    return path.is_file() and path.read_bytes() == render(entry)
+    """Whether ``entry`` was committed, whatever the call that was to commit it has said.
 
-
-def _is_well_formed(entry: Entry) -> bool:
-    return (
-        isinstance(entry.model, str)
-        and isinstance(entry.number, int)
-        and entry.action in get_args(Action)
-        and all(isinstance(word, str) for word in (entry.account.time, entry.account.who))
-        and isinstance(entry.files, dict)
-        and all(isinstance(sha256, str) for sha256 in entry.files.values())
-        and all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in entry.rows)
-        and all(isinstance(name, str) for name in entry.withdrawn)
-    )
-
-
-def as_written(document: Any) -> bytes:
-    """The one way in which the file of an entry is written."""
-    # Unsorted: files are projected in the order in which the release names them.
-    return strict_json.dumps(document, sort_keys=False).encode()
+    Raises OSError where that cannot be told, as its file is there and cannot be read.
+    """
+    path = layout.entry_file(root, entry.model, entry.number)
+    try:
+        os.lstat(path)  # asked first: a process without descriptors cannot open what is missing either
+    except FileNotFoundError:
+        return False
+    return read_bytes(path, strict_json.MAX_BYTES) == render(entry)
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.files import sha256_of
+from tinyai_registry.files import MAX_BYTES, FileProblemError, Problem, digest, explain, read_bytes, sha256_of
 from tinyai_registry.store import durable, layout
 
 
@@ -15,30 +15,29 @@ def put(root: Path, model: str, data: bytes, workplace: Path) -> str:
     sha256 = sha256_of(data)
     target = layout.object_file(root, model, sha256)
     if not _holds(target, sha256):
-        durable.make_folder(target.parent)
-        staged = workplace / sha256
-        staged.unlink(missing_ok=True)
-        durable.write_new(staged, data)
-        durable.rename(staged, target)
+        durable.make_folder(target.parent, root)
+        durable.stage(workplace / sha256, data)
+        durable.rename(workplace / sha256, target)
     return sha256
 
 
 def _holds(target: Path, sha256: str) -> bool:
     try:
-        return sha256_of(target.read_bytes()) == sha256
-    except FileNotFoundError:
-        return False
+        return digest(target, MAX_BYTES) == sha256
+    except FileProblemError:
+        return False  # it is missing, or damaged; the rename puts that right, or says why it cannot
 
 
 def get(root: Path, model: str, sha256: str) -> bytes:
     """The bytes with this digest. Raises RegistryError if they are not in the store, or not what they were."""
     path = layout.object_file(root, model, sha256)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise RegistryError(f"{path} is not in the store (pruned, or never fetched: git does not have it)") from error
+        data = read_bytes(path, MAX_BYTES)
+    except FileProblemError as error:
+        missing = "is not in the store (pruned, or never fetched: git does not have it)"
+        raise RegistryError(f"{path} {missing if error.problem is Problem.MISSING else error.what}") from error
     except OSError as error:
-        raise RegistryError(f"cannot read {path}: {error.strerror}") from error
+        raise RegistryError(f"cannot read {path}: {explain(error)}") from error
     if sha256_of(data) != sha256:
         raise RegistryError(f"{path} is damaged: its name is not its digest")
     return data
@@ -46,10 +45,7 @@ def get(root: Path, model: str, sha256: str) -> bytes:
 
 def keep_only(root: Path, model: str, digests: Collection[str], workplace: Path) -> list[str]:
     """Remove every object of ``model`` that is not among ``digests``; returns those that went."""
-    folder = layout.object_file(root, model, "x").parent
-    if not folder.is_dir():
-        return []
-    gone = sorted(path.name for path in folder.iterdir() if path.name not in digests)
-    for name in gone:
-        durable.discard(folder / name, workplace)
+    gone = [sha256 for sha256 in layout.object_digests(root, model) if sha256 not in digests]
+    for sha256 in gone:
+        durable.discard(layout.object_file(root, model, sha256), workplace)
     return gone

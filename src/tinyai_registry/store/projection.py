@@ -13,7 +13,8 @@ from typing import Any
 
 from tinyai_registry.documents import index, row
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.store import durable, log, objects
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.registry import ENDINGS, Registry, files_under, open_registry
 
 
@@ -38,21 +39,30 @@ def lags(registry: Registry, model: str) -> bool:
 
 
 def _stale_files(registry: Registry, head: log.Entry) -> dict[str, str]:
-    return {name: sha256 for name, sha256 in head.files.items() if registry.digest(name) != sha256}
+    return {name: sha256 for name, sha256 in head.files.items() if not _is(registry, name, sha256)}
+
+
+def _is(registry: Registry, name: str, sha256: str) -> bool:
+    try:
+        return registry.digest(name) == sha256
+    except RegistryError:
+        return False  # what cannot be read is not it; it is replaced, or is said to be in the way
 
 
 def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
     registry = files_under(root)
     # All of them at hand, or none is put in place: where the store lost one, the release before stays whole.
     at_hand = {n: objects.get(root, head.model, sha256) for n, sha256 in _stale_files(registry, head).items()}
+    for name in at_hand:
+        registry.require_replaceable(name)
     for name, data in at_hand.items():
-        _put_in_place(registry.path(name), data, workplace)
+        _put_in_place(root, registry.place(name), data, workplace)
 
 
 def _project_rows(registry: Registry, rows: list[Mapping[str, Any]], leaving: Collection[str], workplace: Path) -> None:
     if rows or leaving:
         text = reduce(index.put_row, rows, reduce(index.remove_row, leaving, registry.text))
-        _put_in_place(registry.root / INDEX, text.encode(), workplace)
+        _put_in_place(registry.root, registry.root / INDEX, text.encode(), workplace)
 
 
 def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
@@ -67,7 +77,7 @@ def _leaving_rows(registry: Registry, head: log.Entry) -> set[str]:
     leaving = {model for model, each in rows.items() if each and each.get("sha256") == head.withdrawn_rows[model]}
     if not leaving:
         return leaving
-    others = (log.head(registry.root, model) for model in log.models(registry.root) if model != head.model)
+    others = (log.head(registry.root, model) for model in layout.logged_models(registry.root) if model != head.model)
     return leaving - {each["id"] for other in others if other for each in other.rows}
 
 
@@ -82,12 +92,11 @@ def _withdraw(registry: Registry, head: log.Entry, leaving: Collection[str], wor
             spared |= {stem + ending for ending in ENDINGS}
     for name in head.withdrawn:
         if name not in spared:
-            durable.discard(registry.path(name), workplace)
+            durable.discard(registry.place(name), workplace)
 
 
-def _put_in_place(target: Path, data: bytes, workplace: Path) -> None:
+def _put_in_place(root: Path, target: Path, data: bytes, workplace: Path) -> None:
     staged = workplace / "projected"
-    staged.unlink(missing_ok=True)
-    durable.write_new(staged, data)
-    durable.make_folder(target.parent)
+    durable.stage(staged, data, replaced=target)
+    durable.make_folder(target.parent, root)
     durable.rename(staged, target)

@@ -13,8 +13,10 @@ later of two writers takes the earlier one's workplace away, without which nothi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json
@@ -27,13 +29,14 @@ from tinyai_registry.errors import (
     RegistryError,
     TinyaiError,
 )
+from tinyai_registry.files import explain
 from tinyai_registry.release import Account, Release
-from tinyai_registry.store import durable, log, objects
+from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.projection import lags, project
 from tinyai_registry.store.registry import EMPTY, files_under, open_registry
 from tinyai_registry.store.takeover import new_workplace
-from tinyai_registry.store.turn import PATIENCE, attempts, ignore_store, writing
+from tinyai_registry.store.turn import PATIENCE, attempts, take_turn, write_git_files
 
 # Releases of a model whose files are kept, the registered one included.
 KEPT_RELEASES = 3
@@ -45,16 +48,17 @@ def init(root: Path) -> Path:
     try:
         if root.exists() and not root.is_dir():
             raise RegistryError(f"{root} is a file, and a registry is a folder")
-        if index.exists():
+        if os.path.lexists(index):
             raise RegistryError(f"{index} exists already; nothing was changed")
         root.mkdir(parents=True, exist_ok=True)
         workplace = new_workplace(root, "init")
-        ignore_store(root, workplace)
-        durable.write_new(workplace / INDEX, strict_json.dumps(EMPTY).encode())
+        write_git_files(root, workplace)
+        durable.stage(workplace / INDEX, strict_json.dumps(EMPTY).encode())
         durable.link_new(workplace / INDEX, index)
-        durable.remove_folder(workplace)
+        with suppress(OSError):  # the registry is made; the next writer removes what stayed behind
+            durable.remove_folder(workplace)
     except OSError as error:
-        raise RegistryError(f"cannot make {index}: {error.strerror}") from error
+        raise RegistryError(f"cannot make {index}: {explain(error)}") from error
     return index
 
 
@@ -64,60 +68,103 @@ def publish(
     """Commit what ``make`` makes as the registered release of ``model``, and bring the registry's files up to it.
 
     ``make`` is called again whenever somebody else has published the model meanwhile. Returns the entry, and the
-    release that it commits. Raises RegistryBusyError if another writer keeps the registry for ``patience`` seconds,
-    PublishError if a file cannot be written: then nothing has changed.
+    release that it commits. Raises RegistryBusyError if another writer keeps the registry for ``patience`` seconds, or
+    if the release is published and something is left to do; PublishError if a file cannot be written: then nothing has
+    changed.
     """
-    made: tuple[log.Entry, Release] | None = None
-    try:
-        for _ in attempts(root, patience):
-            if made is not None and _stands(root, made[0]):
-                return made  # who has overtaken us after the commit has finished it
-            with suppress(OvertakenError), writing(root, model, patience) as workplace:
-                if made is None or not log.holds(root, made[0]):
-                    release = make()
-                    made = _prepare(root, release, account, workplace), release
-                    log.append(root, made[0], workplace)
-                project(root, model, workplace)
-                log.record_tip(root, model, workplace)
-                with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
-                    drop_old(root, model, workplace)
-                return made
-        raise RegistryBusyError(f"others have kept writing into {root} for {patience:g} seconds; try again")
-    except (OSError, TinyaiError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        # The log alone knows: the call that commits may do so and fail.
-        if made is not None and log.holds(root, made[0]):
-            if _stands(root, made[0]):
-                return made  # tidying up has finished it
-            raise RegistryBusyError(
-                f"{model} is published, but its files in {root} could not be brought up to date ({why}); "
-                "`tinyai recover` finishes it"
-            ) from error
-        if isinstance(error, TinyaiError):
-            raise
-        raise PublishError(f"cannot publish {model} into {root}: {why}; the registry is unchanged") from error
+    made: list[Release] = []
 
+    def prepare(workplace: Path) -> log.Entry:
+        made.append(make())
+        return _prepare(root, made[-1], account, workplace)
 
-def _stands(root: Path, entry: log.Entry) -> bool:
-    """Whether ``entry`` was committed, and the files are what it says."""
-    return log.holds(root, entry) and not lags(open_registry(root), entry.model)
+    def finish(workplace: Path) -> None:
+        project(root, model, workplace)
+        log.record_tip(root, model, workplace)
+        with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
+            drop_old(root, model, workplace)
+
+    change = _Change(prepare, finish, f"publish {model} into {root}", f"{model} is published")
+    return _commit(root, model, change, patience), made[-1]
 
 
 def refuse(root: Path, model: str, account: Account) -> None:
-    """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises PublishError."""
+    """Record that the gate has refused a candidate of ``model``. Nothing else changes. Raises what publish raises."""
+
+    def prepare(_: Path) -> log.Entry:
+        tip = log.find_tip(root, model)
+        return log.Entry(tip.number + 1, model, "refuse", tip.digest, account, {})
+
+    def finish(workplace: Path) -> None:
+        log.record_tip(root, model, workplace)
+
+    change = _Change(prepare, finish, f"record the refusal of {model} in {root}", f"the refusal of {model} is recorded")
+    _commit(root, model, change, PATIENCE)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What makes the entry to commit, what follows from that, and both in words. The calls are given a workplace."""
+
+    prepare: Callable[[Path], log.Entry]
+    finish: Callable[[Path], None]
+    aim: str
+    done: str
+
+
+def _commit(root: Path, model: str, change: _Change, patience: float) -> log.Entry:
+    """Append the entry of ``change`` to the log of ``model``, and finish; again if another writer came in between."""
     entry: log.Entry | None = None
     try:
-        for _ in attempts(root, PATIENCE):
-            with suppress(OvertakenError), writing(root, model) as workplace:
+        for _ in attempts(root, patience):
+            if entry is not None and _stands(root, entry):
+                return entry  # who has overtaken us after the commit has finished it
+            with suppress(OvertakenError), take_turn(root, model, patience) as workplace:
                 if entry is None or not log.holds(root, entry):
-                    tip = log.tip(root, model)
-                    entry = log.Entry(tip.number + 1, model, "refuse", tip.digest, account, {})
+                    entry = change.prepare(workplace)
                     log.append(root, entry, workplace)
-                log.record_tip(root, model, workplace)
-                return
-        raise RegistryBusyError(f"others have kept writing into {root} for {PATIENCE:g} seconds; try again")
-    except OSError as error:
-        raise PublishError(f"cannot record the refusal of {model} in {root}: {error.strerror}") from error
+                change.finish(workplace)
+                return entry
+        raise RegistryBusyError(f"others have kept writing into {root} for {patience:g} seconds; try again")
+    except (OSError, TinyaiError) as error:
+        why = explain(error) if isinstance(error, OSError) else str(error)
+        if entry is not None and _is_committed(root, entry, change, why):
+            if _is_finished(root, model):
+                return entry  # tidying up has finished it
+            raise RegistryBusyError(
+                f"{change.done}, but not everything could be brought up to date ({why}); `tinyai recover` finishes it"
+            ) from error
+        if isinstance(error, TinyaiError):
+            raise
+        raise PublishError(f"cannot {change.aim}: {why}; the registry is unchanged") from error
+
+
+def _is_committed(root: Path, entry: log.Entry, change: _Change, why: str) -> bool:
+    """Whether ``entry`` was committed: the log alone knows, as the call that commits may do so and fail.
+
+    Raises RegistryBusyError where the log cannot be read.
+    """
+    try:
+        return log.holds(root, entry)
+    except (OSError, TinyaiError) as error:
+        raise RegistryBusyError(
+            f"{change.done}, or not: its log cannot be read any more ({why}); "
+            "`tinyai recover` finishes what was committed"
+        ) from error
+
+
+def _stands(root: Path, entry: log.Entry) -> bool:
+    """Whether ``entry`` was committed, and the files are what the log says."""
+    return log.holds(root, entry) and not lags(open_registry(root), entry.model)
+
+
+def _is_finished(root: Path, model: str) -> bool:
+    """Whether files, rows and tip are what the log of ``model`` says, and no workplace speaks of it any more."""
+    try:
+        at_work = model in map(layout.model_of, layout.workplaces(root))
+        return not (at_work or log.tip_lags(root, model) or lags(open_registry(root), model))
+    except (OSError, TinyaiError):
+        return False
 
 
 def drop_old(root: Path, model: str, workplace: Path) -> list[str]:
@@ -132,8 +179,10 @@ def drop_old(root: Path, model: str, workplace: Path) -> list[str]:
 def _prepare(root: Path, release: Release, account: Account, workplace: Path) -> log.Entry:
     """The entry that commits ``release``, with everything that it speaks of in the store."""
     registry = files_under(root)
-    for name in (*release.files, *release.withdrawn):
-        registry.path(name)
+    for name in release.files:
+        registry.require_replaceable(name)
+    for name in release.withdrawn:
+        registry.place(name)
     tip = _adopt(root, release.model, account, workplace)
     before = log.head(root, release.model)
     files, rows = (before.files, before.rows) if before else ({}, ())
@@ -158,14 +207,15 @@ def _store(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) 
 
 def _adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
     """A release that has no history becomes an entry, so that one can go back to it; returns the last entry then."""
-    tip = log.tip(root, model)
+    tip = log.find_tip(root, model)
     if log.head(root, model) is not None:
         return tip
     registry = open_registry(root)
     before = registry.find(model)
     if before is None:
         return tip
-    files = {name: registry.path(name).read_bytes() for name in files_of(registry, before)}
+    read = {name: registry.read(name) for name in files_of(registry, before)}
+    files = {name: data for name, data in read.items() if data is not None}
     ours = "schema_version" in (before.sidecar or {})
     reason = "published before there was a log" if ours else "registered by another tool"
     entry = log.Entry(

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry.errors import DocumentError, RegistryBusyError, RegistryError
-from tinyai_registry.files import Folder
+from tinyai_registry.files import Folder, explain
 from tinyai_registry.store import chain, layout, log, objects
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.registry import Registry, open_registry
 from tinyai_registry.store.takeover import new_workplace
-from tinyai_registry.store.turn import PATIENCE, writing
+from tinyai_registry.store.turn import PATIENCE, take_turn
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,8 @@ class Recovery:
     stuck: Mapping[str, str]
 
 
-def is_pending(root: Path) -> bool:
-    """Whether a publish is under way, or was when its process died."""
-    return bool(layout.pending(root))
-
-
 def settle(root: Path) -> None:
-    """Recover the registry ``root`` if a writer died in it; called by every command that opens one.
+    """Recover the registry ``root`` if a writer died in it, for a command that is about to write into it.
 
     A writer that is at work is left alone. Raises RegistryBusyError if there is something to finish and this process
     may not write.
@@ -47,7 +42,7 @@ def settle(root: Path) -> None:
     except OSError as error:
         raise RegistryBusyError(
             f"{root} was left half-published, or cannot be looked into, and cannot be mended from here "
-            f"({error.strerror}); run `tinyai recover` with the right to write"
+            f"({explain(error)}); run `tinyai recover` with the right to write"
         ) from error
 
 
@@ -58,7 +53,7 @@ def recover(root: Path, patience: float = PATIENCE) -> Recovery:
     """
     finished, stuck = _finish(root, patience), {}
     registry = open_registry(root)
-    for model in log.models(root):
+    for model in layout.logged_models(root):
         try:
             if _is_behind(registry, model):
                 new_workplace(root, model)  # a turn begins with what such a folder speaks of
@@ -69,9 +64,9 @@ def recover(root: Path, patience: float = PATIENCE) -> Recovery:
 
 
 def _finish(root: Path, patience: float) -> set[str]:
-    models = {layout.model_of(folder) for folder in layout.pending(root)}
+    models = {layout.model_of(folder) for folder in layout.workplaces(root)}
     if models:
-        with writing(root, "recovery", patience):
+        with take_turn(root, "recovery", patience):
             pass
     return models
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+import os
+import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import DocumentError, RegistryError
-from tinyai_registry.files import strays
+from tinyai_registry.files import (
+    MAX_BYTES,
+    FileProblemError,
+    Problem,
+    digest,
+    explain,
+    find_link,
+    is_link,
+    is_release_file,
+    read_bytes,
+    strays,
+)
 
 # What a model's files end in, beside their common stem.
 ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
+
+T = TypeVar("T")
 
 EMPTY = {"models": [], "schema_version": 1}
 
@@ -62,13 +76,10 @@ class Registry:
         if not isinstance(name, str) or not name.endswith(".onnx"):
             raise RegistryError(f"{self.root / INDEX}: the row of {model!r} names no .onnx file")
         beside = name.removesuffix(".onnx") + ".json"
-        path = self.path(beside)
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
+        data = self.read(beside, strict_json.MAX_BYTES)
+        if data is None:
             return Registered(row, None)
-        except OSError as error:
-            raise DocumentError(f"{path}: {error.strerror}") from error
+        path = self.root / beside
         sidecar = strict_json.loads(data, str(path))
         if not isinstance(sidecar, dict):
             raise DocumentError(f"{path}: a sidecar is a JSON object")
@@ -85,15 +96,45 @@ class Registry:
             raise RegistryError(f"{self.root / INDEX}: {name[:300]!r} is no file inside the registry folder")
         return path
 
+    def place(self, name: str) -> Path:
+        """Where a release may put its file ``name``, or remove it.
+
+        Raises RegistryError for a name that no release may have, and for one behind a link, wherever that leads.
+        """
+        path = self.path(name)
+        if not is_release_file(name):
+            raise RegistryError(f"{name[:300]!a} is no name of a file that a release may have")
+        if link := find_link(self.root, name.split("/")[:-1]):
+            raise RegistryError(f"{link} is a link; nothing is written behind one: put a folder in its place")
+        return path
+
+    def require_replaceable(self, name: str) -> None:
+        """Raise RegistryError if something lies at ``name`` that no file can take the place of, or should."""
+        try:
+            about = os.lstat(self.place(name))
+        except FileNotFoundError:
+            return
+        if not (stat.S_ISREG(about.st_mode) or is_link(about)):
+            raise RegistryError(f"{self.root / name} is not a regular file; move it away, {name} is to be put there")
+
+    def read(self, name: str, limit: int = MAX_BYTES) -> bytes | None:
+        """The bytes of the file ``name``; None where it is missing. Raises RegistryError if unreadable."""
+        return _tell(read_bytes, self.path(name), limit)
+
     def digest(self, name: str) -> str | None:
         """SHA-256 of the file ``name``, in hex; None where it is missing. Raises RegistryError if unreadable."""
-        try:
-            with self.path(name).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
+        return _tell(digest, self.path(name), MAX_BYTES)
+
+
+def _tell(read: Callable[[Path, int], T], path: Path, limit: int) -> T | None:
+    try:
+        return read(path, limit)
+    except FileProblemError as error:
+        if error.problem is Problem.MISSING:
             return None
-        except OSError as error:
-            raise RegistryError(f"cannot read {self.root / name}: {error.strerror}") from error
+        raise RegistryError(f"{path} {error.what}") from error
+    except OSError as error:
+        raise RegistryError(f"cannot read {path}: {explain(error)}") from error
 
 
 def files_under(root: Path) -> Registry:
@@ -106,7 +147,7 @@ def open_registry(root: Path) -> Registry:
 
     Raises RegistryError if there is none, DocumentError if its ``registry.json`` cannot be read.
     """
-    if not (root / INDEX).exists():
+    if not os.path.lexists(root / INDEX):
         raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
     data = strict_json.bytes_of(root / INDEX)
     document = strict_json.loads(data, str(root / INDEX))

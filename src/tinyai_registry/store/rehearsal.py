@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tinyai_registry.errors import PublishError
+from tinyai_registry.errors import OvertakenError, PublishError
 from tinyai_registry.store import durable, layout
 from tinyai_registry.store.takeover import new_workplace
 
@@ -18,9 +18,11 @@ def rehearse(root: Path, model: str) -> None:
     try:
         workplace = new_workplace(root, model)
         try:
-            durable.write_new(workplace / "rehearsal", b"")
+            durable.stage(workplace / "rehearsal", b"")
         finally:
             durable.remove_folder(workplace)
+    except (FileNotFoundError, OvertakenError):
+        pass  # another writer has taken the workplace away: whoever may write here may publish
     except OSError as error:
         raise PublishError(f"cannot publish into {root}: {error.strerror}; nothing was trained") from error
     for folder in layout.folders(root, model):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release import Account, Release
-from tinyai_registry.store import log, objects
+from tinyai_registry.store import layout, log, objects
 from tinyai_registry.store.publish import publish
 from tinyai_registry.store.turn import PATIENCE
 from tinyai_registry.text import suggest
@@ -26,7 +26,7 @@ def _restore(root: Path, model: str, to: str | None) -> Release:
     history = log.entries(root, model)
     head = log.head(root, model)
     if head is None:
-        near = suggest(model, log.models(root))
+        near = suggest(model, layout.logged_models(root))
         raise RegistryError(f"{root} has no history of {model!r}; there is nothing to go back to{near}")
     target = _target(model, history, head, to)
     files = {name: objects.get(root, model, sha256) for name, sha256 in target.files.items()}

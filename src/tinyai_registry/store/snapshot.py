@@ -7,6 +7,7 @@ those that were hashed.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.files import sha256_of
 from tinyai_registry.store import log
+from tinyai_registry.store.activity import is_pending
 from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.projection import stale_rows
-from tinyai_registry.store.recovery import is_pending
 from tinyai_registry.store.registry import Registered, Registry, open_registry
 from tinyai_registry.text import suggest
 
@@ -62,12 +63,12 @@ def read_as_it_stands(root: Path, model: str, patience: float = PATIENCE) -> tup
 
     A refresh starts from them, and mends it. Raises RegistryBusyError as :func:`read_release` does.
     """
-    look = _settled(root, model, lambda *_: (), patience)
+    look = _look_until_quiet(root, model, lambda *_: (), patience)
     return look.registry, look.found
 
 
 def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Registered:
-    look = _settled(root, model, choose, patience)
+    look = _look_until_quiet(root, model, choose, patience)
     if look.found is None:
         known = [str(each.get("id")) for each in look.registry.rows]
         they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
@@ -77,7 +78,7 @@ def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Regist
     return look.found
 
 
-def _settled(root: Path, model: str, choose: Choice, patience: float) -> _Look:
+def _look_until_quiet(root: Path, model: str, choose: Choice, patience: float) -> _Look:
     """A look in which nothing is wrong, or nothing that a publish has to do with."""
     deadline = time.monotonic() + patience
     while True:
@@ -89,7 +90,10 @@ def _settled(root: Path, model: str, choose: Choice, patience: float) -> _Look:
             return look
         if time.monotonic() > deadline:
             why = look.wrong or f"{model} was published again meanwhile"
-            raise RegistryBusyError(f"{why}; a publish has been under way for {patience:g} seconds")
+            raise RegistryBusyError(
+                f"{why}; a publish has been under way for {patience:g} seconds, or its writer died, and "
+                "`tinyai recover` finishes it"
+            )
         time.sleep(PAUSE)
 
 
@@ -99,7 +103,7 @@ def _look(root: Path, model: str, head: log.Entry | None, choose: Choice) -> _Lo
     if found is None:
         return _Look(registry, None, f"{root / INDEX} has no row of {model}" if head else None)
     names = tuple(choose(registry, found, head))
-    read = {name: _bytes(registry, name) for name in names if name not in found.files}
+    read = {name: registry.read(name) for name in names if name not in found.files}
     found = replace(found, files={**found.files, **{name: data for name, data in read.items() if data is not None}})
     missing = [f"{root / name} is missing" for name in names if name not in found.files]
     stale = stale_rows(registry, head) if head else ()
@@ -109,30 +113,21 @@ def _look(root: Path, model: str, head: log.Entry | None, choose: Choice) -> _Lo
 
 
 def _every_file(registry: Registry, found: Registered, head: log.Entry | None) -> Iterable[str]:
-    return dict.fromkeys((*_pinned(found.row), *(head.files if head else files_of(registry, found))))
+    return dict.fromkeys((*_pins(found.row), *(head.files if head else files_of(registry, found))))
 
 
 def _card(registry: Registry, found: Registered, _: log.Entry | None) -> Iterable[str]:
     name = f"{found.stem}.md"
-    return (name,) if registry.path(name).is_file() else ()
+    return (name,) if os.path.lexists(registry.path(name)) else ()
 
 
 def _files_amiss(root: Path, found: Registered, head: log.Entry | None) -> Iterator[str]:
-    for name, sha256 in (*_pinned(found.row).items(), *(head.files.items() if head else ())):
+    for name, sha256 in (*_pins(found.row).items(), *(head.files.items() if head else ())):
         if name in found.files and sha256_of(found.files[name]) != sha256:
             yield f"{root / name} is not what was registered for {found.row['id']}"
 
 
-def _pinned(registered: Mapping[str, Any]) -> dict[str, Any]:
+def _pins(registered: Mapping[str, Any]) -> dict[str, Any]:
     name = str(registered["onnx"])
     twin = {f"{name.removesuffix('.onnx')}.int8.onnx": registered["int8_sha256"]} if "int8_sha256" in registered else {}
     return {name: registered.get("sha256"), **twin}
-
-
-def _bytes(registry: Registry, name: str) -> bytes | None:
-    try:
-        return registry.path(name).read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RegistryError(f"cannot read {registry.root / name}: {error.strerror}") from error

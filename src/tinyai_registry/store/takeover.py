@@ -11,7 +11,7 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.errors import DocumentError, OvertakenError, RegistryError
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.projection import project
 from tinyai_registry.store.registry import open_registry
@@ -21,8 +21,11 @@ logger = logging.getLogger(__name__)
 
 def new_workplace(root: Path, model: str) -> Path:
     """A folder that says that there may be something to finish for ``model``, for as long as it is there."""
-    workplace = layout.new_pending(root, model)
-    durable.make_folder(workplace)
+    workplace = layout.new_workplace(root, model)
+    try:
+        durable.make_folder(workplace, root)
+    except FileNotFoundError as error:  # taken before it was ours altogether
+        raise OvertakenError(f"another writer has taken {root} over; try again") from error
     return workplace
 
 
@@ -32,7 +35,7 @@ def take_over(root: Path, workplace: Path) -> None:
     Should we die as well, a mark for each of their models still says that there is something to finish.
     """
     marks: dict[str, Path] = {}
-    while others := [each for each in layout.pending(root) if each not in {workplace, *marks.values()}]:
+    while others := [each for each in layout.workplaces(root) if each not in {workplace, *marks.values()}]:
         for folder in others:
             model = layout.model_of(folder)
             if model not in marks:
@@ -59,12 +62,9 @@ def bring_up(root: Path, model: str, workplace: Path) -> None:
 
 
 def _take(folder: Path, workplace: Path) -> None:
-    taken = workplace / "taken"
     try:
-        durable.rename(folder, taken)
+        durable.take_folder(folder, workplace / "taken")
     except FileNotFoundError:
-        if workplace.is_dir():
-            return  # its owner was done, or another was quicker
-        raise
-    # Emptied, as a call of its owner's may have found the folder before the rename, and the file in it not yet.
-    durable.remove_folder(taken, surely=True)
+        if not workplace.is_dir():
+            raise
+        # Its owner was done, or another was quicker.

@@ -6,6 +6,7 @@ The lock is courtesy between writers, on which no correctness rests.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -38,26 +39,27 @@ def attempts(root: Path, patience: float) -> Iterator[None]:
     while (now := time.monotonic()) < deadline:
         until = min(deadline, now + _random(longest))
         time.sleep(_random(PAUSE))
-        while time.monotonic() < until and layout.pending(root):
+        while time.monotonic() < until and layout.workplaces(root):
             time.sleep(_random(PAUSE))
         longest *= 2
         yield
 
 
 @contextmanager
-def writing(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Path]:
+def take_turn(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Path]:
     """A turn at the registry ``root``, with a workplace of one's own, and what others began finished.
 
     Where anything goes wrong, it is tidied up at once if the disk lets us; else the workplace stays, and the next
     command knows by it that there is something to finish. Raises RegistryBusyError if another writer keeps the
     registry for ``patience`` seconds, OvertakenError if one has taken the workplace away.
     """
-    durable.make_folder(layout.pending_folder(root))
-    with _locked(root, patience):
+    durable.make_folder(layout.pending_folder(root), root)
+    layout.require_trusted(root, model)
+    with _hold_lock(root, patience):
         workplace = new_workplace(root, model)
         try:
             take_over(root, workplace)
-            ignore_store(root, workplace)
+            write_git_files(root, workplace)
             yield workplace
         except BaseException as error:
             overtaken = isinstance(error, FileExistsError) or not workplace.is_dir()
@@ -70,12 +72,12 @@ def writing(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Path
         durable.remove_folder(workplace)
 
 
-def ignore_store(root: Path, workplace: Path) -> None:
-    """Keep git from the store."""
-    ignore = layout.ignore_file(root)
-    if not ignore.exists():
-        durable.write_new(workplace / ignore.name, layout.IGNORED.encode())
-        durable.rename(workplace / ignore.name, ignore)
+def write_git_files(root: Path, workplace: Path) -> None:
+    """Keep git from the store, and from the ends of lines; a file that is there is its owner's, and stays."""
+    for file, text in layout.git_files(root).items():
+        if not os.path.lexists(file):
+            durable.stage(workplace / file.name, text.encode())
+            durable.rename(workplace / file.name, file)
 
 
 def _random(longest: float) -> float:
@@ -83,12 +85,14 @@ def _random(longest: float) -> float:
 
 
 @contextmanager
-def _locked(root: Path, patience: float) -> Iterator[None]:
-    lock = FileLock(layout.lock_file(root))
+def _hold_lock(root: Path, patience: float) -> Iterator[None]:
+    lock = FileLock(layout.lock_file(root), mode=durable.inherit_for_file(root).mode)
     try:
         _acquire(lock, root, patience)
     except Timeout:
         raise RegistryBusyError(f"{root} has been busy for {patience:g} seconds; try again") from None
+    except OSError as error:  # another user's, or no file at all: then we do without
+        logger.debug("%s cannot be locked: %s", root, error)
     try:
         yield
     finally:

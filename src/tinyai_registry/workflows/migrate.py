@@ -96,7 +96,8 @@ def _rewrite(registry: Registry, model: str, runtime: Runtime) -> Rewrite | None
     document = imported.compose(found.sidecar, found.row, _facts(read, files))
     require_valid("sidecar", document, "today's sidecar would be broken")
     after = sidecar.render(document)
-    published = {name: registry.path(name).read_bytes() for name in files_of(registry, found)}
+    read_before = {name: registry.read(name) for name in files_of(registry, found)}
+    published = {name: data for name, data in read_before.items() if data is not None}
     published |= {file.name: file.data for file in files}
     published[f"{found.stem}.json"] = after.encode()
     corrections = tuple(imported.corrections(found.sidecar, found.row, document))

@@ -33,7 +33,8 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     """
     recipe = owner.recipe
     with progress.step("open registry"):
-        settle(request.registry)
+        if not request.dry_run:
+            settle(request.registry)
         start = starting_point(*read_as_it_stands(request.registry, recipe.id), recipe)
         current = not request.force and is_up_to_date(start, owner, digest(request.table))
     if current:

@@ -21,18 +21,18 @@ from tinyai_registry.checks import (
     twins,
     unregistered,
 )
-from tinyai_registry.checks.finding import Finding
+from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.location import locate
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.checks.subject import Subject, read_subjects
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.errors import RegistryError
+from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.files import Folder
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import DEFAULT, Runtime, load_runtime
-from tinyai_registry.store import audit, log
-from tinyai_registry.store.recovery import is_pending, settle
+from tinyai_registry.store import audit
+from tinyai_registry.store.activity import observe
 
 # How often, and after how many seconds, a registry is looked at again in which a writer is at work.
 LOOKS, PAUSE = 50, 0.1
@@ -43,25 +43,24 @@ Row = Mapping[str, Any]
 def validate(root: Path, runtime: str = DEFAULT) -> list[Finding]:
     """Everything that is wrong with the registry in ``root`` for ``runtime``, in order of files and lines.
 
-    A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so what
-    counts is what was found while nobody was at work. Raises RegistryError if there is no registry.
+    Nothing is written.
+
+    A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so errors
+    count that were found while nobody was at work. Raises RegistryError if there is no registry, RegistryBusyError if
+    there are errors and a publish has not come to an end.
     """
     with Inspector() as inspector:  # it starts while the first files are read
         for _ in range(LOOKS):
-            settle(root)
             if not os.path.lexists(root / INDEX):
                 raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
-            before = _committed(root)
+            before = observe(root)
             found = _findings(root, load_runtime(runtime), inspector)
-            if not is_pending(root) and _committed(root) == before:
-                break
+            after = observe(root)
+            if before == after and not (after.pending and any(each.rule.severity is Severity.ERROR for each in found)):
+                return found
             time.sleep(PAUSE)
-        return found
-
-
-def _committed(root: Path) -> dict[str, int]:
-    """How far the log of each model goes."""
-    return {model: max(log.numbers(root, model), default=0) for model in log.models(root)}
+    why = after if after.pending else "others keep publishing"
+    raise RegistryBusyError(f"{root} cannot be judged: {why}")
 
 
 def _findings(root: Path, runtime: Runtime, inspector: Inspector) -> list[Finding]:
@@ -76,8 +75,7 @@ def _findings(root: Path, runtime: Runtime, inspector: Inspector) -> list[Findin
         if isinstance(rows, list):
             by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
             found += _of_rows(folder, rows, by_id, runtime, inspector)
-    for model in log.models(root):
-        found += audit.of_history(folder, model, by_id)
+    found += audit.of_store(folder, by_id)
     return locate(folder, found)
 
 

@@ -1,0 +1,45 @@
+"""What writers are at in a registry, as a reader sees it, who takes no lock and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyai_registry.errors import RegistryError
+from tinyai_registry.store import layout
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The last entry of each model, the models that are being worked on, and when that last began or ended.
+
+    Between two that are equal nobody wrote, unless somebody is at work or died there: then something is ``pending``.
+    """
+
+    committed: Mapping[str, int]
+    pending: tuple[str, ...]
+    changed: int
+
+    def __str__(self) -> str:
+        models = ", ".join(sorted(set(self.pending)))
+        return f"a publish of {models} is under way, or its writer died; `tinyai recover` finishes it"
+
+
+NOTHING = Activity({}, (), 0)
+
+
+def observe(root: Path) -> Activity:
+    """What writers have done in ``root`` so far, and are at."""
+    try:
+        committed = {model: max(layout.entry_numbers(root, model), default=0) for model in layout.logged_models(root)}
+        folder = layout.pending_folder(root)
+        pending = tuple(map(layout.model_of, layout.workplaces(root)))
+    except RegistryError:
+        return NOTHING  # a link lies in the store, which no writer follows either
+    return Activity(committed, pending, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+
+
+def is_pending(root: Path) -> bool:
+    """Whether a publish is under way, or was when its process died."""
+    return bool(layout.workplaces(root))
