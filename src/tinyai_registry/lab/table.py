@@ -245,7 +245,7 @@ def _fingerprint(
     target = frame[recipe.target].to_numpy(np.float64)
     clips = frame[list(dict.fromkeys((recipe.group, recipe.clip)))].drop_duplicates()
     features = frame[list(recipe.feature_order)].to_numpy(np.float64)
-    filled = standardise(features).filled(features)
+    filled = standardise(features).fill_empty(features)
     return TableFingerprint(
         file=encodable(path.name),
         sha256=sha256_of(data),

@@ -111,6 +111,9 @@ class Recipe:
             "the target is also a feature": self.target in columns,
             f"target_range {self.target_range} is empty or endless": not 0 < high - low < math.inf,
             "declares no key column": not self.key,
+            f"its members would be called {self.id}_seed{self.seed} and so on, which is too long": any(
+                not _ID.match(name) for name in self.member_names
+            ),
             "declares no criterion, so every model would pass": not self.criteria,
             "a criterion compares with a reference that is not declared": self.reference is None
             and any(c.against for c in self.criteria),
