@@ -166,11 +166,12 @@ class PreviousDocument(TypedDict):
     adopted: NotRequired[list[str]]
 
 
-class GitDocument(TypedDict):
-    """The checkout that a release was made in."""
+class GitDocument(TypedDict, total=False):
+    """The checkout that a release was made in: ``commit`` and ``dirty``, or ``why`` no commit is known."""
 
     commit: str
     dirty: bool
+    why: Literal["not installed", "no checkout", "dubious ownership", "no commit", "failed"]
 
 
 class ProvenanceDocument(TypedDict):
