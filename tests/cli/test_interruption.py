@@ -54,18 +54,25 @@ SWALLOW = f"""{REACHED}
             time.sleep(1000)
         except BaseException:
             continue"""
-ENDLESS = f"""{REACHED}
-    from dataclasses import replace
+# The place is reached when a worker is about to take its first step.
+ENDLESS = f"""from dataclasses import replace
     from tinyai_registry import MLP, AdamW
-    from tinyai_registry.lab.training import train_mlps
-    endless = replace(recipe, architecture=MLP(hidden=(8, 8)), training=AdamW(10**7, 64, 1e-3, 1e-5))
+    from tinyai_registry.lab.training import _Stack, train_mlps
+    step = _Stack._step
+    def reach(stack, running):
+        {REACHED}
+        step(stack, running)
+    _Stack._step = reach
+    endless = replace(recipe, architecture=MLP(hidden=(8, 8)), training=AdamW(1e-3, 0.0, 64, 10**7))
     return train_mlps(endless, table, fits)"""
 
 
-def wait_until(happened: Callable[[], bool], what: str) -> None:
+def wait_until(happened: Callable[[], bool], child: subprocess.Popen[str] | None = None) -> None:
+    """Wait while ``child`` runs, if it has to."""
     deadline = time.monotonic() + PATIENCE
     while not happened():
-        assert time.monotonic() < deadline, f"{what} has not happened"
+        assert child is None or child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
@@ -136,7 +143,7 @@ def is_alive(process: int) -> bool:
 def test_a_signal_in_training_stops_it_and_nothing_is_published(start, duo_as, reached, digests, registry, name, train):
     before = digests(registry)
     child = start([duo_as({TRAIN: train})], "refresh", "duo_v1", "--json")
-    wait_until(lambda: any(reached.iterdir()), "training")
+    wait_until(lambda: any(reached.iterdir()), child)
     child.send_signal(getattr(signal, name))
     code, answer, err = end(child)
     message = f"stopped by {name}; nothing was published"
@@ -148,7 +155,7 @@ def test_a_signal_in_training_stops_it_and_nothing_is_published(start, duo_as, r
 
 def test_signals_that_follow_at_once_are_one(start, duo_as, reached):
     child = start([duo_as({TRAIN: ENDLESS})], "refresh", "duo_v1", "--json")
-    wait_until(lambda: any(reached.iterdir()), "training")
+    wait_until(lambda: any(reached.iterdir()), child)
     for each in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGINT):
         child.send_signal(each)
     code, answer, err = end(child)
@@ -163,7 +170,7 @@ def test_a_signal_that_is_ignored_when_the_process_starts_stays_ignored(start, d
     go_on = f"{REACHED}\n    [time.sleep(0.02) for _ in iter(lambda: os.path.exists('go on'), True)]\n    {TRAIN}"
     ignore = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
     child = start([duo_as({TRAIN: go_on})], "refresh", "duo_v1", "--json", first=ignore)
-    wait_until(lambda: any(reached.iterdir()), "training")
+    wait_until(lambda: any(reached.iterdir()), child)
     child.send_signal(signal.SIGHUP)
     (registry.parent / "go on").touch()
     code, answer, _ = end(child)
@@ -239,6 +246,14 @@ def test_a_rollback_tells_what_it_has_published_too(start, duo_as, tinyai, regis
     assert tinyai("log", "duo_v1", "--registry", registry, "--json").json["entries"][-1]["action"] == "rollback"
 
 
+def test_a_release_of_before_is_not_told_as_published(start, duo_as, tinyai, registry, frame, write_table):
+    site = duo_as({})
+    assert tinyai("refresh", "duo_v1", "--table", write_table(frame), "--registry", registry).code == 0
+    stop = AT.format(module="tinyai_registry.store", holder="log", name="append", before=True)
+    code, answer, _ = end(start([site], "refresh", "duo_v1", "--force", "--json", first=stop))
+    assert (code, answer["error"]["message"]) == (143, "stopped by SIGTERM; nothing was published")
+
+
 def test_a_command_that_publishes_nothing_says_just_that_it_was_stopped(start, duo):
     first = AT.format(module="tinyai_registry.store.registry", holder="Registry", name="find", before=True)
     code, answer, _ = end(start([duo], "show", "duo_v1", "--json", first=first))
@@ -262,7 +277,7 @@ def ids(registry):
 def test_a_signal_stops_the_children_and_tells_which_models_were_published(start, duo_as, reached, ids, jobs):
     sites = [duo_as({}), *(duo_as(as_model(n) | {TRAIN: WAIT}, name=n) for n in ("slow", "slower"))]
     child = start(sites, "refresh", "--all", "--jobs", jobs, "--json")
-    wait_until(lambda: len(list(reached.iterdir())) == min(int(jobs), 2) and ids() == ["duo_v1"], "training of all")
+    wait_until(lambda: len(list(reached.iterdir())) == min(int(jobs), 2) and ids() == ["duo_v1"], child)
     child.send_signal(signal.SIGTERM)
     code, answer, _ = end(child)
     told = "stopped by SIGTERM; published: duo_v1; not published: slow_v1, slower_v1"
@@ -274,10 +289,10 @@ def test_a_signal_stops_the_children_and_tells_which_models_were_published(start
 @pytest.mark.parametrize("train", [WAIT, ENDLESS, SWALLOW], ids=["waits", "trains", "swallows every exception"])
 def test_children_die_with_a_parent_that_is_killed(start, duo_as, reached, ids, train):
     child = start([duo_as({TRAIN: train})], "refresh", "--all")
-    wait_until(lambda: any(reached.iterdir()), "training")
+    wait_until(lambda: any(reached.iterdir()), child)
     child.kill()
     [number] = [int(each.name) for each in reached.iterdir()]
-    wait_until(lambda: not is_alive(number), "the end of the child")
+    wait_until(lambda: not is_alive(number))
     assert ids() == []
 
 

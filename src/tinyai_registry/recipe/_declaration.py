@@ -13,7 +13,7 @@ from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
 from tinyai_registry.recipe._inputs import Input, Lookup
-from tinyai_registry.recipe._names import why_not_logged
+from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
 from tinyai_registry.recipe._protocols import Protocol
 from tinyai_registry.recipe._schemes import HeldOut, Scheme
@@ -89,7 +89,7 @@ class Recipe:
         object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
         if not _ID.match(self.id):
             raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")
-        if why := why_not_logged(self.id):
+        if why := name_flaw(self.id):
             raise RecipeError(f"recipe id {self.id!r} will not do: {why}; choose another")
         for problem in self._contradictions():
             raise RecipeError(f"recipe {self.id}: {problem}")

@@ -56,7 +56,7 @@ def bring_up(root: Path, model: str, workplace: Path) -> None:
         durable.sync_folder(folder)  # made by a process that may have died before it could do so
     project(root, model, workplace)
     log.record_tip(root, model, workplace)
-    with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
+    with suppress(DocumentError, RegistryError):  # of a history that cannot be read whole, nothing is dropped
         needed = {sha256 for entry in log.entries(root, model) for sha256 in entry.files.values()}
         objects.keep_only(root, model, needed, workplace)
 
