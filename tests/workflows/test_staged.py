@@ -57,6 +57,21 @@ def test_a_release_that_a_validation_would_reject_is_not_published(
     assert digests(registry) == before
 
 
+def test_what_the_row_keeps_of_before_is_its_owners_to_mend(tinyai, duo, registry, refresh, tinyai_table):
+    old = {"id": "duo_v1", "kind": "nr", "onnx": "duo_v1.onnx", "license": "Ours-2.0", "license_url": 7}
+    (registry / "registry.json").write_text(json.dumps({"models": [old], "schema_version": 1}))
+    assert refresh(tinyai_table).json["status"] == "published"
+    found = tinyai("validate", registry, "--json").json["findings"]
+    assert {each["code"] for each in found if each["severity"] == "error"} == {"TAI011", "TAI802"}
+
+
+def test_a_licence_of_the_recipe_that_is_none_is_not_published(duo_as, refresh, tinyai_table):
+    duo_as({'license="MIT"': 'license="Ours-2.0"'})
+    ran = refresh(tinyai_table)
+    assert ran.code == 2
+    assert "Ours-2.0 is no SPDX expression" in ran.json["error"]["message"]
+
+
 def test_neighbours_are_not_judged(duo, registry, refresh, tinyai_table):
     broken = {"id": "broken_v1", "kind": "psychic", "onnx": "nowhere.onnx"}
     (registry / "registry.json").write_text(json.dumps({"models": [broken, broken], "schema_version": 1}))

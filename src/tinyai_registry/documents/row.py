@@ -11,6 +11,11 @@ TWIN_KEYS = ("int8_sha256", "quant_mode")
 FROM_SIDECAR = ("id", "kind", "onnx", "opset", "sha256", "notes")
 
 
+def is_kept(key: str, row: Mapping[str, Any] | None) -> bool:
+    """Whether a release leaves the value of ``key`` as the registered ``row`` has it."""
+    return row is not None and key in row and key not in (*FROM_SIDECAR, *TWIN_KEYS)
+
+
 def merge(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[str, Any]:
     """``row`` with the keys that the release of ``sidecar`` sets; every other key stays as it is."""
     kept = {key: value for key, value in (row or {}).items() if key not in TWIN_KEYS}

@@ -9,6 +9,8 @@ from functools import cached_property
 from tinyai_registry.checks import identity, schemas
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.subject import read_subject
+from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.row import is_kept
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.files import File, Folder, Problem, Unreadable
 from tinyai_registry.onnxfile.inspector import Inspector
@@ -16,6 +18,9 @@ from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.release import Release
 from tinyai_registry.store.registry import Registry
 from tinyai_registry.workflows.validate import check_model
+
+# Where the key of a row stands in a pointer that leads to it.
+KEY_IN_POINTER = 3
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,11 @@ class StagedFolder(Folder):
 def check_release(release: Release, registry: Registry, runtime: Runtime) -> None:
     """Raises VerificationError if a validation of ``registry`` for ``runtime`` would find an error in ``release``.
 
-    Neighbours are not judged, nor is a signature: its owner can renew it only when the new bytes are there.
+    What others have to mend is not judged: neighbours, what the row keeps of before, and a signature, which its owner
+    can renew only when the new bytes are there.
     """
-    errors = [each for each in _findings(release, registry, runtime) if each.rule.severity is Severity.ERROR]
+    found = (each for each in _findings(release, registry, runtime) if not _is_of_kept_key(each, release, registry))
+    errors = [each for each in found if each.rule.severity is Severity.ERROR]
     if errors:
         more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
         raise VerificationError(
@@ -55,6 +62,13 @@ def check_release(release: Release, registry: Registry, runtime: Runtime) -> Non
             f"{errors[0].file}: {errors[0].message} ({errors[0].rule.code}){more}. If it is not your plugin, table or "
             "row that says so, this is a fault of tinyai-registry: please report it"
         )
+
+
+def _is_of_kept_key(found: Finding, release: Release, registry: Registry) -> bool:
+    at = found.pointer.split("/")  # "/models/0/license" where it is a key of a row
+    if found.file != INDEX or len(at) <= KEY_IN_POINTER or found.model is None:
+        return False
+    return found.model in {row["id"] for row in release.rows} and is_kept(at[KEY_IN_POINTER], registry.row(found.model))
 
 
 def _findings(release: Release, registry: Registry, runtime: Runtime) -> Iterator[Finding]:
