@@ -212,7 +212,7 @@ def rename(path: Path, to: str) -> None:
 
 
 def copy(path: Path, to: str) -> None:
-    shutil.copyfile(path, path.with_name(to))
+    shutil.copyfile(path, path.parent / to)
 
 
 def remove(path: Path) -> None:

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from tinyai_registry.checks import graph, operators, sizes, weights
 from tinyai_registry.files import Folder, sha256_of
 from tinyai_registry.onnxfile.inspector import Inspector
+from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.onnxfile.weights import External
 
@@ -72,4 +73,4 @@ def test_a_loop_may_go_over_every_row_of_the_largest_frame(trips, rules):
 def test_a_tensor_may_be_as_large_as_the_largest_frame_of_32_channels(size, rules):
     model = named("Relu")
     model.graph.initializer.add(name="w", data_type=TensorProto.FLOAT, dims=[size])
-    assert [flaw.rule for flaw in sizes.of_graph(model)] == rules
+    assert [flaw.rule for flaw in sizes.of_parts(list(messages(model)))] == rules

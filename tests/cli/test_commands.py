@@ -378,7 +378,9 @@ def test_validate_takes_codes_and_formats(tinyai, refresh, places, registry):
     assert tinyai("validate", registry, "--strict").code == 1
     assert tinyai("validate", registry, "--strict", "--ignore", "TAI106").code == 0
     assert tinyai("validate", registry, "--strict", "--select", "TAI2").code == 0
-    assert tinyai("validate", registry, "--format", "github").out.startswith("::warning file=")
+    notice, warning, *_ = tinyai("validate", registry, "--format", "github").out.splitlines()
+    assert notice.startswith("::notice file=")
+    assert warning.startswith("::warning file=")
     assert tinyai("validate", registry, "--select", "TAI999").code == 2
 
 

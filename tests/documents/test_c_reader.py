@@ -10,8 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tinyai_registry.documents.c_reader import Reading, misread, read
+from tinyai_registry.documents.c_reader import Reading, interpret, misread, read
 from tinyai_registry.onnxfile.runtime import load_runtime, runtime_names
 
 LIBVMAF, VMAFX = load_runtime("libvmaf"), load_runtime("vmafx")
@@ -100,6 +102,11 @@ MISREAD = {
         '{"feature_order": ["a", "b"], "feature_mean": [1, 1e-320], "feature_std": [1, 1]}',
         "feature_mean[1] is 9.99989e-321, which is no float32: the C reader reads none of the list",
     ),
+    "a mean below any double": (
+        VMAFX,
+        '{"feature_order": ["a"], "feature_mean": [1e-400], "feature_std": [1]}',
+        "feature_mean has a figure below any double: the C reader reads none of the list",
+    ),
     "a vanishing std": (
         VMAFX,
         '{"feature_order": ["a"], "feature_mean": [1], "feature_std": [1e-50]}',
@@ -143,3 +150,31 @@ HARMLESS = {
 @pytest.mark.parametrize(("runtime", "text"), HARMLESS.values(), ids=HARMLESS)
 def test_what_changes_nothing_is_no_misreading(runtime, text):
     assert misread(text, runtime) == []
+
+
+FIGURES = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)
+WORDS = st.text(max_size=4) | st.sampled_from(sorted(VMAFX.sidecar.words))
+VALUES = st.recursive(
+    st.none() | st.booleans() | FIGURES | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+)
+
+
+def names(reading):
+    """What has to be the same to the letter; float32 rounds figures."""
+    return reading and (reading.kind, reading.name, reading.feature_order, reading.encoder_vocab, reading.quant_mode)
+
+
+@given(st.dictionaries(WORDS, VALUES, max_size=6), st.sampled_from([LIBVMAF, VMAFX]), st.booleans())
+def test_of_any_document_something_is_misread_or_it_is_read_as_it_is_meant(document, runtime, escapes):
+    text = json.dumps(document, ensure_ascii=escapes)
+    here, meant = read(text, runtime), interpret(document, runtime)
+    if misread(text, runtime) == []:
+        assert (here is None) == (meant is None)
+        assert here is None or (here.kind, here.name, here.feature_order) == (
+            meant.kind,
+            meant.name,
+            meant.feature_order,
+        )
+    else:
+        assert fields(here) != fields(meant)

@@ -438,8 +438,8 @@ OFF_SCALE = {
     "from 0 to 10": (lambda v: v / 10, ["and 10 (row ", "another scale"]),
     "nearly constant": (lambda v: 70 + v / 200, ["sliver of the target range 0 to 100 of small_v1", "another scale"]),
     "constant": (lambda v: 0 * v + 70, ["between 70 (row 0) and 70 (row 0)"]),
-    "times ten": (lambda v: v * 10, ["vmaf is ", " in row 0", "outside the target range 0 to 100", "bring it"]),
-    "negative in one row": (lambda v: v.where(v.index != 9, -3.5), ["vmaf is -3.5 in row 9, and in 1 rows outside"]),
+    "times ten": (lambda v: v * 10, ["vmaf is outside the target range 0 to 100", "first in row 0 (", "bring it"]),
+    "negative in one row": (lambda v: v.where(v.index != 9, -3.5), ["in 1 rows, first in row 9 (-3.5)"]),
 }
 
 

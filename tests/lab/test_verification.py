@@ -292,14 +292,15 @@ def test_the_test_vector_has_no_more_decimals_than_float32_needs(proto, verify):
 def test_the_test_vector_is_the_same_in_whatever_order_the_rows_come_and_where_targets_tie(
     frame, read, recipe, model, verify
 ):
-    rows = frame[frame.frame_index % 24 == 0].assign(vmaf=50.0)
+    rows = frame[frame.frame_index % 24 == 0]
+    rows = rows.assign(vmaf=np.where(rows.frame_index % 48 == 0, 50.0, 60.0))
     proto = export_mlps(recipe, [model])[recipe.id]
     first, second = (verify(proto, table=read(each)).vector.inputs for each in (rows, rows[::-1]))
     assert first == second
 
 
 def test_a_table_of_two_rows_makes_a_test_vector_of_two(frame, read, proto, verify):
-    two = read(frame.iloc[[0, -1]])
+    two = read(frame.iloc[[0, -1]].assign(vmaf=[20.0, 80.0]))
     assert len(verify(proto, table=two).vector.outputs["score"]) == 2
 
 

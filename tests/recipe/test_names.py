@@ -6,12 +6,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tinyai_registry.recipe import why_not_logged
+from tinyai_registry.recipe import name_flaw
 
 
 @pytest.mark.parametrize("name", ["fr_regressor_v1", "vmaf_tiny_v2", "g", "A1", "vmaf_v2", "integer_adm4"])
 def test_a_name_of_its_own_is_logged_as_it_is(name):
-    assert why_not_logged(name) is None
+    assert name_flaw(name) is None
     assert ET.fromstring(f'<frame {name}="1"/>').get(name) == "1"
 
 
@@ -31,9 +31,9 @@ def test_a_name_of_its_own_is_logged_as_it_is(name):
     ],
 )
 def test_a_name_that_the_log_has_already_is_none(name):
-    assert why_not_logged(name) == "libvmaf logs a score or a feature under that name"
+    assert name_flaw(name) == "libvmaf logs a score or a feature under that name"
 
 
 @pytest.mark.parametrize("name", ["", "3d_v1", "_x", "a-b", "a b", 'a"b', "höhe", "a\n", "a/><b"])
 def test_a_name_that_breaks_the_log_is_none(name):
-    assert why_not_logged(name) == "it is not a letter followed by letters, digits and underscores"
+    assert name_flaw(name) == "it is not a letter followed by letters, digits and underscores"

@@ -16,6 +16,7 @@ from tinyai_registry.recipe import (
     AdamW,
     CardText,
     Criterion,
+    Ensemble,
     Input,
     KFold,
     LeaveOneGroupOut,
@@ -78,6 +79,10 @@ CONTRADICTIONS = {
     "a feature with a quote": ({"inputs": (Input("x", ('a"b',)),)}, "are written with escapes"),
     "a feature with a backslash": ({"inputs": (Input("x", ("a\\b",)),)}, "are written with escapes"),
     "an unknown kind": ({"kind": "audio"}, "kind 'audio' is none of fr, nr, filter"),
+    "members whose ids are too long": (
+        {"id": "a" * 60, "ensemble": Ensemble(2, separate=True)},
+        r"its members would be called a{60}_seed0 and so on, which is too long",
+    ),
     "no input": ({"inputs": ()}, "declares no input"),
     "an input without columns": ({"inputs": (Input("left", ()),)}, "declares no input"),
     "two inputs of one name": (

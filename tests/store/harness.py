@@ -36,6 +36,7 @@ from tinyai_registry.workflows.validate import validate
 
 CHILD_SECONDS = 180.0  # after which a child counts as hanging, on the busiest machine
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+NOTHING: Mapping[str, bytes] = {}
 ACCOUNT = Account("2026-01-02T03:04:05Z", "Ada <ada@example.org>", reason="The ears were fixed.")
 
 
@@ -265,19 +266,28 @@ def files_of_release(model: str, version: str) -> dict[str, bytes]:
     }
 
 
-def change(root: Path, model: str, version: str, members: Iterable[str] = ()) -> Release:
+def change(
+    root: Path, model: str, version: str, members: Iterable[str] = (), also: Mapping[str, bytes] = NOTHING
+) -> Release:
     """What a refresh hands to the store: a pure function of the candidate (``version``) and the registered release."""
     registry = open_registry(root)
     all_files = {each: files_of_release(each, version) for each in (model, *members)}
     sidecars = [strict_json.loads(files[f"{each}.json"], "sidecar") for each, files in all_files.items()]
     rows = tuple(row.merge(registry.row(sidecar["id"]), sidecar) for sidecar in sidecars)
-    files = {name: data for files in all_files.values() for name, data in files.items()}
+    files = {**{name: data for files in all_files.values() for name, data in files.items()}, **also}
     return Release(model, files, rows, find_superseded(registry, registry.find(model), files))
 
 
-def put(root: Path, model: str, version: str, patience: float = 60.0, members: Iterable[str] = ()) -> log.Entry:
-    """Publish ``version`` of ``model``, with a row and files for each of its ``members``."""
-    entry, _ = publish(root, model, lambda: change(root, model, version, members), ACCOUNT, patience)
+def put(
+    root: Path,
+    model: str,
+    version: str,
+    patience: float = 60.0,
+    members: Iterable[str] = (),
+    also: Mapping[str, bytes] = NOTHING,
+) -> log.Entry:
+    """Publish ``version`` of ``model``, with a row and files for each of its ``members``, and further files."""
+    entry, _ = publish(root, model, lambda: change(root, model, version, members, also), ACCOUNT, patience)
     return entry
 
 
@@ -337,6 +347,16 @@ def contents(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not {layout.FOLDER, ".gitattributes"} & {*path.relative_to(root).parts}
     }
+
+
+def landscape(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
+    """Whatever lies below ``folder``, links not followed: mode, time of change, links to it, and what is in it."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        about = path.lstat()
+        data = bytes(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        found[str(path.relative_to(folder))] = (about.st_mode, about.st_mtime_ns, about.st_nlink, data)
+    return found
 
 
 def assert_sound(root: Path, either: Mapping[str, bytes], other: Mapping[str, bytes], where: str) -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 
 POLICY = (
@@ -64,7 +65,7 @@ def test_a_disk_that_is_full_is_one(duo, refused, registry, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("tinyai_registry.store.durable.write_new", full)
+    monkeypatch.setattr("tinyai_registry.store.durable.stage", full)
     assert "No space left on device; nothing was trained" in refused()
     assert list((registry / ".tinyai" / "pending").iterdir()) == []
 
@@ -183,6 +184,15 @@ def test_a_protocol_that_the_table_cannot_be_cut_for_is_refused(duo_as, refused)
     protocol = "protocols=(Protocol('many', GroupKFold(12)),), scaler_in_graph=True"
     duo_as({"scaler_in_graph=True": protocol, "import CardText": "import GroupKFold, Protocol, CardText"})
     assert "11 groups cannot be cut into 12 parts" in refused()
+
+
+def test_folds_that_no_sidecar_can_hold_are_refused(duo_as, refused, table):
+    duo_as({"KFold(3)": "LeaveOneGroupOut()", "Input, KFold": "Input, LeaveOneGroupOut"})
+    rows = pd.read_parquet(table)
+    rows.assign(source=[f"{row:0800}" for row in range(len(rows))]).to_parquet(table)
+    message = refused()
+    assert "480 groups and 480 folds would make a sidecar of " in message
+    assert "GroupKFold" in message
 
 
 def test_a_target_of_another_scale_never_reaches_the_training(duo, refresh, frame, write_table, tinyai_calls):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from tinyai_registry.documents.schema import violations
 
@@ -195,6 +196,15 @@ def test_a_reason_keeps_its_slashes_where_home_is_the_root_folder(duo, registry,
     monkeypatch.setenv("HOME", "/")
     refresh(table, "--reason", "train/test split")
     assert sidecar(registry)["provenance"]["reason"] == "train/test split"
+
+
+def test_the_instruction_set_is_in_the_provenance_and_older_sidecars_do_without(duo, registry, refresh, table):
+    refresh(table)
+    refresh(table, "--force")
+    document = sidecar(registry)
+    assert document["provenance"].pop("cpu_capability") == torch.backends.cpu.get_cpu_capability()
+    assert document["drift"].pop("target") == {"column": "vmaf", "mean_shift": 0.0, "std_ratio": 1.0}
+    assert list(violations("sidecar", document)) == []
 
 
 def test_undecodable_bytes_in_a_name_or_a_reason_end_in_no_traceback(duo, registry, refresh, table):

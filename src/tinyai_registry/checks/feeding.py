@@ -67,13 +67,13 @@ def _of_inputs(
 ) -> Iterator[Finding]:
     order = next((f"/{key}" for key in ("feature_order", "features") if key in model.said), "")
     vocabulary = "/encoder_vocab" if "encoder_vocab" in model.said else ""
-    foreign = next(_foreign([shape for _, shape in inputs], reading, runtime), None)
+    foreign = next(_find_foreign([shape for _, shape in inputs], reading, runtime), None)
     if foreign is not None:
         yield model.in_sidecar(OTHER_CALLERS, foreign, order)
         return
     for name, shape in inputs:
         if not runtime.command.feeds(shape):
-            what = f"input {shorten(name)} has shape {ascii(list(shape))[:200]}"
+            what = f"input {shorten(name)} has shape {shorten(str(list(shape)), 200)}"
             yield model.in_sidecar(NOT_FED, f"{what}; the command of {runtime.name} feeds none such")
     width, names = inputs[0][1][-1], reading.feature_order
     if names and len(names) != width:
@@ -88,7 +88,7 @@ def _of_inputs(
             )
 
 
-def _foreign(shapes: Sequence[Shape], reading: Reading, runtime: Runtime) -> Iterator[str]:
+def _find_foreign(shapes: Sequence[Shape], reading: Reading, runtime: Runtime) -> Iterator[str]:
     """What of a model tells that it was not made for the command of ``runtime``."""
     command, is_table = runtime.command, len(shapes[0]) == _TABLE_RANK
     most = 2 if is_table and reading.encoder_vocab and command.beyond_vocabulary is not None else 1

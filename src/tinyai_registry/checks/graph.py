@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import onnx
+from google.protobuf.message import Message
 
 from tinyai_registry.checks import local_names, operators, sizes, weights
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
@@ -19,7 +20,7 @@ from tinyai_registry.onnxfile.graph import (
     type_name,
 )
 from tinyai_registry.onnxfile.inspector import Inspector
-from tinyai_registry.onnxfile.protobuf import tensors
+from tinyai_registry.onnxfile.protobuf import messages, tensors
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import External, Outside, external_weights, fill
 from tinyai_registry.text import shorten
@@ -123,10 +124,11 @@ def flaws(data: bytes, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]
 
 def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]:
     """What is wrong with the graph of ``model`` for ``runtime``; ``outside`` are the weights that lie elsewhere."""
-    giants = [*sizes.of_weights(outside, runtime), *sizes.of_graph(model)]
+    parts = list(messages(model))
+    giants = [*sizes.of_weights(outside, runtime), *sizes.of_parts(parts)]
     yield from giants
     if not giants:  # the checker would allocate them
-        yield from _inspect(model, outside, inspector)
+        yield from _inspect(model, parts, outside, inspector)
     if model.ir_version not in runtime.ir_versions:
         known = f"{min(runtime.ir_versions)} to {max(runtime.ir_versions)}"
         yield Flaw(IR_VERSION, f"the file has IR version {model.ir_version}; {runtime.name} reads {known}")
@@ -134,17 +136,19 @@ def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspec
         yield Flaw(OPSET_IMPORT, "the default domain is not imported exactly once; which opset holds is anyone's guess")
     yield from _inputs(model, runtime)
     yield from operators.of_graph(model, runtime)
-    yield from local_names.of_graph(model)
+    yield from local_names.of_parts(parts)
 
 
-def _inspect(model: onnx.ModelProto, outside: Outside, inspector: Inspector) -> Iterator[Flaw]:
+def _inspect(
+    model: onnx.ModelProto, parts: Sequence[Message], outside: Outside, inspector: Inspector
+) -> Iterator[Flaw]:
     try:
         found = inspector.inspect(_self_contained(model, outside).SerializeToString())
     except ChildError as error:
         yield Flaw(NOT_SURVIVED, f"the process that runs onnx.checker on it {error}")
         return
     if found.refusal is None:
-        yield from sizes.of_inspection(found, model)
+        yield from sizes.of_inspection(found, parts)
     else:
         yield Flaw(CHECKER, f"onnx.checker: {shorten(first_line(found.refusal))}")
 

@@ -13,7 +13,7 @@ from tinyai_registry.checks.graph import OPSET
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.onnxfile.graph import ParsedGraph
-from tinyai_registry.recipe import why_not_logged
+from tinyai_registry.recipe import name_flaw
 from tinyai_registry.text import shorten
 
 DUPLICATE = Rule(
@@ -98,12 +98,14 @@ _LATIN = str.maketrans("асеорхуіјѕԁһӏԛԝѵαορνικτυı", "ac
 
 def of_rows(rows: Sequence[Any]) -> Iterator[Finding]:
     """Ids and files that several rows have, each found at the later one."""
-    yield from _repeated(rows, "id", DUPLICATE, "have the id", str)
-    yield from _repeated(rows, "id", LOOKALIKE, "have ids that look alike:", _skeleton)
-    yield from _repeated(rows, "onnx", SAME_FILE, "name the file", str.casefold)
+    yield from _find_repeats(rows, "id", DUPLICATE, "have the id", str)
+    yield from _find_repeats(rows, "id", LOOKALIKE, "have ids that look alike:", _skeleton)
+    yield from _find_repeats(rows, "onnx", SAME_FILE, "name the file", str.casefold)
 
 
-def _repeated(rows: Sequence[Any], key: str, rule: Rule, what: str, same: Callable[[str], str]) -> Iterator[Finding]:
+def _find_repeats(
+    rows: Sequence[Any], key: str, rule: Rule, what: str, same: Callable[[str], str]
+) -> Iterator[Finding]:
     seen: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for index, row in enumerate(rows):
         if isinstance(row, dict) and isinstance(row.get(key), str):
@@ -127,7 +129,7 @@ def of_model(model: Subject) -> Iterator[Finding]:
             said, wanted = shorten(str(model.said[key])), shorten(str(model.row[in_row]))
             yield model.in_sidecar(DISAGREE, f"{key} is {said}, but the row says {wanted}", f"/{key}")
     yield from _quantisation(model)
-    yield from _logged_names(model)
+    yield from _check_names(model)
     here, there = model.said.get("notes"), model.row.get("notes")
     if isinstance(here, str) and isinstance(there, str) and here != there:
         yield model.in_sidecar(NOTES, f"the notes are not those of the row ({_difference(here, there)})", "/notes")
@@ -135,18 +137,18 @@ def of_model(model: Subject) -> Iterator[Finding]:
         yield from _agreement_with_graph(model, model.parsed)
 
 
-def _logged_names(model: Subject) -> Iterator[Finding]:
+def _check_names(model: Subject) -> Iterator[Finding]:
     """Of an id that the schema refuses, and of a name that is the id, nothing more is said."""
     name, outputs = model.said.get("name"), () if model.parsed is None else model.parsed.signature.outputs
-    if model.id is not None and _WORD.match(model.id) and (why := why_not_logged(model.id)):
+    if model.id is not None and _WORD.match(model.id) and (why := name_flaw(model.id)):
         yield model.in_row(NAME, f"the id {shorten(model.id)}: {why}", "id")
     if not isinstance(name, str):
         return
-    if name != model.id and (why := why_not_logged(name)):
+    if name != model.id and (why := name_flaw(name)):
         yield model.in_sidecar(NAME, f"the name {shorten(name)}: {why}", "/name")
     for output in outputs if len(outputs) > 1 else ():
         logged = f"{name}_{re.sub('[^A-Za-z0-9_]', '_', output)}"
-        if why_not_logged(name) is None and (why := why_not_logged(logged)):
+        if name_flaw(name) is None and (why := name_flaw(logged)):
             what = f"the output {shorten(output)} is logged as {shorten(logged)}: {why}"
             yield model.in_sidecar(NAME, what, "/name")
 

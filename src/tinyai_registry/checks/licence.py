@@ -43,15 +43,15 @@ def of_model(model: Subject) -> Iterator[Finding]:
     if licence is None:
         yield model.in_row(NONE, "the row has no license")
     elif isinstance(licence, str):
-        error = _normalised(licence)[1]
+        error = _canonicalize(licence)[1]
         if error is not None:
             yield model.in_row(UNKNOWN, f"{shorten(licence)} is no SPDX expression: {shorten(error)}", "license")
     said = model.said.get("license")
-    if isinstance(said, str) and isinstance(licence, str) and _normalised(said)[0] != _normalised(licence)[0]:
+    if isinstance(said, str) and isinstance(licence, str) and _canonicalize(said)[0] != _canonicalize(licence)[0]:
         yield model.in_sidecar(DIFFERS, f"the licence is {shorten(said)}, the row says {shorten(licence)}", "/license")
 
 
-def _normalised(licence: str) -> tuple[str, str | None]:
+def _canonicalize(licence: str) -> tuple[str, str | None]:
     """``licence`` as the SPDX list spells it, or as it is and why it is on none: identifiers have no case."""
     if licence != licence.strip():
         return licence, "it begins or ends with blanks"

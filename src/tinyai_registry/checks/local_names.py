@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import onnx
 from google.protobuf.message import Message
 
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.onnxfile.protobuf import fields_of_text, messages
+from tinyai_registry.onnxfile.protobuf import fields_of_text
 from tinyai_registry.text import shorten
 
 LOCAL_NAME = Rule(
@@ -50,9 +50,9 @@ _IN_PROSE = re.compile(
 _URL = re.compile(r"\b(?!file:)[a-z]{2,10}://[^\s\"']*")
 
 
-def of_graph(model: onnx.ModelProto) -> Iterator[Flaw]:
-    """The first word of ``model`` that names its maker's machine: an absolute path, or a line of a traceback."""
-    for message in messages(model):
+def of_parts(parts: Iterable[Message]) -> Iterator[Flaw]:
+    """The first word in the messages of a model that names its maker's machine: a path, or a line of a traceback."""
+    for message in parts:
         for word, is_prose in _words(message):
             text = _URL.sub("", word) if "://" in word else word
             found = _ANYWHERE.search(text) or (_IN_PROSE.search(text) if is_prose else None)

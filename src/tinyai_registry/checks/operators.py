@@ -107,9 +107,15 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     loops = [node for node, _ in nodes if node.op_type == "Loop"]
     if len(loops) > runtime.max_loop_nodes:
         yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
-    known = Constants(list(messages(model)))
+    dropouts = [node for node, _ in nodes if node.op_type == "Dropout" and any(node.input[_DROPOUT_MODE:])]
+    known = Constants(list(messages(model)) if loops or dropouts else [])
     yield from _unbounded(loops, known)
-    yield from _training([node for node, _ in nodes], known)
+    for node in dropouts:
+        if not _is_false(known, "".join(node.input[_DROPOUT_MODE:])):
+            yield Flaw(TRAINING, f"the training mode of Dropout {_label(node)} is not a constant false")
+    for node, _ in nodes:
+        if node.op_type == "BatchNormalization" and _normalises_by_batch(node):
+            yield Flaw(TRAINING, f"BatchNormalization {_label(node)} is in training mode")
 
 
 def _refusals(
@@ -151,17 +157,9 @@ def _unbounded(loops: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Fl
             yield Flaw(sizes.UNKNOWN, f"how often the loop {_label(node)} goes round is only known when the model runs")
 
 
-def _training(nodes: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:
-    for node in nodes:
-        if node.op_type == "Dropout" and not _is_false(known, "".join(node.input[_DROPOUT_MODE:])):
-            yield Flaw(TRAINING, f"the training mode of Dropout {_label(node)} is not a constant false")
-        if node.op_type == "BatchNormalization" and _normalises_by_batch(node):
-            yield Flaw(TRAINING, f"BatchNormalization {_label(node)} is in training mode")
-
-
 def _is_false(known: Constants, name: str) -> bool:
-    """Whether the flag ``name`` is absent, or a constant false wherever it is one."""
-    return not name or (known.is_constant(name) and all(values == [0] for values in known.integers(name)))
+    """Whether every tensor called ``name`` is a constant false."""
+    return known.is_constant(name) and all(values == [0] for values in known.integers(name))
 
 
 def _normalises_by_batch(node: onnx.NodeProto) -> bool:

@@ -55,7 +55,7 @@ def of_model(model: Subject, folder: Folder) -> Iterator[Finding]:
         yield bundle.finding
     if not isinstance(bundle, Document):
         return
-    signed = _signed_digest(bundle.value)
+    signed = _digest_in(bundle.value)
     if signed is None:
         yield model.in_row(NOTHING_SIGNED, f"{shorten(name)} names no SHA-256 that it signs", "sigstore_bundle")
     file = None if model.graph is None else model.graph.file
@@ -64,7 +64,7 @@ def of_model(model: Subject, folder: Folder) -> Iterator[Finding]:
         yield model.in_row(STALE, what, "sigstore_bundle")
 
 
-def _signed_digest(bundle: dict[str, Any]) -> str | None:
+def _digest_in(bundle: dict[str, Any]) -> str | None:
     """SHA-256 in hex of what a Sigstore bundle of a message signature signs; None for other kinds of bundles."""
     try:
         found = bundle["messageSignature"]["messageDigest"]

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.constants import Constants
 from tinyai_registry.onnxfile.inspector import Inspection
-from tinyai_registry.onnxfile.protobuf import elements, messages
+from tinyai_registry.onnxfile.protobuf import elements
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import External, Outside
 from tinyai_registry.text import shorten
@@ -50,19 +50,18 @@ def of_weights(outside: Outside, runtime: Runtime) -> Iterator[Flaw]:
         yield Flaw(GIANT, f"the weights outside take {size} bytes; {runtime.name} loads {runtime.max_file_bytes}")
 
 
-def of_graph(model: onnx.ModelProto) -> Iterator[Flaw]:
-    """Whether a tensor that ``model`` declares, or a constant makes a node fill, is a giant."""
-    parts = list(messages(model))
+def of_parts(parts: Sequence[Message]) -> Iterator[Flaw]:
+    """Whether a tensor that a model declares, or a constant makes a node fill, is a giant, by the model's messages."""
     yield from _giants((*_declared(parts), *_filled(parts)), "a tensor has")
 
 
-def of_inspection(found: Inspection, model: onnx.ModelProto) -> Iterator[Flaw]:
-    """Whether a tensor of ``model`` becomes a giant by the shapes that were inferred, or nobody can tell."""
+def of_inspection(found: Inspection, parts: Sequence[Message]) -> Iterator[Flaw]:
+    """Whether a tensor becomes a giant by the shapes that were inferred, or is made by a node of unknown shape."""
     shapes = [(name, [None] if dims is None else dims) for name, dims in found.shapes]
     known = ([dim for dim in dims if dim is not None] for _, dims in shapes)
     yield from _giants(known, "with open dimensions of 64, a tensor has")
     whole = {name for name, _ in shapes} - {name for name, dims in shapes if None in dims}
-    nodes = [each for each in messages(model) if isinstance(each, onnx.NodeProto)]
+    nodes = [each for each in parts if isinstance(each, onnx.NodeProto)]
     unknown = [each for each in nodes if each.op_type in _GROWING and whole.isdisjoint(each.output)]
     if unknown:
         names = ", ".join(shorten(each.name or " ".join(each.output)) for each in unknown[:5])

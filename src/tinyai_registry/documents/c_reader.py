@@ -246,7 +246,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 def _take(document: Mapping[str, Any], key: SidecarKey) -> Any:
     """The value of ``key`` in ``document``; None where there is none of its type."""
-    value = document.get(_spell(key, document))
+    value = document.get(_name_in(key, document))
     if key.type in {"texts", "numbers"}:
         fits = isinstance(value, list) and all(type(each) in _TYPES[key.type] for each in value)
     else:
@@ -254,7 +254,7 @@ def _take(document: Mapping[str, Any], key: SidecarKey) -> Any:
     return value if fits else None
 
 
-def _spell(key: SidecarKey, document: Mapping[str, Any]) -> str:
+def _name_in(key: SidecarKey, document: Mapping[str, Any]) -> str:
     """What ``key`` is called in ``document``."""
     return key.alias if key.alias is not None and key.alias in document and key.name not in document else key.name
 
@@ -269,7 +269,7 @@ def _differences(text: str, document: Mapping[str, Any], runtime: Runtime) -> It
     here, meant = read(text, runtime), interpret(document, runtime)
     starts = dict(members(text))
     for key in runtime.sidecar.keys.values():
-        name, found, written = _spell(key, document), _parse(text, key), _take(document, key)
+        name, found, written = _name_in(key, document), _parse(text, key), _take(document, key)
         is_harmless = here and meant and _is_same(getattr(here, key.name), getattr(meant, key.name))
         if is_harmless or _is_same(found, written):  # whatever differs is a consequence of another key
             continue
@@ -280,10 +280,10 @@ def _differences(text: str, document: Mapping[str, Any], runtime: Runtime) -> It
             line = text.count("\n", 0, at) + 1
             yield Misread(name, f"the C reader takes line {line} for the key {taken!r}", "choose another word")
         else:
-            yield _mistaken(name, found, written)
+            yield _describe_mistake(name, found, written)
 
 
-def _mistaken(name: str, found: Any, written: Any) -> Misread:
+def _describe_mistake(name: str, found: Any, written: Any) -> Misread:
     """The reader finds the value of the key ``name`` and takes it for another."""
     figures = written if isinstance(written, list) else [written]
     if all(isinstance(each, str) for each in figures):
@@ -291,14 +291,17 @@ def _mistaken(name: str, found: Any, written: Any) -> Misread:
         return Misread(name, what, "write it in ASCII, without quotes and backslashes")
     if not isinstance(written, list):
         return Misread(name, f"the C reader takes {found} for {name!r}, which is {shorten(str(written))}", "correct it")
-    at, value = next((n, each) for n, each in enumerate(figures) if not _is_same(_as_c_has_it(each), each))
-    taken = "reads none of the list" if found is None else f"takes {_as_c_has_it(value):g} for it"
-    return Misread(
-        name, f"{name}[{at}] is {value:g}, which is no float32: the C reader {taken}", "bring the feature to a scale"
-    )
+    mend = "bring the feature to another scale"
+    lost = next(((n, each) for n, each in enumerate(figures) if not _is_same(_survivor(each), each)), None)
+    if lost is None:  # the parser itself has made 0 of it
+        return Misread(name, f"{name} has a figure below any double: the C reader reads none of the list", mend)
+    at, value = lost
+    taken = "reads none of the list" if found is None else f"takes {_survivor(value):g} for it"
+    return Misread(name, f"{name}[{at}] is {value:g}, which is no float32: the C reader {taken}", mend)
 
 
-def _as_c_has_it(value: float) -> float | None:
+def _survivor(value: float) -> float | None:
+    """What the reader has of ``value``; None where it takes it for no number."""
     return _number(json.dumps(value), 0)[0]
 
 

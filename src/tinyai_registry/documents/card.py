@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.documents.sidecar_types import Sidecar
+from tinyai_registry.documents.sidecar_types import GitDocument, Sidecar
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_prose, markdown_words
 
@@ -96,10 +96,24 @@ def _licence(sidecar: Sidecar) -> str:
     return f"Model: {model}. Training data: {data}."
 
 
+_NO_COMMIT = {
+    "not installed": "unknown: git was not installed",
+    "no checkout": "not in a git checkout",
+    "dubious ownership": "unknown: the checkout belonged to another user, and git did not read it (dubious ownership)",
+    "no commit": "none: nothing was committed yet",
+    "failed": "unknown: git could not tell",
+}
+
+
+def _commit(git: GitDocument | None) -> str:
+    if git is None:
+        return _NO_COMMIT["no checkout"]  # an earlier sidecar, which did not tell one reason from another
+    return _NO_COMMIT[git["why"]] if "why" in git else f"{code(git['commit'])}{' (dirty)' if git['dirty'] else ''}"
+
+
 def _provenance(sidecar: Sidecar) -> str:
     made = sidecar["provenance"]
-    git = made["git"]
-    commit = f"{code(git['commit'])}{' (dirty)' if git['dirty'] else ''}" if git else "not in a git checkout"
+    commit = _commit(made["git"])
     packages = ", ".join(f"{package} {version}" for package, version in made["packages"].items())
     plugin = sidecar["plugin"]
     lines = {

@@ -101,7 +101,7 @@ def corrections(old: Json, row: Json, document: Json) -> Iterator[str]:
     """One line for each thing in which ``document`` differs from what sidecar and row have said."""
     for key in _OF_THE_GRAPH:
         if key in old and key in document and old[key] != document[key]:
-            yield f"{key} {_shown(old[key])} -> {_shown(document[key])}, as the graph has it"
+            yield f"{key} {_as_text(old[key])} -> {_as_text(document[key])}, as the graph has it"
     if "opset" in row and row["opset"] != document["opset"]:
         yield f"opset of the row {row['opset']} -> {document['opset']}, as the graph has it"
     kept = document.get("legacy", {})
@@ -112,5 +112,5 @@ def corrections(old: Json, row: Json, document: Json) -> Iterator[str]:
         yield "notes are those of the row; the sidecar's own kept under legacy"
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -166,11 +166,12 @@ class PreviousDocument(TypedDict):
     adopted: NotRequired[list[str]]
 
 
-class GitDocument(TypedDict):
-    """The checkout that a release was made in."""
+class GitDocument(TypedDict, total=False):
+    """The checkout that a release was made in: ``commit`` and ``dirty``, or ``why`` no commit is known."""
 
     commit: str
     dirty: bool
+    why: Literal["not installed", "no checkout", "dubious ownership", "no commit", "failed"]
 
 
 class ProvenanceDocument(TypedDict):
@@ -294,6 +295,11 @@ class Sidecar(TypedDict):
     quant_mode: NotRequired[Literal["fp32", "dynamic", "static", "qat"]]
     int8_sha256: NotRequired[str]
     encoder_vocab: NotRequired[list[str]]
+    codec_preset_norm: NotRequired[Literal["ordinal", "constant"]]
+    codec_preset_value: NotRequired[float]
+    codec_crf_norm: NotRequired[Literal["div63", "minmax"]]
+    codec_crf_min: NotRequired[float]
+    codec_crf_max: NotRequired[float]
     legacy: NotRequired[dict[str, Any]]
 
 

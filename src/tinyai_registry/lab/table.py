@@ -31,9 +31,8 @@ CORPUS = "corpus"
 # Models are fed float32, which ends at 3.4e38. A difference, and a draw ten standard deviations off, must fit too.
 LARGEST = 1e37
 
-# A target that stays in so small a part of its range, wherever, is no scale. At the lower end even a tenth is another
-# scale, not poor quality: 0 to 1, 1 to 5 and 0 to 10 all end there on one from 0 to 100. At the upper end it is fine:
-# encodes that are all good lie within 4 % of VMAF's range.
+# A target that fills a hundredth of its range, or never leaves the lowest tenth, is on another scale: of 0 to 100, the
+# scales 0 to 1, 1 to 5 and 0 to 10 end there. At the upper end a few hundredths are real: good encodes are alike.
 SLIVER, LOWEST_PART = 0.01, 0.1
 
 
@@ -202,15 +201,16 @@ def _check_finite(path: Path, column: str, numbers: NDArray[np.float64], *, may_
 
 
 def _check_target(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
-    """Whether the target is on the scale that the recipe declares, in each corpus if the table names several."""
+    """Raises TableError unless the target is on the scale that the recipe declares, corpus by corpus."""
     column, (low, high) = recipe.target, recipe.target_range
     target = frame[column].to_numpy(np.float64)
     _check_finite(path, column, target)
     outside = (target < low) | (target > high)
     if outside.any():
         raise TableError(
-            f"{path}: column {column} is {target[outside][0]:g} in row {outside.argmax()}, and in {outside.sum()} rows "
-            f"outside the target range {low:g} to {high:g} of {recipe.id}; bring it to that scale, or drop these rows"
+            f"{path}: column {column} is outside the target range {low:g} to {high:g} of {recipe.id} in "
+            f"{outside.sum()} rows, first in row {outside.argmax()} ({target[outside][0]:g}); bring it to that scale, "
+            "or drop these rows"
         )
     corpora = frame.groupby(CORPUS, dropna=False).indices if CORPUS in frame else {"": np.arange(len(frame))}
     for corpus, members in corpora.items():
@@ -245,7 +245,7 @@ def _fingerprint(
     target = frame[recipe.target].to_numpy(np.float64)
     clips = frame[list(dict.fromkeys((recipe.group, recipe.clip)))].drop_duplicates()
     features = frame[list(recipe.feature_order)].to_numpy(np.float64)
-    filled = standardise(features).filled(features)
+    filled = standardise(features).fill_empty(features)
     return TableFingerprint(
         file=encodable(path.name),
         sha256=sha256_of(data),

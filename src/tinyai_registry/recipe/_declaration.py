@@ -13,7 +13,7 @@ from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
 from tinyai_registry.recipe._inputs import Input, Lookup
-from tinyai_registry.recipe._names import why_not_logged
+from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
 from tinyai_registry.recipe._protocols import Protocol
 from tinyai_registry.recipe._schemes import HeldOut, Scheme
@@ -89,7 +89,7 @@ class Recipe:
         object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
         if not _ID.match(self.id):
             raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")
-        if why := why_not_logged(self.id):
+        if why := name_flaw(self.id):
             raise RecipeError(f"recipe id {self.id!r} will not do: {why}; choose another")
         for problem in self._contradictions():
             raise RecipeError(f"recipe {self.id}: {problem}")
@@ -111,6 +111,9 @@ class Recipe:
             "the target is also a feature": self.target in columns,
             f"target_range {self.target_range} is empty or endless": not 0 < high - low < math.inf,
             "declares no key column": not self.key,
+            f"its members would be called {self.id}_seed{self.seed} and so on, which is too long": any(
+                not _ID.match(name) for name in self.member_names
+            ),
             "declares no criterion, so every model would pass": not self.criteria,
             "a criterion compares with a reference that is not declared": self.reference is None
             and any(c.against for c in self.criteria),

@@ -11,13 +11,13 @@ from importlib import resources
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
-def why_not_logged(name: str) -> str | None:
-    """What keeps the runtime from logging scores under ``name``; None if nothing does.
+def name_flaw(name: str) -> str | None:
+    """Why the runtime cannot log scores under ``name``; None if it can.
 
-    >>> why_not_logged("fr_regressor_v1")
-    >>> why_not_logged("3d_v1")
+    >>> name_flaw("fr_regressor_v1")
+    >>> name_flaw("3d_v1")
     'it is not a letter followed by letters, digits and underscores'
-    >>> why_not_logged("vmaf")
+    >>> name_flaw("vmaf")
     'libvmaf logs a score or a feature under that name'
     """
     if not _NAME.match(name):

@@ -6,7 +6,7 @@ lies between release and outcome.
 
 from tinyai_registry.release._candidate import Candidate
 from tinyai_registry.release._outcome import Outcome, Previous, Status
-from tinyai_registry.release._provenance import Account, Git, Provenance
+from tinyai_registry.release._provenance import Account, Git, NoGit, Provenance
 from tinyai_registry.release._release import PARITY, Artifact, Description, Release, Vector
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Candidate",
     "Description",
     "Git",
+    "NoGit",
     "Outcome",
     "Previous",
     "Provenance",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,17 @@ class Git:
 
     commit: str
     dirty: bool
+
+
+@dataclass(frozen=True)
+class NoGit:
+    """Why no commit is known.
+
+    Git is not installed; the folder is in no checkout; it is in one that belongs to another user, which git does not
+    read (its "dubious ownership"); nothing is committed there yet; or git failed in some other way.
+    """
+
+    why: Literal["not installed", "no checkout", "dubious ownership", "no commit", "failed"]
 
 
 @dataclass(frozen=True)
@@ -44,5 +55,5 @@ class Provenance:
     python: str
     packages: dict[str, str]
     cpu_capability: str
-    git: Git | None
+    git: Git | NoGit
     seeds: tuple[int, ...]

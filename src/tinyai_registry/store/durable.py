@@ -124,7 +124,7 @@ def sync_folder(folder: Path) -> None:
     """The names in ``folder`` on the disk."""
     if os.name == "nt":  # Windows cannot open a folder, and journals its renames
         return
-    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

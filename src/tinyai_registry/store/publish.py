@@ -81,7 +81,7 @@ def publish(
     def finish(workplace: Path) -> None:
         project(root, model, workplace)
         log.record_tip(root, model, workplace)
-        with suppress(DocumentError):  # of a history that cannot be read whole, nothing is dropped
+        with suppress(DocumentError, RegistryError):  # of a history that cannot be read whole, nothing is dropped
             drop_old(root, model, workplace)
 
     change = _Change(prepare, finish, f"publish {model} into {root}", f"{model} is published")

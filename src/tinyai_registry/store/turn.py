@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from tinyai_registry.errors import OvertakenError, RegistryBusyError, TinyaiError
 from tinyai_registry.store import durable, layout
-from tinyai_registry.store.takeover import bring_up, new_workplace, take_over
+from tinyai_registry.store.takeover import finish, new_workplace, take_over
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def take_turn(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Pa
         except BaseException as error:
             overtaken = isinstance(error, FileExistsError) or not workplace.is_dir()
             with suppress(OSError, TinyaiError):
-                bring_up(root, model, workplace)
+                finish(root, model, workplace)
                 durable.remove_folder(workplace)
             if overtaken and isinstance(error, OSError | TinyaiError):
                 raise OvertakenError(f"another writer has taken {root} over; try again") from error
