@@ -115,15 +115,18 @@ def test_where_one_died_the_other_goes_on(root, umask, tell):
         with watched(Killer(nth)):
             put(root, "b", "1")
 
+    def goes_on() -> None:
+        recover(root)
+        assert not layout.workplaces(root)
+        assert contents(root) in (old, new)
+        put(root, "c", "1")
+
     for nth in range(10_000):
         copy_owned(start, root)
         ended = as_user(ADA, umask, lambda nth=nth: dies(nth))
         if ended == 0:
             break
-        assert as_user(BEN, umask, lambda: recover(root)) == 0, f"point {nth}"
-        assert not layout.workplaces(root), f"point {nth}"
-        assert contents(root) in (old, new), f"point {nth}"
-        assert as_user(BEN, umask, lambda: put(root, "c", "1")) == 0, f"point {nth}"
+        assert as_user(BEN, umask, goes_on) == 0, f"point {nth}"
         assert as_user(ADA, umask, lambda: put(root, "a", "1")) == 0, f"point {nth}"
         shutil.rmtree(root)
     tell(f"umask {umask:03o}: Ada killed at {nth} points of her first publish, and Ben went on")
