@@ -86,8 +86,9 @@ def _random(longest: float) -> float:
 
 @contextmanager
 def _hold_lock(root: Path, patience: float) -> Iterator[None]:
-    lock = FileLock(layout.lock_file(root), mode=durable.inherit_for_file(root).mode)
+    lock = FileLock(layout.lock_file(root))
     try:
+        durable.make_lock(layout.lock_file(root))
         _acquire(lock, root, patience)
     except Timeout:
         raise RegistryBusyError(f"{root} has been busy for {patience:g} seconds; try again") from None
