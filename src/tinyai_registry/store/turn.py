@@ -53,8 +53,8 @@ def take_turn(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Pa
     command knows by it that there is something to finish. Raises RegistryBusyError if another writer keeps the
     registry for ``patience`` seconds, OvertakenError if one has taken the workplace away.
     """
-    durable.make_folder(layout.pending_folder(root), root)
     layout.require_trusted(root, model)
+    durable.make_folder(layout.pending_folder(root), root)
     with _hold_lock(root, patience):
         workplace = new_workplace(root, model)
         try:
@@ -77,7 +77,8 @@ def write_git_files(root: Path, workplace: Path) -> None:
     for file, text in layout.git_files(root).items():
         if not os.path.lexists(file):
             durable.stage(workplace / file.name, text.encode())
-            durable.rename(workplace / file.name, file)
+            with suppress(FileExistsError):
+                durable.link_new(workplace / file.name, file)
 
 
 def _random(longest: float) -> float:
