@@ -17,6 +17,7 @@ help:
 	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
 	@echo "make stress      many writers of one registry at once, ten times over"
 	@echo "make fuzz        tens of thousands of spoilt registries, sidecars and graphs"
+	@echo "make mutants     edits of what decides, and which of them no test notices; long"
 	@echo "make check       lint, formatting, types, import rules"
 	@echo "make docs        docs/checks.md anew, from the rules of tinyai validate"
 	@echo "make constraints constraints.txt anew, from pyproject.toml"
@@ -86,6 +87,12 @@ docs: .venv/.installed
 stress: .venv/.installed
 	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest tests/store/test_concurrency.py || exit 1; done
 
+# ONLY="tinyai_registry.lab.metrics*" tries those alone; `.venv/bin/mutmut show NAME` prints the edit that survived.
+.PHONY: mutants
+mutants: .venv/.maintained
+	$(BIN)/mutmut run $(ONLY)
+	$(BIN)/mutmut results
+
 .PHONY: fuzz
 fuzz: .venv/.installed
 	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=nightly
@@ -98,5 +105,5 @@ bench: .venv/.installed
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-light build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-light build dist mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f .coverage .coverage.*

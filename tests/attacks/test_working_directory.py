@@ -94,3 +94,14 @@ def test_another_program_that_is_started_as_a_module_keeps_its_working_directory
     for words in (["theirs"], ["theirs", "tinyai_registry"]):
         ran = run([sys.executable, "-m"], words, tmp_path, tmp_path / "none")
         assert ran.stdout == "found\n", ran.stderr
+
+
+@pytest.mark.parametrize(("program", "names"), STARTS.values(), ids=STARTS)
+def test_the_processes_that_load_models_import_nothing_from_it_either(hostile, duo, tinyai, tmp_path, program, names):
+    words = ("--table", hostile / "table.parquet", "--registry", hostile / "registry")
+    assert tinyai("refresh", "duo_v1", *words).code == 0
+    plant(hostile, names, tmp_path / "pwned")
+    ran = run(program, ["validate", "registry", "--load", "--json"], hostile, duo)
+    assert not (tmp_path / "pwned").exists(), (tmp_path / "pwned").read_text()
+    assert ran.returncode == 0, ran
+    assert json.loads(ran.stdout)["summary"]["errors"] == 0

@@ -15,7 +15,7 @@ GRAPHS = {
 }
 RUN = """
 import sys, numpy as np, onnx, onnxruntime
-from tinyai_registry.lab.trial import open_session
+from tinyai_registry.lab.inference import open_session
 graph, ours = sys.argv[1:]
 data = onnx.parser.parse_model('<ir_version: 8, opset_import: ["" : 17]> g ' + graph).SerializeToString()
 try:

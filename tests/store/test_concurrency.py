@@ -171,6 +171,7 @@ def test_where_the_lock_lies_another_writer_may_come_before_any_operation(no_loc
             assert is_pending(root) or not any(
                 lags(open_registry(root), model) for model in layout.logged_models(root)
             ), f"operation {nth}"
+            recover(root)
             assert faults(root) == [], f"operation {nth}"
             assert_tidy(root, f"operation {nth}")
             assert [e.rows[0].get("notes") for e in log.entries(root, "b")].count("b, version mine") == 1

@@ -13,7 +13,7 @@ from tinyai_registry.checks.reading import Document
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import c_reader
 from tinyai_registry.onnxfile.graph import Signature
-from tinyai_registry.onnxfile.runtime import Runtime
+from tinyai_registry.onnxfile.runtime import Runtime, known_runtimes
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.text import shorten
 
@@ -148,7 +148,7 @@ def of_model(model: Subject, runtime: Runtime) -> Iterator[Finding]:
         return
     yield from _order(model)
     yield from _vectors(model)
-    yield from _c_reader(model, model.sidecar.text, runtime)
+    yield from _c_reader(model, model.sidecar.text)
     yield from _limits(model, runtime)
     if model.parsed is None:
         return
@@ -260,8 +260,10 @@ def _scaler(model: Subject, proto: onnx.ModelProto) -> Iterator[Finding]:
         yield model.in_sidecar(SCALER, said, "/onnx_has_scaler")
 
 
-def _c_reader(model: Subject, text: str, runtime: Runtime) -> Iterator[Finding]:
-    for misread in c_reader.misread(text, runtime):
+def _c_reader(model: Subject, text: str) -> Iterator[Finding]:
+    """What any loader that we know would misread: a sidecar goes further than to one runtime."""
+    found = {misread.key: misread for runtime in known_runtimes() for misread in c_reader.misread(text, runtime)}
+    for misread in found.values():
         yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key in model.said else "")
 
 

@@ -94,6 +94,8 @@ def _find_foreign(shapes: Sequence[Shape], reading: Reading, runtime: Runtime) -
     most = 2 if is_table and reading.encoder_vocab and command.beyond_vocabulary is not None else 1
     if len(shapes) > most:
         yield f"the graph has {len(shapes)} inputs; the command of {runtime.name} fills {most}"
+    if is_table and _TABLE_RANK not in command.inputs:
+        yield f"it takes feature vectors; the command of {runtime.name} feeds frames alone"
     if not is_table or not command.feeds(shapes[0]):
         return
     width, names = shapes[0][-1], reading.feature_order

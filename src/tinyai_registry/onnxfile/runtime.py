@@ -10,8 +10,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-# The one whose command feeds feature vectors, which is what most models here take.
-DEFAULT = "vmafx"
+# The released one: what it refuses of a graph is refused unless somebody says that the models are for another.
+DEFAULT = "libvmaf"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,17 @@ class Access:
     group: int
 
 
+def make_lock(path: Path) -> None:
+    """An empty file to lock, at ``path``; there already is fine."""
+    access = _inherit(path.parent, 0o666)
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, access.mode)
+        try:
+            _grant(descriptor, access)
+        finally:
+            os.close(descriptor)
+
+
 def make_folder(folder: Path, root: Path) -> None:
     """``folder`` and whatever is missing between it and ``root``, which is there."""
     if folder == root or os.access(folder, os.W_OK | os.X_OK):
@@ -36,7 +47,7 @@ def make_folder(folder: Path, root: Path) -> None:
     make_folder(folder.parent, root)
     access = _inherit(folder.parent, 0o3777)
     with suppress(FileExistsError):
-        os.mkdir(folder, access.mode & 0o777)
+        _mkdir(folder, access.mode)
         _grant(folder, access)
         # A folder whose name is lost in a power cut takes everything in it along.
         sync_folder(folder.parent)
@@ -52,7 +63,7 @@ def stage(path: Path, data: bytes, replaced: Path | None = None) -> None:
     Raises PublishError if what is read back is not what was written.
     """
     path.unlink(missing_ok=True)  # an attempt that failed may have left one
-    access = _keep(replaced) or inherit_for_file(path.parent)
+    access = _keep(replaced) or _inherit(path.parent, 0o666)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, access.mode)
     try:
@@ -131,20 +142,24 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_closed(folder: Path) -> None:
-    """Remove a folder that does not let us in, if it is empty: whoever made it died before it could open it to us.
+def _mkdir(folder: Path, mode: int) -> None:
+    """As ``os.mkdir``, whatever the umask: were the mode given afterwards, who dies in between shuts the others out."""
+    umask = os.umask(0)
+    try:
+        os.mkdir(folder, mode & 0o777)
+    finally:
+        os.umask(umask)
 
-    Raises PermissionError if it is not empty, and so was closed on purpose.
+
+def _remove_closed(folder: Path) -> None:
+    """Remove a folder that we may not change, if it is empty: whoever made it died before giving it to our group.
+
+    Raises PermissionError if it is not empty, and so is somebody's own on purpose.
     """
     try:
         os.rmdir(folder)
     except OSError as error:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder)) from error
-
-
-def inherit_for_file(folder: Path) -> Access:
-    """That of a file in ``folder``: as the folder's own, but nobody runs it."""
-    return _inherit(folder, 0o666)
 
 
 def _keep(replaced: Path | None) -> Access | None:

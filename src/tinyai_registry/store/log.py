@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.schema import require_valid
-from tinyai_registry.errors import DocumentError
+from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.files import read_bytes, sha256_of
 from tinyai_registry.release import Account
 from tinyai_registry.store import durable, layout
@@ -126,7 +126,12 @@ def head(root: Path, model: str) -> Entry | None:
 
 
 def find_tip(root: Path, model: str) -> Tip:
-    """The last entry that ``model`` ever had; one whose file was removed has had its number, and no other gets it."""
+    """The last entry that ``model`` ever had; one whose file was removed has had its number, and no other gets it.
+
+    Raises RegistryError where a folder lies in its place: no file can take that.
+    """
+    if (path := layout.tip_file(root, model)).is_dir():
+        raise RegistryError(f"{path} is a folder; move it away, a file belongs there")
     there, recorded = last(root, model), read_tip(root, model) or NO_ENTRY
     return recorded if recorded.number > there.number else there
 

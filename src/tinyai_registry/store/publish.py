@@ -115,20 +115,24 @@ class _Change:
 def _commit(root: Path, model: str, change: _Change, patience: float) -> log.Entry:
     """Append the entry of ``change`` to the log of ``model``, and finish; again if another writer came in between."""
     entry: log.Entry | None = None
+    committed = False
     try:
         for _ in attempts(root, patience):
-            if entry is not None and _stands(root, entry):
+            # The call that commits may do so and fail.
+            committed = committed or (entry is not None and log.holds(root, entry))
+            if entry is not None and committed and not lags(open_registry(root), model):
                 return entry  # who has overtaken us after the commit has finished it
             with suppress(OvertakenError), take_turn(root, model, patience) as workplace:
-                if entry is None or not log.holds(root, entry):
+                if entry is None or not (committed or log.holds(root, entry)):
                     entry = change.prepare(workplace)
                     log.append(root, entry, workplace)
+                committed = True
                 change.finish(workplace)
                 return entry
         raise RegistryBusyError(f"others have kept writing into {root} for {patience:g} seconds; try again")
     except (OSError, TinyaiError) as error:
         why = explain(error) if isinstance(error, OSError) else str(error)
-        if entry is not None and _is_committed(root, entry, change, why):
+        if entry is not None and (committed or _is_committed(root, entry, change, why)):
             if _is_finished(root, model):
                 return entry  # tidying up has finished it
             raise RegistryBusyError(
@@ -140,10 +144,7 @@ def _commit(root: Path, model: str, change: _Change, patience: float) -> log.Ent
 
 
 def _is_committed(root: Path, entry: log.Entry, change: _Change, why: str) -> bool:
-    """Whether ``entry`` was committed: the log alone knows, as the call that commits may do so and fail.
-
-    Raises RegistryBusyError where the log cannot be read.
-    """
+    """Whether ``entry`` was committed by a call that failed. Raises RegistryBusyError if the log cannot be read."""
     try:
         return log.holds(root, entry)
     except (OSError, TinyaiError) as error:
@@ -151,11 +152,6 @@ def _is_committed(root: Path, entry: log.Entry, change: _Change, why: str) -> bo
             f"{change.done}, or not: its log cannot be read any more ({why}); "
             "`tinyai recover` finishes what was committed"
         ) from error
-
-
-def _stands(root: Path, entry: log.Entry) -> bool:
-    """Whether ``entry`` was committed, and the files are what the log says."""
-    return log.holds(root, entry) and not lags(open_registry(root), entry.model)
 
 
 def _is_finished(root: Path, model: str) -> bool:

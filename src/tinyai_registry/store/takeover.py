@@ -42,12 +42,20 @@ def take_over(root: Path, workplace: Path) -> None:
                 marks[model] = new_workplace(root, model)
             _take(folder, workplace)
     for model, mark in sorted(marks.items()):
-        try:
-            bring_up(root, model, workplace)
-        except (DocumentError, RegistryError) as error:
-            open_registry(root)  # where that is what cannot be read, nothing is finished, and nothing forgotten
-            logger.warning("a publish of %s cannot be finished: %s; see `tinyai recover`", model, error)
+        finish(root, model, workplace)
         durable.remove_folder(mark)
+
+
+def finish(root: Path, model: str, workplace: Path) -> None:
+    """Bring ``model`` up to its log, or warn that there is damage, which waiting does not mend.
+
+    Raises DocumentError where ``registry.json`` cannot be read: then nothing is finished, and nothing forgotten.
+    """
+    try:
+        bring_up(root, model, workplace)
+    except (DocumentError, RegistryError) as error:
+        open_registry(root)
+        logger.warning("a publish of %s cannot be finished: %s; see `tinyai recover`", model, error)
 
 
 def bring_up(root: Path, model: str, workplace: Path) -> None:

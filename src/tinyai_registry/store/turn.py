@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from tinyai_registry.errors import OvertakenError, RegistryBusyError, TinyaiError
 from tinyai_registry.store import durable, layout
-from tinyai_registry.store.takeover import bring_up, new_workplace, take_over
+from tinyai_registry.store.takeover import finish, new_workplace, take_over
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ def take_turn(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Pa
     command knows by it that there is something to finish. Raises RegistryBusyError if another writer keeps the
     registry for ``patience`` seconds, OvertakenError if one has taken the workplace away.
     """
-    durable.make_folder(layout.pending_folder(root), root)
     layout.require_trusted(root, model)
+    durable.make_folder(layout.pending_folder(root), root)
     with _hold_lock(root, patience):
         workplace = new_workplace(root, model)
         try:
@@ -64,7 +64,7 @@ def take_turn(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Pa
         except BaseException as error:
             overtaken = isinstance(error, FileExistsError) or not workplace.is_dir()
             with suppress(OSError, TinyaiError):
-                bring_up(root, model, workplace)
+                finish(root, model, workplace)
                 durable.remove_folder(workplace)
             if overtaken and isinstance(error, OSError | TinyaiError):
                 raise OvertakenError(f"another writer has taken {root} over; try again") from error
@@ -77,7 +77,8 @@ def write_git_files(root: Path, workplace: Path) -> None:
     for file, text in layout.git_files(root).items():
         if not os.path.lexists(file):
             durable.stage(workplace / file.name, text.encode())
-            durable.rename(workplace / file.name, file)
+            with suppress(FileExistsError):
+                durable.link_new(workplace / file.name, file)
 
 
 def _random(longest: float) -> float:
@@ -86,8 +87,9 @@ def _random(longest: float) -> float:
 
 @contextmanager
 def _hold_lock(root: Path, patience: float) -> Iterator[None]:
-    lock = FileLock(layout.lock_file(root), mode=durable.inherit_for_file(root).mode)
+    lock = FileLock(layout.lock_file(root))
     try:
+        durable.make_lock(layout.lock_file(root))
         _acquire(lock, root, patience)
     except Timeout:
         raise RegistryBusyError(f"{root} has been busy for {patience:g} seconds; try again") from None

@@ -15,21 +15,21 @@ from tinyai_registry.documents.sidecar_types import Sidecar
 from tinyai_registry.evaluation import Caveat
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
-from tinyai_registry.onnxfile.runtime import Runtime
+from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.workflows.starting_point import StartingPoint
 
 
-def compose(candidate: Candidate, start: StartingPoint, runtime: Runtime) -> Release:
-    """The release of ``candidate``, for ``runtime``, in place of what ``start`` holds.
+def compose(candidate: Candidate, start: StartingPoint) -> Release:
+    """The release of ``candidate`` in place of what ``start`` holds.
 
     Raises DocumentError if what recipe, table and plugin put into the documents makes them invalid.
     """
     recipe, judgement = candidate.recipe, candidate.judgement
     withdrawn = find_superseded(start.registry, start.before, _names(candidate))
     drift = measure_drift(start.sidecar, recipe, judgement.table)
-    judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn, runtime))
+    judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
     told = candidate.description
@@ -55,18 +55,17 @@ def _files(candidate: Candidate, document: Sidecar) -> dict[str, bytes]:
     return files
 
 
-def _release_caveats(
-    candidate: Candidate, start: StartingPoint, withdrawn: tuple[str, ...], runtime: Runtime
-) -> Iterator[Caveat]:
+def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tuple[str, ...]) -> Iterator[Caveat]:
     """What the registry's own state before this release obliges a reader to know."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
-    names, limit = len(candidate.recipe.feature_order), runtime.command.max_features
-    if names > limit:
+    names = len(candidate.recipe.feature_order)
+    most = max(known_runtimes(), key=lambda runtime: runtime.command.max_features)
+    if names > most.command.max_features:
         yield Caveat(
             "runtime-limit",
-            f"feature_order has {names} names; the command of {runtime.name} feeds at most {limit}, so it cannot feed "
-            "this model from its own features",
+            f"feature_order has {names} names; {most.name} reads {most.command.max_features}, and no runtime that we "
+            "know reads more, so none can feed this model from its own features",
         )
     before = start.before
     if before is None or "sigstore_bundle" not in before.row:

@@ -100,9 +100,8 @@ def _compose_now(request: Request, candidate: Candidate) -> Release:
 
 
 def _compose(request: Request, candidate: Candidate, start: StartingPoint) -> Release:
-    runtime = load_runtime(request.runtime)
-    release = compose(candidate, start, runtime)
-    check_release(release, start.registry, runtime)
+    release = compose(candidate, start)
+    check_release(release, start.registry, load_runtime(request.runtime))
     return release
 
 
