@@ -2,7 +2,8 @@
 
 The rooms, from the ground up; each imports only those below it:
 
-- ``errors``, ``text``, ``files``: what a user can get wrong; how words are escaped; how files are read.
+- ``errors``, ``text``, ``files``: what a user can get wrong; how words are escaped for a terminal, Markdown or
+  XML; how files are read.
 - ``recipe``, ``evaluation``, ``release``: the nouns, and the gate: what a plugin declares, how well a model did, what
   is published.
 - ``onnxfile``: reading a graph. ``documents``: reading and writing JSON, cards and ``tinyai.toml``.

@@ -23,9 +23,11 @@ MAX_BYTES = 2**31
 
 # What a release's file may be called, in the pattern of log-entry.schema.json: no component is empty, hidden, or ends
 # in what Windows drops; it has nothing that a file system skips (control and format characters) or gives a meaning to
-# (``git~1`` is ``.git``); and no release brings its own index.
+# (``git~1`` is ``.git``); no release brings its own index; and its ending is one of graphs, documents or weights: nothing
+# that a tool would run, or be set up by.
 RELEASE_FILE = (
-    r"^(?![Rr][Ee][Gg][Ii][Ss][Tt][Rr][Yy]\.[Jj][Ss][Oo][Nn]$)(?!(.*/)?[. /])(?!.*([. ]/|[. /]$))"
+    r"^(?=.*\.(onnx|json|md|svg|data|onnx_data|bin|weights?|bias|pb)$)"
+    r"(?![Rr][Ee][Gg][Ii][Ss][Tt][Rr][Yy]\.[Jj][Ss][Oo][Nn]$)(?!(.*/)?[. /])(?!.*([. ]/|[. /]$))"
     r'[^\x00-\x1f"*:<>?\\|~\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+$'
 )
 MAX_RELEASE_FILE = 256
@@ -173,10 +175,10 @@ def find_link(root: Path, parts: Iterable[str]) -> Path | None:
 
 
 def is_release_file(name: str) -> bool:
-    """Whether a release may have a file ``name``: inside the folder on every system, in no hidden one, and no index.
+    """Whether a release may have a file ``name``: inside the folder on every system, in no hidden one, nothing to run.
 
-    >>> [is_release_file(name) for name in ("m.onnx", "m/onnx__MatMul_17", ".git/config", "git~1/config", "m.json ")]
-    [True, True, False, False, False]
+    >>> [is_release_file(name) for name in ("m.onnx", "m/w.data", ".git/config", "git~1/config.md", "m.json ", "m.py")]
+    [True, True, False, False, False, False]
     """
     fits = len(name) <= MAX_RELEASE_FILE and re.search(RELEASE_FILE, name) is not None
     return fits and strays(name) is None

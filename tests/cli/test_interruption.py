@@ -226,7 +226,7 @@ def test_what_was_published_is_told_as_the_log_has_it(
 
 
 def test_a_release_whose_files_lag_is_told_and_finished_by_recover(start, duo_as, tinyai, registry):
-    full = "from tinyai_registry.store import turn\ndef full(*_): raise OSError(28, 'full')\nturn.bring_up = full\n"
+    full = "from tinyai_registry.store import turn\ndef full(*_): raise OSError(28, 'full')\nturn.finish = full\n"
     source = full + AT.format(module="tinyai_registry.store", holder="log", name="append", before=False)
     site = duo_as({'"""A second plugin,': f'{source}"""A second plugin,'})
     code, answer, _ = end(start([site], "refresh", "duo_v1", "--json"))

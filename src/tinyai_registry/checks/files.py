@@ -27,14 +27,6 @@ MISSING = Rule(
     "what is published (a large-file pointer that was never fetched looks like this too).",
     "Restore the file, or remove what names it. `tinyai rollback` brings back a release that is whole.",
 )
-DIGEST = Rule(
-    "TAI203",
-    "digest-mismatch",
-    Severity.ERROR,
-    "a file does not have the digest that is recorded for it",
-    "The digest says which bytes were judged. Other bytes are another model, whoever wrote them.",
-    "Restore the file from git, or publish again with `tinyai refresh`; never edit the digest to fit.",
-)
 NOT_REGULAR = Rule(
     "TAI204",
     "not-a-regular-file",

@@ -7,8 +7,8 @@ from typing import Any
 
 from tinyai_registry.checks import files, graph, weights
 from tinyai_registry.checks.evidence import ARTIFACTS
-from tinyai_registry.checks.files import DIGEST, MISSING, NO_SIDECAR, OUTSIDE
-from tinyai_registry.checks.finding import Finding, Flaw
+from tinyai_registry.checks.files import MISSING, NO_SIDECAR, OUTSIDE
+from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
 from tinyai_registry.checks.reading import BrokenDocument, file_flaws
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.files import File, Folder, strays
@@ -17,6 +17,15 @@ from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import data_files
 from tinyai_registry.text import shorten
+
+DIGEST = Rule(
+    "TAI203",
+    "digest-mismatch",
+    Severity.ERROR,
+    "a file does not have the digest that is recorded for it",
+    "The digest says which bytes were judged. Other bytes are another model, whoever wrote them.",
+    "Restore the file from git, or publish again with `tinyai refresh`; never edit the digest to fit.",
+)
 
 _FILE_KEYS = ("sigstore_bundle", "quant_calibration_set")
 

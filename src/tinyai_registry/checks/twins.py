@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from onnx.external_data_helper import uses_external_data
 
-from tinyai_registry.checks.files import DIGEST
 from tinyai_registry.checks.finding import Finding, Rule, Severity
+from tinyai_registry.checks.pinned import DIGEST
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.files import Unreadable
 from tinyai_registry.onnxfile.graph import ParsedGraph

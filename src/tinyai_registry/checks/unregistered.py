@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from tinyai_registry.checks import calling, feeding, files, schemas
-from tinyai_registry.checks.files import DIGEST, MISSING, is_document
+from tinyai_registry.checks.files import MISSING, is_document
 from tinyai_registry.checks.finding import Finding, Rule, Severity
+from tinyai_registry.checks.pinned import DIGEST
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.checks.subject import NOTHING, Subject
 from tinyai_registry.documents import strict_json
