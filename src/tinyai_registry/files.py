@@ -23,7 +23,7 @@ MAX_BYTES = 2**31
 
 # What a release's file may be called, in the pattern of log-entry.schema.json: no component is empty, hidden, or ends
 # in what Windows drops; it has nothing that a file system skips (control and format characters) or gives a meaning to
-# (``git~1`` is ``.git``); no release brings its own index; and its ending is one of graphs, documents or weights: nothing
+# (``git~1`` is ``.git``); no release brings its own index; and it ends like a graph, a document or weights: nothing
 # that a tool would run, or be set up by.
 RELEASE_FILE = (
     r"^(?=.*\.(onnx|json|md|svg|data|onnx_data|bin|weights?|bias|pb)$)"
