@@ -13,17 +13,25 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make refresh     refresh the example registry's model from the newer table, in build/example"
 	@echo "make test        the whole test suite"
+	@echo "make coverage    the same with COVERAGE=1: measured, and failed below the bound in pyproject.toml"
 	@echo "make test-light  the tests of the light commands, in an environment without torch and its like"
 	@echo "make stress      many writers of one registry at once, ten times over"
 	@echo "make fuzz        tens of thousands of spoilt registries, sidecars and graphs"
+	@echo "make mutants     edits of what decides, and which of them no test notices; long"
 	@echo "make check       lint, formatting, types, import rules"
 	@echo "make docs        docs/checks.md anew, from the rules of tinyai validate"
+	@echo "make constraints constraints.txt anew, from pyproject.toml"
 	@echo "make bench       tinyai refresh against a plain PyTorch loop, tinyai validate against check-jsonschema"
 	@echo "make clean       remove everything that make has made"
 
 .venv/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -e ".[lab,dev]" $(EDITABLE)
+	@touch $@
+
+# What a maintainer runs now and then, on top of that.
+.venv/.maintained: .venv/.installed
+	$(BIN)/python -m pip install --quiet -e ".[maintain]"
 	@touch $@
 
 .venv-light/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
@@ -42,7 +50,14 @@ refresh: .venv/.installed
 
 .PHONY: test
 test: .venv/.installed
-	$(BIN)/python -m pytest -n auto
+	$(if $(COVERAGE),$(BIN)/python -m coverage erase)
+	$(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest -n auto
+	$(if $(COVERAGE),$(BIN)/python -m coverage combine --quiet)
+	$(if $(COVERAGE),$(BIN)/python -m coverage report)
+
+.PHONY: coverage
+coverage:
+	$(MAKE) test COVERAGE=1
 
 .PHONY: test-light
 test-light: .venv-light/.installed
@@ -55,6 +70,15 @@ check: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Pins that still fit stay as they are; `make constraints UPGRADE="--upgrade-package numpy"` moves one.
+# torch loses its local version (+cpu), so that any build of the release will do.
+.PHONY: constraints
+constraints: .venv/.maintained
+	CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/python -m piptools compile --quiet --all-extras --strip-extras \
+	    --no-allow-unsafe --no-build-isolation --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    $(UPGRADE) --output-file constraints.txt pyproject.toml
+	sed -i.unstripped 's/^\(torch==[0-9.]*\)+.*/\1/' constraints.txt && rm constraints.txt.unstripped
+
 .PHONY: docs
 docs: .venv/.installed
 	$(BIN)/python -m tinyai_registry.checks.page > docs/checks.md
@@ -62,6 +86,12 @@ docs: .venv/.installed
 .PHONY: stress
 stress: .venv/.installed
 	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest tests/store/test_concurrency.py || exit 1; done
+
+# ONLY="tinyai_registry.lab.metrics*" tries those alone; `.venv/bin/mutmut show NAME` prints the edit that survived.
+.PHONY: mutants
+mutants: .venv/.maintained
+	$(BIN)/mutmut run $(ONLY)
+	$(BIN)/mutmut results
 
 .PHONY: fuzz
 fuzz: .venv/.installed
@@ -75,4 +105,5 @@ bench: .venv/.installed
 
 .PHONY: clean
 clean:
-	rm -rf .venv .venv-light build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-light build dist mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f .coverage .coverage.*

@@ -12,9 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE_TABLE = ROOT / "examples" / "tables" / "vmaf_features_b.parquet"
+
+# A loaded machine is slow at times, and that is no failure. Hypothesis's own profile for CI has no deadline either.
+settings.register_profile("default", deadline=None)
+# `make fuzz` tries tens of thousands of examples; in a run of the suite fuzzing takes seconds.
+settings.register_profile("nightly", max_examples=9000)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -111,9 +111,36 @@ def test_the_first_plugin_is_found_and_active_where_the_heavy_ones_are_not_insta
     assert (plugin["status"], plugin["models"]) == ("active", ["fr_regressor_v1"])
 
 
+def test_a_release_that_is_up_to_date_is_found_so_without_the_lab(run, tinyai, duo, project, tinyai_table, monkeypatch):
+    pytest.importorskip("torch")
+    words = ["refresh", "duo_v1", "--table", str(tinyai_table), "--registry", "fresh"]
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PYTHONPATH", str(duo))
+    tinyai("init", "fresh")
+    assert tinyai(*words).code == 0
+    code, _, said, loaded = run(words)
+    assert (code, loaded & set(HEAVY)) == (0, set())
+    told = "duo_v1 is up to date: same recipe, table and plugin, and every file as published."
+    assert " ".join(said.split()).endswith(told)
+    assert "previous" not in said
+    assert "caveat" not in said
+    code, _, said, _ = run([*words, "--json"], HEAVY)
+    assert code == 0, said
+
+
+def test_a_refresh_that_needs_the_lab_says_in_one_line_what_to_install(run, duo, project, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(duo))
+    (project / "registry" / "registry.json").write_text('{"models": [], "schema_version": 1}')
+    (project / "table.parquet").touch()
+    code, _, said, _ = run(["refresh", "duo_v1", "--table", "table.parquet", "--registry", "registry"], HEAVY)
+    assert code == 2, said
+    assert said.splitlines()[-1].endswith("pip install 'tinyai-registry[lab]'")
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     "words",
-    [["refresh", "old_v1"], ["evaluate", "old_v1", "--table", "t.parquet"], ["validate", "registry", "--load"]],
+    [["evaluate", "old_v1", "--table", "t.parquet"], ["validate", "registry", "--load"]],
     ids=" ".join,
 )
 def test_a_heavy_command_says_in_one_line_what_to_install(run, words):

@@ -15,7 +15,12 @@ The rooms, from the ground up; each imports only those below it:
 What a plugin needs is exported here, and costs no heavy import.
 """
 
-from __future__ import annotations
+import sys
+
+# `python -m tinyai_registry` looks for modules in the working directory first, which may be a stranger's registry. This
+# stands before every import. While Python looks for the module, `sys.argv` has -m in its place.
+if sys.argv[:1] == ["-m"] and "tinyai_registry" in sys.orig_argv[-len(sys.argv)] and not sys.flags.safe_path:
+    del sys.path[0]
 
 from typing import TYPE_CHECKING, Any
 

@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 MAX_NAME = 255
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
 # No file of a release is larger: protobuf ends there, and so does what a reader may be made to hold in memory.
 MAX_BYTES = 2**31
 
@@ -42,6 +44,12 @@ class Problem(Enum):
     NOT_REGULAR = "it is no regular, readable file"
     LINKED = "it is a link to nowhere, or out of the folder"
     SIZE = "it is too large"
+    POINTER = "Git LFS has not fetched it"
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether ``data`` is what Git LFS checks out in place of a file that it has not fetched."""
+    return data.startswith(LFS_POINTER)
 
 
 class FileProblemError(OSError):
@@ -89,13 +97,13 @@ class Folder:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every file in it and below, hidden ones left out, relative and with forward slashes, sorted."""
+        """Every file in it and below but git's own, relative and with forward slashes, sorted."""
         return tuple(sorted(_walk(self.root)))
 
     @cached_property
     def inodes(self) -> Counter[int]:
         """How often each file lies in it."""
-        return Counter((self.root / name).lstat().st_ino for name in self.names)
+        return Counter(inode for name in self.names if (inode := _inode(self.root / name)) is not None)
 
     def fetch(self, name: str, limit: int) -> File | Unreadable:
         """The file ``name``, of at most ``limit`` bytes."""
@@ -115,6 +123,8 @@ class Folder:
             if not path.resolve().is_relative_to(self.resolved):
                 raise FileProblemError(Problem.LINKED, "is a link that leads out of the registry folder")
             data = _read_bounded(descriptor, about, limit)
+        if is_lfs_pointer(data):
+            raise FileProblemError(Problem.POINTER, "is a Git LFS pointer; run `git lfs pull`")
         linked = about.st_nlink > 1 and self.inodes[about.st_ino] < about.st_nlink
         return File(name, data, linked)
 
@@ -225,18 +235,24 @@ def _require_size(size: int, limit: int) -> None:
         raise FileProblemError(Problem.SIZE, f"has {size} bytes; at most {limit} can be read")
 
 
+def _inode(path: Path) -> int | None:
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return None  # a writer has removed it since the folder was listed
+
+
 def _walk(root: Path) -> Iterator[str]:
-    left = [(root, "")]
-    while left:
-        folder, prefix = left.pop()
+    prefixes = [""]  # not by recursion: folders may be nested more deeply than Python's stack
+    while prefixes:
+        prefix = prefixes.pop()
         try:
-            entries = list(os.scandir(folder))
+            entries = list(os.scandir(root / prefix))
         except OSError:
             continue  # what cannot be listed cannot be loaded from either; a named file in it is found missing
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                left.append((Path(entry.path), f"{prefix}{entry.name}/"))
-            else:
-                yield f"{prefix}{entry.name}"
+            name = f"{prefix}{entry.name}"
+            if not entry.is_dir(follow_symlinks=False):
+                yield name
+            elif entry.name != ".git":
+                prefixes.append(f"{name}/")

@@ -22,12 +22,17 @@ import onnx
 import victim
 from onnx import numpy_helper, parser
 
+from tinyai_registry.onnxfile.runtime import DEFAULT
+
 CASES = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Attack:
-    """``why`` somebody would do that; what they ``do``; what is ``found``, and what may be found ``also``, by code."""
+    """``why`` somebody would do that; what they ``do``; what is ``found``, and what may be found ``also``, by code.
+
+    ``runtime`` is the one that the registry is written for.
+    """
 
     why: str
     do: list[dict[str, Any]]
@@ -36,6 +41,7 @@ class Attack:
     logged: bool = False
     pin: bool = True
     not_as_root: bool = False
+    runtime: str = DEFAULT
 
     def carry_out(self, root: Path) -> None:
         outside = root.with_name("outside")
@@ -206,7 +212,7 @@ def rename(path: Path, to: str) -> None:
 
 
 def copy(path: Path, to: str) -> None:
-    shutil.copyfile(path, path.with_name(to))
+    shutil.copyfile(path, path.parent / to)
 
 
 def remove(path: Path) -> None:

@@ -112,6 +112,14 @@ def _packaged(root: Path) -> dict:
     }
 
 
+def field(number: int, data: bytes) -> bytes:
+    """A field that holds ``data``, as protobuf writes one."""
+    length, varint = len(data), b""
+    while length > 127:
+        varint, length = varint + bytes([length & 127 | 128]), length >> 7
+    return bytes([number << 3 | 2]) + varint + bytes([length]) + data
+
+
 # --- covering the tracks --------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from tinyai_registry.checks.finding import Rule, Severity
 from tinyai_registry.checks.page import page
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
-ODD = Rule("TAI998", Severity.WARNING, "a | b", "Why <id> or `<id>`?", "Write `a|b`.")
+ODD = Rule("TAI998", "odd", Severity.WARNING, "a | b", "Why <id> or `<id>`?", "Write `a|b`.")
 
 
 def constants() -> list[tuple[ModuleType, Rule]]:
@@ -31,15 +31,17 @@ def test_no_rule_is_forgotten():
     assert {module for module, _ in constants()} >= set(catalogue.FAMILIES)
 
 
-def test_no_code_stands_for_two_rules():
-    declared = {id(rule): rule.code for _, rule in constants()}
-    assert len(set(declared.values())) == len(declared)
+def test_no_code_and_no_slug_stands_for_two_rules():
+    declared = {id(rule): rule for _, rule in constants()}.values()
+    assert len({rule.code for rule in declared}) == len(declared)
+    assert len({rule.slug for rule in declared}) == len(declared)
 
 
-def test_a_rule_has_a_code_a_title_in_one_line_a_reason_and_a_remedy():
+def test_a_rule_has_a_code_a_slug_a_title_in_one_line_a_reason_and_a_remedy():
     for code, rule in rules().items():
         assert re.fullmatch(r"TAI\d{3}", code)
         assert code == rule.code
+        assert re.fullmatch(r"(?=.{3,20}$)[a-z]+(-[a-z0-9]+)*", rule.slug), code
         assert re.fullmatch(r"[^\n]{3,100}(?<!\.)", rule.title), code
         for text in (rule.why, rule.mend):
             assert re.fullmatch(r"[A-Z`].*[.?]\)?", text), code
@@ -47,7 +49,7 @@ def test_a_rule_has_a_code_a_title_in_one_line_a_reason_and_a_remedy():
 
 
 def test_rules_are_in_the_order_of_their_codes(monkeypatch):
-    family = SimpleNamespace(B=Rule("TAI102", *[Severity.INFO] * 4), A=Rule("TAI101", *[Severity.INFO] * 4), n=3)
+    family = SimpleNamespace(B=Rule("TAI102", *[Severity.INFO] * 5), A=Rule("TAI101", *[Severity.INFO] * 5), n=3)
     monkeypatch.setattr(catalogue, "FAMILIES", (family,))
     assert list(rules()) == ["TAI101", "TAI102"]
 
@@ -61,14 +63,14 @@ def test_the_page_is_what_the_rules_say():
 
 def test_the_page_lists_every_rule_and_has_a_section_for_each():
     text = page([ODD])
-    assert "| [TAI998](#tai998) | warning | a &#124; b |" in text
+    assert "| [TAI998](#tai998) | odd | warning | a \\| b |" in text
     assert "## TAI998\n" in text
-    assert "Why &lt;id> or `<id>`?" in text
+    assert "Why \\<id> or `<id>`?" in text
     assert "*How to mend it:* Write `a|b`." in text
 
 
 @pytest.mark.parametrize("rule", rules().values(), ids=rules())
 def test_the_page_says_everything_about(rule):
-    text = PAGE.read_text(encoding="utf-8").replace("&lt;", "<").replace("&#124;", "|")
+    text = re.sub(r"\\([\\<|\[])", r"\1", PAGE.read_text(encoding="utf-8"))
     section = text.split(f"## {rule.code}\n")[1].split("\n## ")[0]
-    assert all(each in section for each in (rule.severity, rule.title, rule.why, rule.mend))
+    assert all(each in section for each in (rule.slug, rule.severity, rule.title, rule.why, rule.mend))

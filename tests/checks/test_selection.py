@@ -5,14 +5,21 @@ from __future__ import annotations
 import pytest
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
-from tinyai_registry.checks.selection import failed, matching, select_findings
+from tinyai_registry.checks.selection import find_codes, is_failure, select_findings
 from tinyai_registry.errors import TinyaiError
 
-KNOWN = ["TAI101", "TAI102", "TAI201", "TAI404"]
+SLUGS = {"TAI101": "duplicate-id", "TAI102": "look-alike-ids", "TAI201": "path-outside", "TAI404": "operator"}
+
+
+def rule(code: str, severity: Severity = Severity.ERROR) -> Rule:
+    return Rule(code, SLUGS.get(code, "other"), severity, "title", "why", "mend")
 
 
 def finding(code: str, severity: Severity = Severity.ERROR) -> Finding:
-    return Finding(Rule(code, severity, "title", "why", "mend"), "a.json", "wrong")
+    return Finding(rule(code, severity), "a.json", "wrong")
+
+
+KNOWN = {code: rule(code) for code in SLUGS}
 
 
 FOUND = [finding(code) for code in (*KNOWN, "TAI201")]
@@ -27,9 +34,11 @@ FOUND = [finding(code) for code in (*KNOWN, "TAI201")]
         ((), ("TAI1, TAI404",), ["TAI201", "TAI201"]),
         (("TAI1",), ("TAI102",), ["TAI101"]),
         (("TAI101",), ("TAI1",), []),
+        (("Duplicate-ID,operator",), (), ["TAI101", "TAI404"]),
+        ((), ("duplicate-id", "TAI2"), ["TAI102", "TAI404"]),
     ],
 )
-def test_codes_are_chosen_by_name_or_beginning_and_what_is_ignored_is_left_out(select, ignore, codes):
+def test_rules_are_chosen_by_code_beginning_or_slug_and_what_is_ignored_is_left_out(select, ignore, codes):
     assert [each.rule.code for each in select_findings(FOUND, KNOWN, select, ignore)] == codes
 
 
@@ -39,10 +48,17 @@ def test_a_finding_that_no_catalogue_lists_is_not_lost():
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("TAI405", "TAI404"), ("TAI5", "TAI4"), ("TA1101", "TAI101"), ("", "`tinyai explain`"), ("TAI101,", "explain")],
+    [
+        ("TAI405", "TAI404"),
+        ("TAI5", "TAI4"),
+        ("TA1101", "TAI101"),
+        ("", "`tinyai explain`"),
+        ("TAI101,", "explain"),
+        ("duplicate", "duplicate-id"),
+    ],
 )
 @pytest.mark.parametrize("option", ["select", "ignore"])
-def test_a_word_that_names_no_code_is_an_error_that_says_what_was_meant(option, word, told):
+def test_a_word_that_names_no_rule_is_an_error_that_says_what_was_meant(option, word, told):
     with pytest.raises(TinyaiError) as raised:
         select_findings(FOUND, KNOWN, **{option: [word]})
     assert told in str(raised.value)
@@ -51,7 +67,7 @@ def test_a_word_that_names_no_code_is_an_error_that_says_what_was_meant(option, 
 
 def test_an_unknown_word_cannot_write_to_the_terminal():
     with pytest.raises(TinyaiError) as raised:
-        matching(["\x1b[31m\u202e"], KNOWN)
+        find_codes(["\x1b[31m\u202e"], KNOWN)
     assert str(raised.value).isprintable()
 
 
@@ -60,5 +76,5 @@ def test_an_unknown_word_cannot_write_to_the_terminal():
 )
 def test_an_error_fails_and_a_warning_only_a_strict_validation(severity, lenient, strict):
     found = [finding("TAI101", Severity.INFO), finding("TAI102", Severity(severity))]
-    assert (failed(found), failed(found, strict=True)) == (lenient, strict)
-    assert not failed([], strict=True)
+    assert (is_failure(found), is_failure(found, strict=True)) == (lenient, strict)
+    assert not is_failure([], strict=True)

@@ -1,4 +1,4 @@
-"""What CI needs: the workflow that ``init --ci`` writes, the GitHub action, the pre-commit hook."""
+"""What CI needs: the workflow that ``init --ci`` writes, the GitHub action, the pre-commit hook; and what ours runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import venv
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
+
+from tinyai_registry.store.publish import init
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = Path(".github", "workflows", "tinyai.yml")
@@ -51,7 +58,7 @@ def test_the_workflow_lies_at_the_top_of_the_repository_and_names_the_registry(t
     assert tinyai("validate", "--", repository / "model" / name).code == 0
     assert_valid("github-workflows", repository / WORKFLOW)
     [job] = yaml(repository / WORKFLOW)["jobs"].values()
-    assert job["env"] == {"REGISTRY": f"model/{name}"}
+    assert job["env"] == {"PYTHONSAFEPATH": "1", "REGISTRY": f"model/{name}"}
     runs = [step["run"] for step in job["steps"] if "run" in step]
     version = metadata.version("tinyai-registry")
     assert runs == [f"pip install tinyai-registry=={version}", 'tinyai validate --format github -- "$REGISTRY"']
@@ -75,19 +82,29 @@ def test_a_workflow_that_is_there_already_is_never_overwritten(tinyai, repositor
     assert (repository / WORKFLOW).read_text() == "its own"
 
 
-def test_without_a_repository_the_working_directory_is_its_top(tinyai, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert tinyai("init", "tiny", "--ci").code == 0
-    assert yaml(tmp_path / WORKFLOW)["jobs"]["validate"]["env"] == {"REGISTRY": "tiny"}
+@pytest.mark.parametrize("folder", ["tiny", "deep/tiny", "../elsewhere", "."])
+def test_without_a_repository_nothing_is_written_outside_the_folder(tinyai, tmp_path, monkeypatch, folder):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert tinyai("init", folder, "--ci").code == 0
+    given = (here / folder).resolve()
+    assert yaml(given / WORKFLOW)["jobs"]["validate"]["env"]["REGISTRY"] == "."
+    assert (given / "registry.json").is_file()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in written if not path.is_relative_to(given)]
 
 
-def test_a_registry_that_no_checkout_would_hold_is_one_line(tinyai, tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    ran = tinyai("init", "../elsewhere", "--ci")
+@pytest.mark.parametrize("link", [".github", ".github/workflows", ".github/workflows/tinyai.yml"])
+def test_no_workflow_is_written_through_a_link_that_leads_out(tinyai, repository, tmp_path, link):
+    (tmp_path / "outside").mkdir()
+    (repository / link).parent.mkdir(parents=True, exist_ok=True)
+    target = tmp_path / "outside" / ("new.yml" if link.endswith("yml") else "")
+    (repository / link).symlink_to(target)
+    ran = tinyai("init", "tiny", "--ci")
     assert ran.code == 2
-    assert "in no git repository" in ran.err
-    assert not list((tmp_path / "here").iterdir())
+    assert "leads out of" in ran.err
+    assert not list((tmp_path / "outside").iterdir())
 
 
 # --- action.yml
@@ -96,6 +113,11 @@ def test_a_registry_that_no_checkout_would_hold_is_one_line(tinyai, tmp_path, mo
 def step(name: str):
     [found] = [each for each in yaml(ROOT / "action.yml")["runs"]["steps"] if each.get("name") == name]
     return found
+
+
+def literals(name: str) -> dict[str, str]:
+    """The variables of a step that are no expression."""
+    return {variable: value for variable, value in step(name)["env"].items() if "${{" not in value}
 
 
 @pytest.fixture
@@ -109,7 +131,7 @@ def run_step(tmp_path):
         (tools / tool).chmod(0o755)
 
     def run(name: str, *, code: int = 0, **inputs: str):
-        known = {"PYTHON": str(tools / "python"), **inputs}
+        known = {"PYTHON": str(tools / "python"), **literals(name), **inputs}
         environment = {variable: known[variable] for variable in step(name)["env"]}
         given = {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_ACTION_PATH": "/the action", "CODE": str(code)}
         ran = subprocess.run(
@@ -136,6 +158,15 @@ def test_no_script_of_the_action_has_an_expression_in_it():
     assert not [script for script in scripts if "${{" in script]
 
 
+@pytest.mark.parametrize("name", ["Install tinyai-registry", "Validate"])
+def test_a_module_in_the_working_directory_is_not_imported_by_the_action(tmp_path, name):
+    (tmp_path / "venv.py").write_text("")
+    words = [sys.executable, "-c", "import venv; print(venv.__file__)"]
+    environment = {**os.environ, **literals(name)}
+    ran = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert Path(ran.stdout.strip()) == Path(venv.__file__)
+
+
 def test_every_input_of_the_action_is_used_and_there_is_no_other():
     action = yaml(ROOT / "action.yml")
     assert set(re.findall(r"inputs\.(\w+)", json.dumps(action["runs"]))) == set(action["inputs"])
@@ -149,6 +180,24 @@ def test_the_action_installs_a_version_or_itself(run_step, tmp_path, version, wa
         ["python", "-m", "venv", str(tmp_path / "temp" / "tinyai")],
         ["pip", "install", "--quiet", wanted],
     ]
+
+
+PLANTED = ("venv", "ensurepip", "json", "tinyai_registry", "multiprocessing")
+
+
+@bash
+def test_the_action_runs_no_module_that_lies_in_the_checkout(run_step, tmp_path):
+    for name in PLANTED:
+        (tmp_path / f"{name}.py").write_text("open('pwned', 'w').close(); raise SystemExit(0)")
+    tools = tmp_path / "temp" / "tinyai"
+    (tools / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tools / "bin" / "tinyai").write_text(f'#!/bin/sh\nexec {sys.executable} -m tinyai_registry "$@"\n')
+    init(tmp_path / "tiny")
+    installed, _ = run_step("Install tinyai-registry", VERSION="0.1.0")
+    validated, _ = run_step("Validate", REGISTRY="tiny", STRICT="true", SARIF="")
+    assert (validated.returncode, validated.stdout) == (0, "no findings in tiny\n"), validated
+    assert (tools / "pyvenv.cfg").is_file(), installed
+    assert not (tmp_path / "pwned").exists()
 
 
 @bash
@@ -187,27 +236,75 @@ def hook():
 
 
 def test_the_hook_has_what_pre_commit_asks_for_and_runs_a_command_that_there_is(tinyai):
-    assert set(hook()) == {"id", "name", "description", "entry", "language", "pass_filenames", "files"}
+    assert set(hook()) == {"id", "name", "description", "entry", "language", "pass_filenames", "always_run"}
     assert (hook()["id"], hook()["language"], hook()["pass_filenames"]) == ("tinyai-validate", "python", False)
     program, *words = hook()["entry"].split()
     assert program in {each.name for each in metadata.entry_points(group="console_scripts")}
     assert tinyai(*words, "--help").code == 0
 
 
-@pytest.mark.parametrize(
-    ("file", "runs"),
-    [
-        ("model/tiny/registry.json", True),
-        ("m_v1.onnx", True),
-        ("m_v1.int8.onnx", True),
-        ("m_v1.onnx.data", True),
-        ("model/tiny/m_v1.md", True),
-        ("model/tiny/.tinyai/log/m_v1/00000001.json", True),
-        ("tinyai.toml", True),
-        ("src/not_tinyai.toml", False),
-        ("src/train.py", False),
-        ("json", False),
-    ],
-)
-def test_the_hook_runs_when_a_file_of_a_registry_changes(file, runs):
-    assert bool(re.search(hook()["files"], file)) is runs
+def test_the_hook_runs_whatever_a_commit_changes():
+    """Also where it deletes or renames: pre-commit does not offer such a file to a hook that asks for names."""
+    assert hook()["always_run"] is True
+
+
+# --- this repository's own CI
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_of_this_repository_is_one(path):
+    assert_valid("github-workflows", path)
+
+
+def test_the_workflows_run_with_no_right_but_to_read():
+    assert WORKFLOWS
+    for workflow in map(yaml, WORKFLOWS):
+        assert workflow["permissions"] == {"contents": "read"}
+        assert not [job for job in workflow["jobs"].values() if "permissions" in job]
+
+
+def test_every_action_is_pinned_by_its_commit_the_same_everywhere():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "action.yml", *WORKFLOWS)]
+    uses = [words for text in texts for words in re.findall(r"uses: (.*)", text)]
+    pinned = [re.fullmatch(r"([\w./-]+)@([0-9a-f]{40}) # v\d+\.\d+\.\d+", words) for words in uses]
+    assert len(pinned) >= len(texts)
+    assert None not in pinned
+    assert len({each[0] for each in pinned}) == len({each[1] for each in pinned})
+
+
+def test_the_light_suite_is_the_same_in_ci_and_make():
+    lists = [
+        set(re.findall(r"python -m pytest (tests/test_light\.py .*)", path.read_text(encoding="utf-8")))
+        for path in (ROOT / "Makefile", ROOT / ".github" / "workflows" / "ci.yml")
+    ]
+    assert len(lists[0]) == 1
+    assert lists[0] == lists[1]
+
+
+def test_the_hooks_of_this_repository_have_the_versions_that_make_installs():
+    constraints = set((ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines())
+    [ours] = yaml(ROOT / ".pre-commit-config.yaml")["repos"]
+    tools = {tool for each in ours["hooks"] for tool in each["additional_dependencies"]}
+    assert {tool.partition("==")[0] for tool in tools - constraints} == {
+        "pre-commit-hooks"
+    }  # nothing that make installs
+    assert {tool.partition("==")[0] for tool in tools & constraints} == {"ruff", "check-jsonschema"}
+
+
+def test_every_dependency_has_a_constraint():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    pinned = dict(
+        re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    versions = {canonicalize_name(name): version for name, version in pinned.items()}
+    unmet = [each for each in map(Requirement, wanted) if not met(each, versions)]
+    assert wanted
+    assert unmet == []
+
+
+def met(requirement: Requirement, versions: dict[str, str]) -> bool:
+    version = versions.get(canonicalize_name(requirement.name))
+    return version is not None and requirement.specifier.contains(version)

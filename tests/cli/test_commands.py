@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import click
 import pytest
 
 from tinyai_registry.cli.app import COMMANDS, main
+from tinyai_registry.cli.judging import Display
+from tinyai_registry.evaluation import Fold, Metrics
 from tinyai_registry.store.registry import Registry
 
 READ_A_REGISTRY = ("refresh", "validate", "list", "show", "init")
@@ -93,6 +96,7 @@ MISTAKES = {
     "note into no folder": ((*REFRESH, "--note", "{tmp}/no/n.md"), "no/n.md"),
     "init over a registry": (("init", "{registry}"), "exists already; nothing was changed"),
     "init over a file": (("init", "{table}"), "folder"),
+    "init over registry.json": (("init", "{registry}/registry.json"), "exists already; nothing was changed"),
     "init nowhere": (("init",), "tinyai init DIR"),
 }
 
@@ -150,10 +154,104 @@ def test_a_mistake_shows_its_traceback_only_with_debug(tinyai):
     assert ran.err.splitlines()[-1].startswith("tinyai: nowhere has no registry.json")
 
 
-@pytest.mark.parametrize("words", [("nonsense",), ("list", "--nonsense"), ("refresh",), ("show",)], ids=" ".join)
-def test_wrong_usage_exits_2(tinyai, words):
+WRONG_USAGE = {
+    "no such command": (("lst",), "there is no command 'lst'; did you mean 'list'?"),
+    "no such command, and none is like it": (("nonsense",), "there is no command 'nonsense'"),
+    "no such option": (("list", "--registri", "x"), "--registri"),
+    "no such option of all": (("--nonsense", "list"), "--nonsense"),
+    "an option without its value": (("list", "--registry"), "--registry"),
+    "no model": (("show",), "Missing argument 'MODEL'"),
+    "a word too many": (("list", "one"), "one"),
+    "no such format": (("validate", "--format", "pdf"), "pdf"),
+    "a number that is none": (("prune", "--lock-timeout", "soon"), "soon"),
+    "a number out of its range": (("refresh", "--all", "--jobs", "0"), "--jobs"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG_USAGE.values(), ids=WRONG_USAGE)
+def test_wrong_usage_exits_2(tinyai, words, told):
     ran = tinyai(*words)
     assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG_USAGE.values(), ids=WRONG_USAGE)
+def test_wrong_usage_is_one_json_document_where_that_was_asked_for(tinyai, words, told):
+    first, *rest = words
+    ran = tinyai(first, "--json", *rest)
+    assert ran.code == 2
+    assert set(ran.json["error"]) == {"type", "message", "exit_code"}
+    assert ran.json["error"]["exit_code"] == 2
+    assert told in ran.json["error"]["message"] or first == "--nonsense"
+    assert told in ran.err or first == "--nonsense"
+
+
+def test_a_word_after_two_dashes_is_no_option(tinyai):
+    ran = tinyai("list", "--", "--json")
+    assert (ran.code, ran.out) == (2, "")
+
+
+NEAR_MISSES = {
+    "refreshed": (("refresh", "duo", *TABLE, *REGISTRY), "; did you mean 'duo_v1'?"),
+    "evaluated": (("evaluate", "duo_v2", *TABLE), "; did you mean 'duo_v1'?"),
+    "shown": (("show", "duo_v", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "migrated": (("migrate", "du_v1", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "rolled back": (("rollback", "Duo_v1", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "its history": (("log", "duo-v1", *REGISTRY), "; did you mean 'duo_v1'?"),
+    "a schema": (("schema", "sidcar"), "; did you mean 'sidecar'?"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), NEAR_MISSES.values(), ids=NEAR_MISSES)
+def test_a_name_that_is_nearly_right_is_met_with_the_right_one(tinyai, refresh, places, words, told):
+    refresh(places["table"])
+    ran = tinyai(*(word.format(**places) for word in words))
+    assert ran.code == 2
+    assert told in ran.err
+
+
+@pytest.mark.parametrize(
+    "words", [("validate",), ("recover",), ("list", "--registry"), ("log", "--registry")], ids=" ".join
+)
+def test_registry_json_stands_for_its_folder(tinyai, registry, words):
+    assert tinyai(*words, registry / "registry.json").code == 0
+    assert tinyai(*words, registry / "registry.json").out == tinyai(*words, registry).out
+
+
+def test_registry_json_stands_for_its_folder_in_the_configuration(tinyai, registry, monkeypatch):
+    (registry.parent / "tinyai.toml").write_text('[registry]\npath = "registry/registry.json"\n')
+    monkeypatch.chdir(registry.parent)
+    assert tinyai("list").code == 0
+
+
+def test_a_folder_called_registry_json_is_a_folder(tinyai, tmp_path):
+    folder = tmp_path / "registry.json"
+    (folder / "registry.json").parent.mkdir()
+    (folder / "registry.json").write_text('{"models": [], "schema_version": 1}')
+    assert tinyai("list", "--registry", folder).code == 0
+    assert tinyai("list", "--registry", folder / "registry.json").code == 0
+
+
+def test_the_registry_json_that_is_not_there_is_missed_in_its_folder(tinyai, tmp_path):
+    assert f"{tmp_path} has no registry.json" in tinyai("list", "--registry", tmp_path / "registry.json").err
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755), (0o002, 0o664, 0o775)]
+)
+def test_files_and_folders_are_created_under_the_umask(tinyai, refresh, places, tmp_path, umask, file, folder):
+    before = os.umask(umask)
+    try:
+        assert tinyai("init", tmp_path / "new", "--ci").code == 0
+        assert tinyai("new-plugin", "sharp", "--into", tmp_path / "new").code == 0
+        metrics, note = tmp_path / "new" / "m.json", tmp_path / "new" / "n.md"
+        words = ("--table", places["table"], "--registry", tmp_path / "new")
+        assert tinyai("refresh", "duo_v1", *words, "--metrics-out", metrics, "--note", note).code == 0
+    finally:
+        os.umask(before)
+    made = [path for path in (tmp_path / "new").rglob("*") if path.name != "lock"]
+    assert {oct(path.stat().st_mode & 0o777) for path in made if path.is_file()} == {oct(file)}
+    assert {oct(path.stat().st_mode & 0o777) for path in made if path.is_dir()} == {oct(folder)}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
@@ -195,6 +293,7 @@ BAD_CONFIGURATIONS = {
     "unknown section": "[registri]\npath = 'x'",
     "unknown setting": "[registry]\nfolder = 'x'",
     "no section": "registry = 'x'",
+    "an unknown runtime": "[registry]\nruntime = 'x'",
     "a path that is a number": "[registry]\npath = 5",
     "a table that is a list": "[tables]\nx = ['a']",
     "a policy that is a string": "[policy]\nplugins = 'house'",
@@ -275,31 +374,35 @@ def test_validate_takes_codes_and_formats(tinyai, refresh, places, registry):
     row = json.loads((registry / "registry.json").read_text())["models"][0]
     (registry / "registry.json").write_text(json.dumps({"models": [{**row, "notes": "Old."}], "schema_version": 1}))
     warned = tinyai("validate", registry, "--json")
-    assert (warned.code, [finding["code"] for finding in warned.json["findings"]]) == (0, ["TAI106"])
+    assert (warned.code, [finding["code"] for finding in warned.json["findings"]]) == (0, ["TAI515", "TAI106"])
     assert tinyai("validate", registry, "--strict").code == 1
     assert tinyai("validate", registry, "--strict", "--ignore", "TAI106").code == 0
     assert tinyai("validate", registry, "--strict", "--select", "TAI2").code == 0
-    assert tinyai("validate", registry, "--format", "github").out.startswith("::warning file=")
+    notice, warning, *_ = tinyai("validate", registry, "--format", "github").out.splitlines()
+    assert notice.startswith("::notice file=")
+    assert warning.startswith("::warning file=")
     assert tinyai("validate", registry, "--select", "TAI999").code == 2
 
 
 ODD_ROWS = {
-    "a NUL in the name": {"onnx": "a\0b.onnx"},
-    "an endless name": {"onnx": "a" * 300 + ".onnx"},
-    "a name that leads out": {"onnx": "../../../../../etc/x.onnx"},
-    "a list for a name": {"onnx": ["x.onnx"]},
-    "a list for an id": {"id": ["x"]},
-    "a digest with a newline": {"sha256": "0" * 64 + "\n"},
+    "a NUL in the name": ({"onnx": "a\0b.onnx"}, "is no file inside the registry folder"),
+    "an endless name": ({"onnx": "a" * 300 + ".onnx"}, "is no file inside the registry folder"),
+    "a name that leads out": ({"onnx": "../../../../../etc/x.onnx"}, "is no file inside the registry folder"),
+    "a list for a name": ({"onnx": ["x.onnx"]}, "names no .onnx file"),
+    "a list for an id": ({"id": ["x"]}, "has no model 'odd_v1'"),
+    "a digest with a newline": ({"sha256": "0" * 64 + "\n"}, None),
 }
 
 
-@pytest.mark.parametrize("oddity", ODD_ROWS.values(), ids=ODD_ROWS)
-def test_validate_and_list_survive_any_row(tinyai, registry, oddity):
+@pytest.mark.parametrize(("oddity", "told"), ODD_ROWS.values(), ids=ODD_ROWS)
+def test_validate_list_and_show_survive_any_row(tinyai, registry, oddity, told):
     row = {"id": "odd_v1", "kind": "fr", "onnx": "odd.onnx", "sha256": "0" * 64, **oddity}
     (registry / "registry.json").write_text(json.dumps({"models": [row], "schema_version": 1}))
     assert tinyai("validate", registry, "--json").code == 1
     assert tinyai("list", "--registry", registry).code == 0
-    assert tinyai("show", "odd_v1", "--registry", registry).code in {0, 2}
+    shown = tinyai("show", "odd_v1", "--registry", registry)
+    assert shown.code == (2 if told else 0)
+    assert (told or "") in shown.err
 
 
 def test_validate_looks_at_the_rest_where_one_document_is_broken(tinyai, refresh, places, registry):
@@ -346,3 +449,37 @@ def test_what_somebody_changes_in_the_row_meanwhile_survives(tinyai, refresh, pl
     ran = refresh(places["table"], "--force")
     assert (ran.code, ran.json["status"]) == (0, "published")
     assert '"license": "ISC"' in index.read_text()
+
+
+HOSTILE = "x\n::error file=a::y\x1b[2J##[add-mask]z"
+
+
+def test_an_error_is_one_line_without_a_command_to_a_runner(tinyai, tmp_path):
+    rows = [{"id": HOSTILE, "sha256": HOSTILE}]
+    (tmp_path / "registry.json").write_text(json.dumps({"models": rows, "schema_version": 1}))
+    for words in (("show", "b"), ("migrate", HOSTILE), ("log", HOSTILE), ("rollback", HOSTILE, "--to", HOSTILE)):
+        ran = tinyai(*words, "--registry", tmp_path)
+        lines = [*ran.out.splitlines(), *ran.err.splitlines()]
+        assert len(lines) == 1, lines
+        assert lines[0].isprintable()
+        assert "##[" not in lines[0]
+
+
+def test_a_card_is_shown_in_printable_lines(tinyai, tmp_path):
+    for path in (Path(__file__).parents[2] / "examples" / "registry").glob("*.*"):
+        shutil.copy(path, tmp_path)
+    card = tmp_path / "fr_regressor_v1.md"
+    assert tinyai("show", card.stem, "--registry", tmp_path).out == card.read_text(encoding="utf-8")
+    card.write_bytes("# A card\r\n\x1b[2J\n  ::error::x\n## \u202eB\n".encode())
+    shown = tinyai("show", card.stem, "--registry", tmp_path).out
+    assert shown == "# A card\n\\x1b[2J\n  \\x3a:error::x\n## \\u202eB\n"
+
+
+def test_progress_shows_names_as_words(capsys):
+    display = Display(quiet=False)
+    display.begin("[bold]" + HOSTILE)
+    display.fold(Fold(HOSTILE, 1, 1, 0.0, Metrics(dict.fromkeys(("plcc", "srocc", "krocc", "rmse"), 0.5))))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("[bold]x\\n::error")
+    assert all(line.isprintable() and "##[" not in line for line in lines)

@@ -11,9 +11,9 @@ from tinyai_registry.checks import catalogue
 from tinyai_registry.checks.finding import Rule, Severity
 
 RULES = [
-    Rule("TAI901", Severity.ERROR, "a first thing", "Because " + "of this " * 30, "Mend it."),
-    Rule("TAI902", Severity.WARNING, "a second thing", "Because of that.", "Leave it."),
-    Rule("TAI951", Severity.INFO, "a third thing", "Because.", "Nothing."),
+    Rule("TAI901", "first", Severity.ERROR, "a first thing", "Because " + "of this " * 30, "Mend it."),
+    Rule("TAI902", "second", Severity.WARNING, "a second thing", "Because of that.", "Leave it."),
+    Rule("TAI951", "third", Severity.INFO, "a third thing", "Because.", "Nothing."),
 ]
 
 
@@ -25,7 +25,7 @@ def family(monkeypatch):
 
 def test_a_code_is_explained(tinyai):
     ran = tinyai("explain", "TAI902")
-    assert ran.out == "warning[TAI902]: a second thing\n\nBecause of that.\n\nHow to mend it:\nLeave it.\n"
+    assert ran.out == "warning[TAI902 second]: a second thing\n\nBecause of that.\n\nHow to mend it:\nLeave it.\n"
     assert max(map(len, tinyai("explain", "tai901").out.splitlines())) <= 100
 
 
@@ -35,6 +35,7 @@ def test_a_code_is_explained(tinyai):
         ([], [0, 1, 2]),
         (["TAI951", "TAI901"], [0, 2]),
         (["TAI90"], [0, 1]),
+        (["second", "TAI951"], [1, 2]),
     ],
 )
 def test_several_codes_a_family_or_all(tinyai, words, codes):
@@ -46,9 +47,9 @@ def test_several_codes_a_family_or_all(tinyai, words, codes):
 
 def test_without_a_code_each_has_one_line(tinyai):
     assert tinyai("explain").out.splitlines() == [
-        "TAI901  error    a first thing",
-        "TAI902  warning  a second thing",
-        "TAI951  info     a third thing",
+        "TAI901  first                 error    a first thing",
+        "TAI902  second                warning  a second thing",
+        "TAI951  third                 info     a third thing",
     ]
 
 

@@ -22,7 +22,7 @@ from tinyai_registry import (
     Verdict,
 )
 from tinyai_registry.documents.sidecar import compose
-from tinyai_registry.evaluation import Drift, InputDrift, Judgement, ProtocolResult, TableFingerprint
+from tinyai_registry.evaluation import ColumnDrift, Drift, Judgement, ProtocolResult, TableFingerprint
 from tinyai_registry.release import Artifact, Candidate, Previous, Vector
 from tinyai_registry.release.provenance import Git, Provenance
 
@@ -103,7 +103,8 @@ def artifact() -> Artifact:
 
 @pytest.fixture
 def drift() -> Drift:
-    return Drift((InputDrift("low", 0.5, 1.0), InputDrift("high", 0.0, 2.0)), (1.0, 4.0), (1.5, 4.5))
+    inputs = ColumnDrift("low", 0.5, 1.0), ColumnDrift("high", 0.0, 2.0)
+    return Drift(inputs, ColumnDrift("score", 0.25, 1.0), (1.0, 4.0), (1.5, 4.5))
 
 
 @pytest.fixture
@@ -120,6 +121,7 @@ def sidecar(judgement, artifact, drift, previous) -> dict:
         time="2026-01-02T03:04:05Z",
         python="3.11.7",
         packages={"onnx": "1.20"},
+        cpu_capability="AVX2",
         git=Git("c" * 40, dirty=True),
         seeds=(0,),
     )

@@ -13,6 +13,7 @@ from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.imported import Facts
 from tinyai_registry.documents.row import merge
 from tinyai_registry.documents.schema import violations
+from tinyai_registry.onnxfile.runtime import known_runtimes
 
 ROW = {"id": "old_v1", "kind": "nr", "onnx": "old.onnx", "sha256": "a" * 64, "license": "MIT", "opset": 17}
 FILE = {"path": "old.onnx", "sha256": "a" * 64, "bytes": 9, "opset": 18}
@@ -54,7 +55,7 @@ def test_whatever_was_said_survives_and_the_result_is_one_of_todays(old, facts, 
     row = {**ROW, "notes": "the row's"} if row_has_notes else ROW
     new = imported.compose(old, row, facts)
     assert list(violations("sidecar", new)) == []
-    assert c_reader.misread(strict_json.dumps(new)) == []
+    assert [c_reader.misread(strict_json.dumps(new), runtime) for runtime in known_runtimes()] == [[], []]
     assert dialect(new) == CURRENT
     assert (new["opset"], new["input_names"], new["output_names"]) == (18, list(facts.inputs), list(facts.outputs))
     legacy = new.get("legacy", {})
@@ -155,3 +156,11 @@ def test_how_to_call_the_model_is_asked_for(key):
 def test_a_sidecar_of_ours_does_not_pass_for_an_imported_one_by_saying_so(sidecar):
     found = {each.pointer for each in violations("sidecar", {**sidecar, "imported_from": "packaged"})}
     assert {"/gate", "/evaluation", "/recipe", "/recipe_fingerprint", "/table"} <= found
+
+
+def test_how_a_codec_becomes_figures_is_kept_where_the_runtime_reads_it():
+    codec = {"codec_preset_norm": "constant", "codec_preset_value": 0.5, "codec_crf_norm": "minmax"}
+    codec |= {"codec_crf_min": 19, "codec_crf_max": 37}
+    new = imported.compose({**PACKED, **codec}, ROW, FACTS)
+    assert list(violations("sidecar", new)) == []
+    assert codec.items() <= new.items()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyai_registry.documents import index, strict_json
-from tinyai_registry.documents.index import with_row, without
+from tinyai_registry.documents.index import put_row, remove_row
 
 KEYS = st.text(string.ascii_lowercase + '_"\\é', min_size=1, max_size=8)
 JSON = st.recursive(
@@ -35,7 +35,7 @@ STYLES: dict[str, dict[str, Any]] = {
 
 
 def with_rows(text: str, rows: list[dict[str, Any]]) -> str:
-    return reduce(with_row, rows, text)
+    return reduce(put_row, rows, text)
 
 
 def expected(document: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def apart(text: str, rows: list[dict[str, Any]]) -> tuple[str, list[str], str]:
 @given(MODELS, IDS)
 def test_a_row_goes_and_every_neighbour_keeps_its_bytes(style, models, model):
     text = json.dumps({"a": 1, "models": models, "z": 2}, **STYLES[style])
-    new = without(text, model)
+    new = remove_row(text, model)
     ids = [each.get("id") if isinstance(each, dict) else None for each in models]
     left = [each for nth, each in enumerate(models) if model not in ids or nth != ids.index(model)]
     assert ordered(read(new)) == ordered({"a": 1, "models": left, "z": 2})
@@ -130,7 +130,7 @@ def test_what_we_have_written_stays_as_we_write(models, rows):
     ids=str,
 )
 def test_a_new_row_goes_before_the_first_later_id(ids, order):
-    text = with_row(strict_json.dumps({"models": [{"id": i} for i in ids]}), {"id": "m"})
+    text = put_row(strict_json.dumps({"models": [{"id": i} for i in ids]}), {"id": "m"})
     assert [row["id"] for row in read(text)["models"]] == order
 
 
@@ -142,7 +142,7 @@ def test_several_rows_go_each_to_its_place():
 
 def test_a_refresh_is_a_small_diff_in_a_file_of_a_foreign_style():
     text = '{ "schema_version": 0,\n  "models": [\n   {"id": "a", "x": 1.50},\n   {"id": "c"}\n ]}'
-    assert with_row(text, {"id": "b", "onnx": "b.onnx"}).splitlines() == [
+    assert put_row(text, {"id": "b", "onnx": "b.onnx"}).splitlines() == [
         *['{ "schema_version": 0,', '  "models": [', '   {"id": "a", "x": 1.50},'],
         *["   {", '     "id": "b",', '     "onnx": "b.onnx"', "   },"],
         *['   {"id": "c"}', " ]}"],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyai_registry.documents import card, note
+from tinyai_registry.documents import card, note, schema
 
 
 @pytest.mark.parametrize("page", [card, note])
@@ -30,6 +30,13 @@ def test_the_card_has_every_section(sidecar):
         *("Evaluation", "Protocol: ten-splits", "Gate"),
         *("Previous against refresh", "Drift", "Caveats", "Files", "Licence", "Provenance"),
     ]
+
+
+def test_no_section_of_a_plugin_may_have_a_heading_of_the_card(sidecar):
+    headings = re.findall("^## (.*)$", card.render(sidecar), re.MULTILINE)
+    own = [each for each in headings if each not in sidecar["card"]["sections"] and not each.startswith("Protocol: ")]
+    sections = schema.load("sidecar")["$defs"]["card"]["properties"]["sections"]
+    assert sorted(own) == sections["propertyNames"]["not"]["enum"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyai_registry.documents import strict_json
-from tinyai_registry.documents.positions import Position, escaped, position, positions, tokens
+from tinyai_registry.documents.positions import Position, escape_step, position, positions, tokens
 
 TEXT = """{
   "models": [
@@ -35,7 +35,7 @@ def leaves(value, pointer=""):
     yield pointer, value
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from leaves(inner, f"{pointer}/{escaped(key)}")
+            yield from leaves(inner, f"{pointer}/{escape_step(key)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from leaves(inner, f"{pointer}/{index}")

@@ -9,6 +9,7 @@ import pytest
 from tinyai_registry.documents import c_reader
 from tinyai_registry.documents.sidecar import render
 from tinyai_registry.errors import DocumentError
+from tinyai_registry.onnxfile.runtime import known_runtimes, load_runtime
 from tinyai_registry.recipe import fingerprint
 
 
@@ -46,7 +47,7 @@ def test_anyone_can_recompute_the_recipes_fingerprint(sidecar):
 
 def test_the_c_reader_finds_what_is_meant(sidecar, c_read):
     text = render(sidecar)
-    assert c_reader.misread(text) == []
+    assert [c_reader.misread(text, runtime) for runtime in known_runtimes()] == [[], []]
     for key in ("kind", "name", "input_name", "output_name", "onnx_opset", "output_names", "feature_order"):
         assert c_read(text, key) == sidecar[key], key
     assert c_read(text, "onnx_has_scaler") is True
@@ -57,7 +58,7 @@ TRAPS = {
     "a nested name": lambda s: s["evaluation"].update(name="x"),
     "a string that is a key": lambda s: s["caveats"].append({"code": "x", "message": "kind"}),
     "a group called name": lambda s: s["evaluation"]["folds"][0].update(group="name"),
-    "a key that is only nested": lambda s: s["provenance"]["packages"].update(quant_mode="1.0"),
+    "a key that is only nested": lambda s: s["provenance"]["packages"].update(quant_mode="static"),
     "a feature called like a key": lambda s: s["artifacts"][0].update(path="onnx_opset"),
 }
 
@@ -70,8 +71,25 @@ def test_a_word_that_the_c_reader_would_take_for_a_key_is_refused_with_its_line(
 
 
 def test_a_sidecar_that_the_c_reader_would_not_take_whole_is_refused(sidecar):
-    sidecar["notes"] = "x" * c_reader.MAX_BYTES
+    sidecar["notes"] = "x" * load_runtime().sidecar.max_bytes
     with pytest.raises(DocumentError, match="at most 1048576 bytes"):
+        render(sidecar)
+
+
+def test_a_name_that_a_c_reader_would_take_for_another_is_refused_with_what_to_do(sidecar):
+    sidecar["feature_order"] = ["low", "höhe"]
+    with pytest.raises(DocumentError) as told:
+        render(sidecar)
+    assert str(told.value) == (
+        "sidecar of tone_v1: the C reader knows no escapes, and the value of 'feature_order' has one (vmafx); write it "
+        "in ASCII, without quotes and backslashes"
+    )
+
+
+@pytest.mark.parametrize(("mean", "std"), [(1e39, 1.0), (1e-320, 1.0), (0.0, 1e-50)])
+def test_a_scaler_that_float32_does_not_hold_is_refused(sidecar, mean, std):
+    sidecar |= {"feature_mean": [0.5, mean], "feature_std": [1.0, std]}
+    with pytest.raises(DocumentError, match=r"feature_(mean|std)\[1\] is .*, which is no float32"):
         render(sidecar)
 
 

@@ -32,7 +32,7 @@ REFUSED = {
     "-Infinity": (b"[-Infinity]", "-Infinity is not JSON"),
     "overflow": (b"[1e999]", "1e999 is beyond the range of a double"),
     "negative overflow": (b"[-1e999]", "beyond the range"),
-    "endless integer": (b"9" * 5000, "5000 digits"),
+    "endless integer": (b"9" * 5000, "a number of 5000 digits"),
     "nested arrays": (b"[" * 100_000, "nested too deeply"),
     "nested objects": (b'{"a":' * 100_000, "nested too deeply"),
     "too large": (b" " * (strict_json.MAX_BYTES + 1), "at most"),
@@ -53,6 +53,24 @@ def test_what_readers_of_json_disagree_about_is_refused_in_one_line(data, told):
     assert message.startswith("x.json")
     assert told in message
     assert "\n" not in message
+
+
+LONG = b"0." + b"1" * 400
+MISPLACED = {
+    "a long fraction before": (b"[" + LONG + b",\n1e999]", 2),
+    "a long fraction before a constant": (b"[" + LONG + b",\n  NaN]", 2),
+    "another number in a string": (b'["1e999",\n1e999]', 2),
+    "a longer one that begins alike": (b"[1e99,\n1e999]", 2),
+    "another key that stands twice": (b'{"x": 1,\n"x": {"c": 1,\n"c": 2}}', 3),
+    "a key to be escaped": (b'{"a/b": 1,\n"b": 2,\n"a/b": 3}', 3),
+}
+
+
+@pytest.mark.parametrize(("data", "line"), MISPLACED.values(), ids=MISPLACED)
+def test_the_fault_is_where_it_is_said_to_be(data, line):
+    with pytest.raises(strict_json.StrictJsonError) as refused:
+        strict_json.loads(data, "x.json")
+    assert refused.value.at.line == line
 
 
 @pytest.mark.parametrize(

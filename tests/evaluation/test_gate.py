@@ -236,3 +236,19 @@ def test_a_test_split_that_is_not_there_refuses():
     [verdict] = judge(replace(beside(REFERENCE), test=None), [Criterion("plcc", "mean", ">=", -2.0, part="test")])[1:]
     assert (verdict.passed, verdict.value) == (False, None)
     assert verdict.reason
+
+
+@pytest.mark.parametrize("relation", [">=", "<="])
+def test_a_ratio_that_no_float_holds_refuses_in_either_direction(relation):
+    nearly_flawless = evaluation(fold("a", rmse=5e-324), fold("b", rmse=5e-324))
+    [verdict] = judge(beside(nearly_flawless), [Criterion("rmse", "mean", relation, 0.97, against="ratio")])[1:]
+    assert (verdict.passed, verdict.value) == (False, None)
+    assert verdict.reason
+
+
+@pytest.mark.parametrize("how", AGGREGATES)
+@pytest.mark.parametrize("relation", [">=", "<="])
+def test_folds_whose_sum_no_float_holds_refuse_or_give_a_finite_value(how, relation):
+    verdict = judge(evaluation(*(fold(g, rmse=1.7e308) for g in "abc")), [Criterion("rmse", how, relation, 1.0)])[1]
+    assert verdict.value is None or math.isfinite(verdict.value)
+    assert verdict.passed is (verdict.value is not None and (verdict.value >= 1) is (relation == ">="))

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from mutations import spoilt_bytes, spoilt_graph, spoilt_text, spoilt_tree, unhurried
 
 from tinyai_registry.checks.finding import Severity
+from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.documents.positions import tokens
 from tinyai_registry.store import layout, log
 from tinyai_registry.workflows import validate as story
@@ -62,11 +63,12 @@ def check(root: Path, files: dict[str, bytes], *, may_be_sound: bool = False) ->
 
 
 def assert_placed(root: Path, finding) -> None:
-    """A finding has a line, a column and a pointer inside its file, and one printable line of words."""
+    """A finding has a line, a column and a pointer inside its file, and words that a terminal does not act on."""
     assert re.fullmatch(r"TAI\d{3}", finding.rule.code)
     assert finding.message
-    assert finding.message.isprintable(), finding
     assert len(finding.message) < LONGEST, finding
+    written = FORMATS["text"](ValidationReport(root, [finding], lambda _: ""))
+    assert written.replace("\n", "").isprintable(), finding
     text, known = text_and_pointers((root / finding.file).read_bytes())
     lines = text.split("\n")
     assert 1 <= finding.line <= len(lines), finding

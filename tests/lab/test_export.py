@@ -15,6 +15,7 @@ from tinyai_registry.errors import PluginError, VerificationError
 from tinyai_registry.lab.export import export_mlps
 from tinyai_registry.lab.training import train_mlps
 from tinyai_registry.lab.verification import verify
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.recipe import MLP, Ensemble, Input
 
@@ -68,7 +69,8 @@ def standardised(recipe, model, raw):
 
 def test_the_runtime_finds_nothing_wrong_with_the_graph(variant):
     *_, proto = variant
-    assert list(graph.flaws(proto.SerializeToString(), load_runtime())) == []
+    with Inspector() as inspector:
+        assert list(graph.flaws(proto.SerializeToString(), load_runtime(), inspector)) == []
 
 
 def test_opset_inputs_and_outputs_are_those_of_the_recipe(variant):
@@ -176,7 +178,8 @@ def test_members_are_graphs_of_their_own_only_where_the_recipe_says_so(members):
 def test_the_runtime_finds_nothing_wrong_with_the_graphs_of_an_ensemble(members):
     recipe, _, _, graphs = members
     for proto in graphs.values():
-        assert list(graph.flaws(proto.SerializeToString(), load_runtime())) == []
+        with Inspector() as inspector:
+            assert list(graph.flaws(proto.SerializeToString(), load_runtime(), inspector)) == []
         assert graph.signature(proto).outputs == {recipe.output: ("N",)}
 
 

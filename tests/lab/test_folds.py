@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -248,6 +249,30 @@ TOO_SMALL = {
 def test_a_table_that_is_too_small_for_its_scheme_is_refused(table, scheme, rows, told):
     with pytest.raises(TableError, match=told):
         plan(first(table, rows), scheme)
+
+
+ENDLESS = {
+    "a group for each of very many rows": (LOSO, 1, "plans 20001 fits of up to 20000 rows each", "GroupKFold"),
+    "the same beside a test split": (HeldOut(LOSO), 1, "plans 20001 fits of up to 20000 rows each", "GroupKFold"),
+    "very many splits": (
+        RepeatedHoldout(15_000),
+        1,
+        "plans 15001 fits of up to 20000 rows each",
+        "fewer folds, splits",
+    ),
+    "very many folds": (KFold(15_000), 1, "plans 15001 fits of up to 20000 rows each", "fewer folds"),
+    "very many folds of groups": (GroupKFold(15_000), 1, "plans 15001 fits", "fewer folds"),
+    "very many seeds": (KFold(99), 200, "plans 20000 fits of up to 20000 rows each, 400000000 in all", "or seeds"),
+}
+
+
+@pytest.mark.parametrize(("scheme", "seeds", "told", "way_out"), ENDLESS.values(), ids=ENDLESS)
+def test_a_plan_that_would_never_end_is_refused_before_it_is_made(table, scheme, seeds, told, way_out):
+    many = pd.DataFrame({"source": np.arange(20_000), "vmaf": 50.0})
+    with pytest.raises(TableError) as refused:
+        fits(plan(replace(table, frame=many), scheme), range(seeds))
+    assert told in str(refused.value)
+    assert way_out in str(refused.value)
 
 
 @pytest.mark.parametrize("groups", [1, 2])

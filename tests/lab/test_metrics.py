@@ -220,3 +220,19 @@ def test_what_has_no_correlation_has_none_after_the_mapping_either(prediction, t
     assert (got.values["plcc"], got.values["srocc"]) == (None, None)
     assert got.undefined["srocc"] == reason
     assert set(got.undefined) >= {"plcc", "srocc", "krocc"}
+
+
+@pytest.mark.parametrize("scale", [1e-13, 1e-30, 5e-324])
+@pytest.mark.parametrize("constant", ["target", "prediction"])
+def test_numbers_that_differ_by_rounding_at_zero_are_a_constant(constant, scale):
+    parts = {"target": np.arange(5.0), "prediction": np.arange(5.0)[::-1]} | {constant: np.arange(5) % 2 * scale}
+    found = standard_metrics(parts["prediction"], parts["target"])
+    assert {name: found.values[name] for name in ("plcc", "srocc", "krocc")} == dict.fromkeys(
+        ("plcc", "srocc", "krocc")
+    )
+    assert constant in found.undefined["plcc"]
+
+
+def test_numbers_that_differ_by_more_than_rounding_are_none():
+    found = standard_metrics(np.arange(5) * 1e-11, np.arange(5.0))
+    assert found.values["plcc"] == pytest.approx(1.0)

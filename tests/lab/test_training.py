@@ -186,7 +186,8 @@ def test_an_ensemble_is_a_fit_for_each_seed_and_each_is_the_same_alone(recipe, t
 @pytest.mark.parametrize("bounds", [(0.0, 100.0), (60.0, 70.0)], ids=str)
 def test_a_bounded_model_stays_inside_its_target_range_however_far_its_inputs(recipe, read, frame, all_fits, bounds):
     changes = {"architecture": MLP((12, 10), bounded=True), "target_range": bounds}
-    table = read(frame[frame.frame_index % 24 == 0], **changes)
+    rows = frame[frame.frame_index % 24 == 0]
+    table = read(rows.assign(vmaf=rows.vmaf.clip(*bounds)), **changes)
     [model] = train_mlps(table.recipe, table, all_fits[-1:])
     raw = everything(table)
     for far in (raw, {"features": raw["features"] * np.float32(1e4)}, {"features": -raw["features"] * np.float32(1e4)}):
@@ -277,7 +278,7 @@ def test_torch_is_left_as_it_was_found_by_a_training_that_fails(recipe, table, a
         raise MemoryError
 
     torch.set_num_threads(2)
-    monkeypatch.setattr(training._Stack, "trained", fail)
+    monkeypatch.setattr(training._Stack, "train", fail)
     with pytest.raises(MemoryError):
         train_mlps(recipe, table, all_fits)
     assert torch.get_num_threads() == 2

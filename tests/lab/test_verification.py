@@ -18,7 +18,7 @@ from tinyai_registry.lab.training import train_mlps
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.recipe import Input
 
-RUNTIME = load_runtime()
+RUNTIME = load_runtime("libvmaf")
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ REFUSED = {
     "one score for all rows": (one_score_for_all, r"output \(1,\), the model gives \(257,\)"),
     "a fixed batch": (fixed_batch, "input features .*257"),
     "a missing column": (five_columns, r"input features is \['N', 5\], not \[N, 6\]"),
-    "an input of another type": (double_input, "inputs and output are float32 tensors, and some of these are not"),
+    "an input of another type": (double_input, "input features is of type DOUBLE, which libvmaf does not feed"),
     "an operator that the runtime lacks": (operator_off_the_list, "operator Floor is not one that libvmaf takes"),
     "a graph that does not hold together": (broken_graph, "onnx.checker"),
 }
@@ -292,14 +292,15 @@ def test_the_test_vector_has_no_more_decimals_than_float32_needs(proto, verify):
 def test_the_test_vector_is_the_same_in_whatever_order_the_rows_come_and_where_targets_tie(
     frame, read, recipe, model, verify
 ):
-    rows = frame[frame.frame_index % 24 == 0].assign(vmaf=50.0)
+    rows = frame[frame.frame_index % 24 == 0]
+    rows = rows.assign(vmaf=np.where(rows.frame_index % 48 == 0, 50.0, 60.0))
     proto = export_mlps(recipe, [model])[recipe.id]
     first, second = (verify(proto, table=read(each)).vector.inputs for each in (rows, rows[::-1]))
     assert first == second
 
 
 def test_a_table_of_two_rows_makes_a_test_vector_of_two(frame, read, proto, verify):
-    two = read(frame.iloc[[0, -1]])
+    two = read(frame.iloc[[0, -1]].assign(vmaf=[20.0, 80.0]))
     assert len(verify(proto, table=two).vector.outputs["score"]) == 2
 
 
@@ -406,3 +407,10 @@ def test_a_simplifier_that_fails_is_done_without(proto, verify, monkeypatch):
 
     monkeypatch.setattr(onnxsim, "simplify", fail)
     assert verify(proto).data == proto.SerializeToString(deterministic=True)
+
+
+def test_a_batch_of_one_that_the_runtime_would_feed_is_not_what_the_recipe_says(proto, verify):
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    proto.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+    with pytest.raises(VerificationError, match=r"artifact small_v1: input features is \[1, 6\], not \[N, 6\]"):
+        verify(proto)

@@ -326,7 +326,7 @@ BROKEN_EXTRAS = {
         lambda r: (r / EXTRA).write_text('{"$ref": "https://example.org/x.json"}'),
         "TAI013",
         "panel_v1.json",
-        "the schema refers to",
+        "it refers to https:",
     ),
 }
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tinyai_registry.errors import PluginError, RecipeChangedError, TableError
 from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.plugins.plugin import Plugin
 
@@ -102,6 +103,18 @@ FAILURES = {
     "not a function": ("tinyai_train = 5", "tinyai_train"),
     "recipes raise": (RECIPES + "raise ValueError('no disk')", "ValueError: no disk"),
     "recipes exit": (RECIPES + "raise SystemExit('bye')", "SystemExit: bye"),
+    "exception of its own": ("class Mine(BaseException): ...\nraise Mine('bye')", "Mine: bye"),
+    "cancelled": ("import asyncio\nraise asyncio.CancelledError", "CancelledError"),
+    "a group": ("raise BaseExceptionGroup('two', [ValueError(), SystemExit()])", "BaseExceptionGroup: two"),
+    "an exception without words": (
+        "class Mute(Exception):\n    def __str__(self): raise SystemExit(1)\nraise Mute",
+        "Mute: (its message raises SystemExit)",
+    ),
+    "an exception of many words": ("raise ValueError('x' * 10**6)", "ValueError: " + "x" * 500),
+    "recipes of its own exception": (
+        RECIPES + "raise type('Mine', (BaseException,), {})('bye')",
+        "tinyai_recipes raised Mine: bye",
+    ),
     "recipes are no list": (RECIPES + "return 5", "tinyai_recipes"),
     "recipes are words": (RECIPES + "return ['duo_v1']", "tinyai_recipes returned a list with str in it, not Recipe"),
     "a criterion on the mode": (RECIPES + "return [Criterion('plcc', 'mode', '>=', 0.5)]", "'mode', not one of"),
@@ -187,10 +200,27 @@ MAE = 'return [{"mae": float(np.abs(part.prediction - part.target).mean())} for 
 NAMES = '{"duo_v1": "y = Gemm(x, w, b)", "duo_v1.plain": "p = MatMul(x, w) y = Add(p, b)"}'
 PROTOS = 'return {name: onnx.parser.parse_model(GRAPH % (", ".join(w), b, y)) for name, y in graphs.items()}'
 BLAME = "plugin duo (tinyai-duo 1.0)"
+MINE = "type('Mine', (BaseException,), {})"
 
 MISDEEDS = {
     "train raises": (TRAIN, "raise ValueError('disk\\nfull')", "tinyai_train raised ValueError: disk"),
     "train exits": (TRAIN, "raise SystemExit(0)", "tinyai_train raised SystemExit"),
+    "train raises what is no Exception": (TRAIN, f"raise {MINE}('bye')", "tinyai_train raised Mine: bye"),
+    "train closes a generator": (TRAIN, "raise GeneratorExit", "tinyai_train raised GeneratorExit"),
+    "train is cancelled": (TRAIN, "import asyncio; raise asyncio.CancelledError", "tinyai_train raised CancelledError"),
+    "predict raises what is no Exception": (PREDICT, f"raise {MINE}('bye')", "raised Mine: bye"),
+    "predict raises for the final model alone": (
+        PREDICT,
+        f"if len(inputs['spatial']) == 1: raise {MINE}('bye')\n        " + PREDICT,
+        "verification of its artifacts raised Mine: bye",
+    ),
+    "evaluate raises what is no Exception": (MAE, f"raise {MINE}('bye')", "tinyai_evaluate raised Mine: bye"),
+    "export raises what is no Exception": (PROTOS, f"raise {MINE}('bye')", "tinyai_export raised Mine: bye"),
+    "an answer raises what is no Exception": (
+        "standardisation = None",
+        f"standardisation = property(lambda self: (_ for _ in ()).throw({MINE}('bye')))",
+        "tinyai_train raised Mine: bye",
+    ),
     "train returns nothing": (TRAIN, "pass", "tinyai_train returned None"),
     "train returns too little": (
         TRAIN,
@@ -350,3 +380,14 @@ def test_whatever_plugins_print_does_not_spoil_the_one_json_document(install):
     )
     assert {p["status"] for p in json.loads(done.stdout)["plugins"]} == {"active"}
     assert done.stderr.count("noise") == len(PRINTS)
+
+
+def test_an_error_of_ours_that_passes_through_a_plugin_keeps_its_words_and_its_exit_code():
+    plugin = Plugin("duo", "tinyai-duo", "1.0", "active")
+    for error in (TableError("the table is too small"), RecipeChangedError("another gate")):
+        with pytest.raises(type(error)) as caught, plugin.blame_for("tinyai_train"):
+            raise error
+        assert caught.value is error
+    told = r"plugin duo \(tinyai-duo 1\.0\): tinyai_train returned None"
+    with pytest.raises(PluginError, match=told), plugin.blame_for("tinyai_train"):
+        raise PluginError("returned None")

@@ -16,6 +16,7 @@ from tinyai_registry.recipe import (
     AdamW,
     CardText,
     Criterion,
+    Ensemble,
     Input,
     KFold,
     LeaveOneGroupOut,
@@ -68,7 +69,20 @@ CONTRADICTIONS = {
     "an empty id": ({"id": ""}, "recipe id"),
     "an id that starts with an underscore": ({"id": "_golden"}, "recipe id"),
     "an id of 65 characters": ({"id": "g" * 65}, "recipe id"),
+    "an id that starts with a digit": ({"id": "3d_v1"}, "recipe id"),
+    "the id of the score": ({"id": "vmaf"}, "recipe id 'vmaf' will not do: libvmaf logs a score or a feature under"),
+    "the id of a feature": ({"id": "integer_adm2"}, "recipe id 'integer_adm2' will not do"),
+    "a feature that needs an escape": (
+        {"inputs": (Input("x", ("a", "höhe")),)},
+        r"feature columns \['höhe'\] are written with escapes, which the C runtime does not know; rename them",
+    ),
+    "a feature with a quote": ({"inputs": (Input("x", ('a"b',)),)}, "are written with escapes"),
+    "a feature with a backslash": ({"inputs": (Input("x", ("a\\b",)),)}, "are written with escapes"),
     "an unknown kind": ({"kind": "audio"}, "kind 'audio' is none of fr, nr, filter"),
+    "members whose ids are too long": (
+        {"id": "a" * 60, "ensemble": Ensemble(2, separate=True)},
+        r"its members would be called a{60}_seed0 and so on, which is too long",
+    ),
     "no input": ({"inputs": ()}, "declares no input"),
     "an input without columns": ({"inputs": (Input("left", ()),)}, "declares no input"),
     "two inputs of one name": (
@@ -125,7 +139,7 @@ def test_a_part_with_this_is_refused(make, message):
 
 
 @pytest.mark.parametrize("criteria", [("mean", ">="), ("min", ">="), ("max", "<=")])
-@pytest.mark.parametrize("good", ["g", "0", "fr_regressor_v1", "g" * 64])
+@pytest.mark.parametrize("good", ["g", "a0", "fr_regressor_v1", "g" * 64])
 def test_a_recipe_without_contradictions_is_taken(good, criteria):
     recipe = replace(RECIPE, id=good, criteria=(Criterion("plcc", *criteria, 0.5),))
     assert recipe.feature_order == ("a", "b", "c")

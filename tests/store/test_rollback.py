@@ -12,8 +12,9 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.files import sha256_of as digest_of
+from tinyai_registry.release import Release
 from tinyai_registry.store import layout, log
-from tinyai_registry.store.publish import KEPT_RELEASES
+from tinyai_registry.store.publish import KEPT_RELEASES, publish
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 
@@ -207,3 +208,17 @@ def test_a_digest_that_begins_several_releases_is_refused_as_git_does(root):
     whole = log.entries(root, "b")[1].rows[0]["sha256"]
     rollback(root, "b", ACCOUNT, to=whole)
     assert version(root) == "1"
+
+
+def test_of_releases_with_the_same_graph_the_last_is_meant(root):
+    put(root, "b", "1")
+    once = log.entries(root, "b")[-1]
+    again = Release("b", {**_files(root, once), "b.md": b"# b, described anew\n"}, once.rows)
+    publish(root, "b", lambda: again, ACCOUNT)
+    put(root, "b", "2")
+    rollback(root, "b", ACCOUNT, to=once.rows[0]["sha256"])
+    assert (root / "b.md").read_bytes() == b"# b, described anew\n"
+
+
+def _files(root: Path, entry: log.Entry) -> dict[str, bytes]:
+    return {name: (root / name).read_bytes() for name in entry.files}

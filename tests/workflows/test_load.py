@@ -55,13 +55,13 @@ def test_a_file_that_does_not_load_is_found_at_its_row_and_hides_no_other(tinyai
     (released / "broken_v1.onnx").write_bytes(b"no model")
     (released / "registry.json").write_text(json.dumps({**document, "models": [broken, *document["models"]]}, indent=2))
     found = tinyai("validate", released, "--load", "--select", "TAI9", "--json").json["findings"]
-    assert [(each["code"], each["file"], each["model"]) for each in found] == [("TAI901", "registry.json", "broken_v1")]
+    assert [(each["code"], each["file"], each["model"]) for each in found] == [("TAI907", "registry.json", "broken_v1")]
 
 
 def test_weights_outside_are_loaded_where_the_sidecar_pins_them(tinyai, shared, tmp_path):
     registry = tmp_path / "registry"
     shutil.copytree(shared / "real-registry", registry, copy_function=shutil.copyfile)
-    assert "TAI901" in tinyai("validate", registry, "--load", "--select", "TAI9").out
+    assert "TAI907" in tinyai("validate", registry, "--load", "--select", "TAI9").out
     assert tinyai("migrate", "fr_regressor_v1", "--registry", registry).code == 0
     ran = tinyai("validate", registry, "--load", "--select", "TAI9", "--json")
     assert ran.code == 0

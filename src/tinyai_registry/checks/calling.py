@@ -13,11 +13,13 @@ from tinyai_registry.checks.reading import Document
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import c_reader
 from tinyai_registry.onnxfile.graph import Signature
+from tinyai_registry.onnxfile.runtime import Runtime, known_runtimes
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 INPUT_UNNAMED = Rule(
     "TAI501",
+    "input-not-named",
     Severity.ERROR,
     "the sidecar does not name an input of the graph",
     "A runtime binds inputs by the names in the sidecar. One that is not named is not fed: the model fails, or "
@@ -26,6 +28,7 @@ INPUT_UNNAMED = Rule(
 )
 INPUT_UNKNOWN = Rule(
     "TAI502",
+    "unknown-input",
     Severity.ERROR,
     "the sidecar names an input that the graph does not have",
     "A runtime asks the graph for that name and fails.",
@@ -33,6 +36,7 @@ INPUT_UNKNOWN = Rule(
 )
 OUTPUT = Rule(
     "TAI503",
+    "unknown-output",
     Severity.ERROR,
     "the sidecar names an output that the graph does not have",
     "A runtime asks the graph for that output and fails, or takes the first of several.",
@@ -40,6 +44,7 @@ OUTPUT = Rule(
 )
 SHAPE = Rule(
     "TAI504",
+    "wrong-shape",
     Severity.ERROR,
     "a shape in the sidecar is not the graph's",
     "A caller that allocates by the sidecar feeds the wrong number of values.",
@@ -47,6 +52,7 @@ SHAPE = Rule(
 )
 VECTOR_LENGTH = Rule(
     "TAI505",
+    "vector-length",
     Severity.ERROR,
     "the feature vectors do not have the length of the feature order",
     "Mean, std and fill belong to the features one by one; with another length every value is scaled by its "
@@ -55,6 +61,7 @@ VECTOR_LENGTH = Rule(
 )
 VECTOR_VALUE = Rule(
     "TAI506",
+    "vector-value",
     Severity.ERROR,
     "a feature vector has a value that no standardisation has",
     "A std of zero, a negative or an undefined one makes infinities or turns the sign.",
@@ -62,6 +69,7 @@ VECTOR_VALUE = Rule(
 )
 FEATURE_COUNT = Rule(
     "TAI507",
+    "feature-count",
     Severity.ERROR,
     "the feature order does not have as many names as the graph has inputs",
     "A caller fills the input in this order; one name more or less shifts all that follow.",
@@ -69,6 +77,7 @@ FEATURE_COUNT = Rule(
 )
 SCALED_TWICE = Rule(
     "TAI508",
+    "scaled-twice",
     Severity.ERROR,
     "the graph standardises its inputs, and the sidecar tells callers to do it as well",
     "Whoever follows the sidecar scales twice, and gets a plausible, wrong score: 16.02 instead of 71.95 in a case "
@@ -77,6 +86,7 @@ SCALED_TWICE = Rule(
 )
 SCALER = Rule(
     "TAI509",
+    "wrong-scaler",
     Severity.ERROR,
     "onnx_has_scaler is not what the graph does",
     "It decides whether callers standardise. Wrong, it means twice or not at all.",
@@ -84,21 +94,28 @@ SCALER = Rule(
 )
 C_READER = Rule(
     "TAI510",
+    "c-reader",
     Severity.ERROR,
     "the C reader would take something else from the sidecar",
-    "The target runtime has no JSON parser: it takes the first `key` in quotes anywhere in the text, without escapes, "
-    "in at most 1 MiB. A nested key, or a word, that equals one of its keys is read instead.",
-    "Rename the nested key or the word; keep the sidecar's keys sorted.",
+    "The target runtime has no JSON parser: it takes the first `key` in quotes anywhere in the text, in at most 1 MiB. "
+    "A nested key, or a word, that equals one of its keys may be read instead. A backslash is a character to it, so "
+    "that an escaped quote ends a list of names, and the scaler is lost with it; of means and stds it keeps what "
+    "float32 holds.",
+    "Rename the nested key or the word, keep the sidecar's keys sorted, write names in ASCII without quotes and "
+    "backslashes, and bring a feature of 1e-50 or 1e39 to another scale.",
 )
 RUNTIME_LIMIT = Rule(
     "TAI511",
+    "too-many-names",
     Severity.INFO,
     "the sidecar has more names than the runtime reads",
-    "The runtime stops reading after its limit (8 outputs, 32 features, 32 encoders) and cannot feed the model itself.",
+    "Of a list beyond its limit (8 outputs, 32 features, 32 encoders) the runtime reads nothing at all, of the vectors "
+    "that go with it neither, and cannot feed the model itself.",
     "Nothing, if only other callers use the model; else train one with fewer inputs.",
 )
 VOCABULARY = Rule(
     "TAI512",
+    "encoder-vocabulary",
     Severity.ERROR,
     'the encoder vocabulary does not end in "unknown"',
     "The runtime maps an encoder that it does not know to the last entry.",
@@ -106,6 +123,7 @@ VOCABULARY = Rule(
 )
 ORDER = Rule(
     "TAI513",
+    "ambiguous-order",
     Severity.ERROR,
     "the feature order is ambiguous",
     "A name that stands twice, or two lists that differ, leave it to the reader which value goes where.",
@@ -121,18 +139,17 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "feature_std": ("feature_std", "input_std"),
     "feature_fill": ("feature_fill",),
 }
-_LIMITS = {"output_names": 8, "feature_order": 32, "features": 32, "encoder_vocab": 32}
 _TABLE_RANK = 2
 
 
-def of_model(model: Subject) -> Iterator[Finding]:
-    """Whether the sidecar of ``model`` says how to call the graph beside it."""
+def of_model(model: Subject, runtime: Runtime) -> Iterator[Finding]:
+    """Whether the sidecar of ``model`` says how to call the graph beside it, so that ``runtime`` reads it, too."""
     if not isinstance(model.sidecar, Document):
         return
     yield from _order(model)
     yield from _vectors(model)
     yield from _c_reader(model, model.sidecar.text)
-    yield from _limits(model)
+    yield from _limits(model, runtime)
     if model.parsed is None:
         return
     yield from _names(model, model.parsed.signature)
@@ -157,16 +174,16 @@ def _names(model: Subject, signature: Signature) -> Iterator[Finding]:
         ("input_names", signature.inputs, INPUT_UNKNOWN),
         ("output_names", signature.outputs, OUTPUT),
     ):
-        has = f"the graph has {', '.join(map(shown, known)) or 'none'}"
+        has = f"the graph has {', '.join(map(shorten, known)) or 'none'}"
         for key, value in _said(model, what):
             for name in _words(value):
                 if name not in known:
-                    yield model.in_sidecar(unknown, f"{key} says {shown(name)}; {has}", f"/{key}")
+                    yield model.in_sidecar(unknown, f"{key} says {shorten(name)}; {has}", f"/{key}")
     named = {name for _, value in _said(model, "input_names") for name in _words(value)}
     missing = [name for name in signature.inputs if name not in named]
     if missing:
         key = next((f"/{key}" for key, _ in _said(model, "input_names")), "")
-        what = f"input{'s' * (len(missing) > 1)} {', '.join(map(shown, missing))} of the graph"
+        what = f"input{'s' * (len(missing) > 1)} {', '.join(map(shorten, missing))} of the graph"
         yield model.in_sidecar(INPUT_UNNAMED, f"{what} {'are' if missing[1:] else 'is'} not named", key)
 
 
@@ -174,7 +191,7 @@ def _shapes(model: Subject, signature: Signature) -> Iterator[Finding]:
     for key, of_graph in (("input_shape", signature.inputs), ("output_shape", signature.outputs)):
         said, shape = model.said.get(key), next(iter(of_graph.values()), ())
         if isinstance(said, list) and not _same_shape(said, shape):
-            what = f"{key} is {shown(str(said))}, the graph has {shown(str(list(shape)))}"
+            what = f"{key} is {shorten(str(said))}, the graph has {shorten(str(list(shape)))}"
             yield model.in_sidecar(SHAPE, what, f"/{key}")
     # Vectors without an order are as long as it would be.
     order = _list(model, "feature_order") or _list(model, "feature_mean") or _list(model, "feature_std")
@@ -201,7 +218,7 @@ def _order(model: Subject) -> Iterator[Finding]:
         first: dict[str, int] = {}
         for index, name in enumerate(names):
             if isinstance(name, str) and first.setdefault(name, index) != index:
-                yield model.in_sidecar(ORDER, f"{key} has {shown(name)} twice", f"/{key}/{index}")
+                yield model.in_sidecar(ORDER, f"{key} has {shorten(name)} twice", f"/{key}/{index}")
                 break
     for key, names in orders[1:]:
         if names != orders[0][1]:
@@ -220,7 +237,7 @@ def _vectors(model: Subject) -> Iterator[Finding]:
                 yield model.in_sidecar(VECTOR_LENGTH, said, f"/{key}")
             for index, value in enumerate(values):
                 if not _is_number(value) or (what == "feature_std" and value <= 0):
-                    said = f"{key}[{index}] is {shown(str(value))}"
+                    said = f"{key}[{index}] is {shorten(str(value))}"
                     yield model.in_sidecar(VECTOR_VALUE, said, f"/{key}/{index}")
                     break
 
@@ -244,15 +261,19 @@ def _scaler(model: Subject, proto: onnx.ModelProto) -> Iterator[Finding]:
 
 
 def _c_reader(model: Subject, text: str) -> Iterator[Finding]:
-    for misread in c_reader.misread(text):
-        yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key else "")
+    """What any loader that we know would misread: a sidecar goes further than to one runtime."""
+    found = {misread.key: misread for runtime in known_runtimes() for misread in c_reader.misread(text, runtime)}
+    for misread in found.values():
+        yield model.in_sidecar(C_READER, misread.message, f"/{misread.key}" if misread.key in model.said else "")
 
 
-def _limits(model: Subject) -> Iterator[Finding]:
-    for key, limit in _LIMITS.items():
-        value = model.said.get(key)
-        if isinstance(value, list) and len(value) > limit:
-            yield model.in_sidecar(RUNTIME_LIMIT, f"{key} has {len(value)} names; the runtime reads {limit}", f"/{key}")
+def _limits(model: Subject, runtime: Runtime) -> Iterator[Finding]:
+    limits = {word: key for key in runtime.sidecar.keys.values() for word in (key.name, key.alias) if word}
+    for word, key in limits.items():
+        value = model.said.get(word)
+        if key.type == "texts" and isinstance(value, list) and len(value) > key.limit:
+            what = f"{word} has {len(value)} names; {runtime.name} reads none of a list of more than {key.limit}"
+            yield model.in_sidecar(RUNTIME_LIMIT, what, f"/{word}")
     vocabulary = model.said.get("encoder_vocab")
     if isinstance(vocabulary, list) and vocabulary[-1:] != ["unknown"]:
         yield model.in_sidecar(VOCABULARY, "the last of encoder_vocab is not unknown", "/encoder_vocab")

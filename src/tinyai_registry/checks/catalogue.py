@@ -1,4 +1,4 @@
-"""Every rule there is, by its code."""
+"""Collect the rules of all families, by code."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Mapping
 from tinyai_registry.checks import (
     calling,
     evidence,
+    feeding,
     files,
     graph,
     history,
     identity,
     licence,
+    local_names,
     operators,
     reading,
     schemas,
     signatures,
     sizes,
     twins,
+    unregistered,
     weights,
 )
 from tinyai_registry.checks import running as loading
@@ -30,14 +33,17 @@ FAMILIES = (
     files,
     weights,
     graph,
+    local_names,
     operators,
     sizes,
     calling,
+    feeding,
     evidence,
     history,
     twins,
     signatures,
     licence,
+    unregistered,
     loading,
 )
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import parts
+from tinyai_registry.documents.sidecar_types import Row, as_sidecar
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Evaluation, gate
 from tinyai_registry.recipe import Criterion, criterion_of, fingerprint
 from tinyai_registry.release import PARITY
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 GATE = Rule(
     "TAI601",
+    "gate-differs",
     Severity.ERROR,
     "the recorded gate does not follow from the folds",
     "The gate is what a release rests on. Each criterion of the recipe was judged again on the folds in the sidecar, "
@@ -25,6 +27,7 @@ GATE = Rule(
 )
 NOT_PROVED = Rule(
     "TAI602",
+    "gate-not-proved",
     Severity.ERROR,
     "a criterion of the gate is not proved",
     "A model whose folds do not prove its criteria would have been refused: missing, undefined and too weak all "
@@ -33,6 +36,7 @@ NOT_PROVED = Rule(
 )
 COVERAGE = Rule(
     "TAI603",
+    "folds-differ",
     Severity.ERROR,
     "the folds are not those of the table",
     "A fold that is missing may be the one that failed; leave-one-source-out holds out each group of the table once.",
@@ -40,6 +44,7 @@ COVERAGE = Rule(
 )
 SUMMARY = Rule(
     "TAI604",
+    "summary-differs",
     Severity.ERROR,
     "a summary does not follow from the folds",
     "Mean, std, smallest and largest are computed from the folds beside them; figures that are not were written by "
@@ -48,6 +53,7 @@ SUMMARY = Rule(
 )
 COUNTS = Rule(
     "TAI605",
+    "counts-differ",
     Severity.ERROR,
     "counts do not agree with each other",
     "Rows, clips and groups are told in several places. Where they differ, one of them is a literal that nobody "
@@ -56,6 +62,7 @@ COUNTS = Rule(
 )
 HEADLINE = Rule(
     "TAI606",
+    "headline-differs",
     Severity.ERROR,
     "a headline figure is not that of the evaluation",
     "`training` repeats the figures for readers of earlier sidecars; they compare models by it.",
@@ -63,6 +70,7 @@ HEADLINE = Rule(
 )
 RECIPE = Rule(
     "TAI607",
+    "recipe-differs",
     Severity.ERROR,
     "the recipe in the sidecar is not the one that it says it is",
     "The fingerprint locks the recipe: a refresh is refused where it differs. A recipe that was edited, or speaks of "
@@ -71,6 +79,7 @@ RECIPE = Rule(
 )
 MEMBERS = Rule(
     "TAI608",
+    "member-differs",
     Severity.ERROR,
     "a member of the ensemble is not the one that was judged",
     "The ensemble was judged as a whole, with these members. One that was exchanged on its own makes another ensemble.",
@@ -78,6 +87,7 @@ MEMBERS = Rule(
 )
 ARTIFACTS = Rule(
     "TAI609",
+    "artifact-list",
     Severity.ERROR,
     "the list of artifacts is not that of the files",
     "Every file that a release ships is in the list, with its digest, its size and its opset.",
@@ -86,6 +96,7 @@ ARTIFACTS = Rule(
 
 VECTOR = Rule(
     "TAI610",
+    "weak-test-vector",
     Severity.ERROR,
     "a test vector could not tell a wrong model",
     "It lists rows, and what the published file gives for them within a tolerance. With a tolerance as wide as the "
@@ -93,12 +104,13 @@ VECTOR = Rule(
     "Publish again with `tinyai refresh`.",
 )
 
+Figure = Literal["mean", "std", "min", "max", "median", "spread"]
 # Schemes that hold out every row of the table once.
 _PARTITIONS = {"LeaveOneGroupOut", "KFold", "GroupKFold"}
-_FIGURES = ("mean", "std", "min", "max", "median", "spread")
+_FIGURES: tuple[Figure, ...] = get_args(Figure)
 
 
-def of_model(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def of_model(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
     """Whether the evidence in the sidecar of ``model``, valid by its schema, holds; ``rows`` are all rows by id."""
     if "evaluation" not in model.said:
         return
@@ -106,11 +118,12 @@ def of_model(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[
     yield from _counts(model)
     yield from _members(model, rows)
     yield from _vectors(model)
+    said = as_sidecar(model.said)
     try:
-        evaluation = parts.evaluation_of(model.said)
+        evaluation = parts.evaluation_of(said["evaluation"], said.get("in_sample"))
         criteria = {str(c): c for c in _criteria(model)}
     except (RecipeError, ArithmeticError, AttributeError, TypeError, ValueError) as error:
-        yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shown(str(error))}", "/recipe/criteria")
+        yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shorten(str(error))}", "/recipe/criteria")
         return
     yield from _coverage(model, evaluation)
     yield from _summary(model, evaluation)
@@ -119,54 +132,59 @@ def of_model(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[
 
 
 def _criteria(model: Subject) -> Iterator[Criterion]:
-    yield from (Criterion(**fields) for fields in model.said["recipe"]["criteria"])
-    yield from (found for verdict in model.said["gate"] if (found := criterion_of(verdict["criterion"])) is not None)
+    said = as_sidecar(model.said)
+    yield from (Criterion(**fields) for fields in said["recipe"]["criteria"])
+    yield from (found for verdict in said["gate"] if (found := criterion_of(verdict["criterion"])) is not None)
 
 
 def _gate(model: Subject, evaluation: Evaluation, criteria: Mapping[str, Criterion]) -> Iterator[Finding]:
-    recorded = {verdict["criterion"]: (index, verdict) for index, verdict in enumerate(model.said["gate"])}
+    said = as_sidecar(model.said)
+    recorded = {verdict["criterion"]: (index, verdict) for index, verdict in enumerate(said["gate"])}
     judged = gate.judge(evaluation, list(criteria.values()))
     for verdict in judged:
         index, record = recorded.get(verdict.criterion, (None, None))
         at = "/gate" if index is None else f"/gate/{index}"
         if not verdict.passed:
             why = verdict.reason or f"it is {verdict.value:g}"
-            yield model.in_sidecar(NOT_PROVED, f"{shown(verdict.criterion)}: not proved ({shown(why)})", at)
+            yield model.in_sidecar(NOT_PROVED, f"{shorten(verdict.criterion)}: not proved ({shorten(why)})", at)
         if record is None:
-            yield model.in_sidecar(GATE, f"{shown(verdict.criterion)} was never judged", at)
+            yield model.in_sidecar(GATE, f"{shorten(verdict.criterion)} was never judged", at)
         elif record["passed"] is not verdict.passed or not _same(record["value"], verdict.value):
             what = f"{record['value']} is recorded, the folds give {verdict.value}"
-            yield model.in_sidecar(GATE, f"{shown(verdict.criterion)}: {what}", f"{at}/value")
+            yield model.in_sidecar(GATE, f"{shorten(verdict.criterion)}: {what}", f"{at}/value")
     for words, (index, _) in recorded.items():
         if words not in {verdict.criterion for verdict in judged}:
-            yield model.in_sidecar(GATE, f"{shown(words)} is no criterion that can be judged again", f"/gate/{index}")
+            yield model.in_sidecar(GATE, f"{shorten(words)} is no criterion that can be judged again", f"/gate/{index}")
 
 
 def _coverage(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
-    [scheme] = model.said["recipe"]["folds"] or {"none": {}}
-    if scheme == "LeaveOneGroupOut" and sorted(evaluation.expected_groups) != sorted(model.said["table"]["groups"]):
-        expected, groups = len(evaluation.expected_groups), len(model.said["table"]["groups"])
+    said = as_sidecar(model.said)
+    [scheme] = said["recipe"]["folds"] or {"none": {}}
+    if scheme == "LeaveOneGroupOut" and sorted(evaluation.expected_groups) != sorted(said["table"]["groups"]):
+        expected, groups = len(evaluation.expected_groups), len(said["table"]["groups"])
         what = f"{expected} folds are expected, the table has {groups} groups, or others"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/expected_groups")
     rows = sum(fold.rows for fold in evaluation.folds)
-    if scheme in _PARTITIONS and rows != model.said["table"]["rows"]:
-        what = f"the folds hold out {rows} rows, the table has {model.said['table']['rows']}"
+    if scheme in _PARTITIONS and rows != said["table"]["rows"]:
+        what = f"the folds hold out {rows} rows, the table has {said['table']['rows']}"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/folds")
 
 
 def _summary(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
+    said = as_sidecar(model.said)
     for metric, aggregate in evaluation.summary.items():
-        recorded = model.said["evaluation"]["summary"][metric]
+        recorded = said["evaluation"]["summary"][metric]
         for figure in _FIGURES:
             value = getattr(aggregate, figure)
             if not _same(recorded[figure], value):
-                what = f"{figure} {shown(metric)} is {recorded[figure]}, the folds give {value}"
+                what = f"{figure} {shorten(metric)} is {recorded[figure]}, the folds give {value}"
                 yield model.in_sidecar(SUMMARY, what, f"/evaluation/summary/{metric}/{figure}")
 
 
 def _headlines(model: Subject) -> Iterator[Finding]:
-    wanted = parts.headlines(model.said)
-    for key, value in model.said["training"].items():
+    said = as_sidecar(model.said)
+    wanted = parts.headlines(said["evaluation"], said.get("in_sample"))
+    for key, value in said["training"].items():
         name = key.removeprefix("loso_").removeprefix("cv_")
         if name in wanted and not _same(value, wanted[name]):
             what = f"{key} is {value}, the evaluation says {wanted[name]}"
@@ -174,8 +192,9 @@ def _headlines(model: Subject) -> Iterator[Finding]:
 
 
 def _counts(model: Subject) -> Iterator[Finding]:
-    table, training = model.said["table"], model.said["training"]
-    order = len(model.said["feature_order"])
+    said = as_sidecar(model.said)
+    table, training = said["table"], said["training"]
+    order = len(said.get("feature_order", table["feature_means"]))
     pairs: dict[str, tuple[Any, Any]] = {
         "/training/n_sources": (training["n_sources"], len(table["groups"])),
         "/training/n_pairs": (training["n_pairs"], table["clips"]),
@@ -192,13 +211,14 @@ def _counts(model: Subject) -> Iterator[Finding]:
 
 
 def _recipe(model: Subject) -> Iterator[Finding]:
-    recipe, said = model.said["recipe"], model.said
+    said = as_sidecar(model.said)
+    recipe = said["recipe"]
     if said["recipe_fingerprint"] != fingerprint(recipe):
         yield model.in_sidecar(RECIPE, "recipe_fingerprint is not that of the recipe beside it", "/recipe_fingerprint")
     wanted = {
         "id": said.get("member_of", said["id"]),
         "inputs": said["input_names"],
-        "columns": said["feature_order"],
+        "columns": said.get("feature_order"),
         "scaler": said["onnx_has_scaler"],
     }
     found = {
@@ -208,15 +228,16 @@ def _recipe(model: Subject) -> Iterator[Finding]:
         "scaler": recipe.get("scaler_in_graph", False),
     }
     for what, value in found.items():
-        if value != wanted[what]:
-            message = f"the recipe says other {what} than the sidecar: {shown(str(value))}"
+        if wanted[what] is not None and value != wanted[what]:  # a filter need not have an order of features
+            message = f"the recipe says other {what} than the sidecar: {shorten(str(value))}"
             at = {"id": "/id", "inputs": "/inputs", "columns": "/inputs"}.get(what, "")
             yield model.in_sidecar(RECIPE, message, f"/recipe{at}")
 
 
-def _members(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    ids = [member["id"] for member in model.said["members"]]
-    for index, member in enumerate(model.said["members"]):
+def _members(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
+    said = as_sidecar(model.said)
+    ids = [member["id"] for member in said["members"]]
+    for index, member in enumerate(said["members"]):
         row = rows.get(member["id"])
         if member["id"] in ids[:index]:
             yield model.in_sidecar(MEMBERS, f"the member {member['id']} is there twice", f"/members/{index}/id")
@@ -225,15 +246,16 @@ def _members(model: Subject, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[
         elif (row.get("sha256"), row.get("onnx")) != (member["sha256"], member["onnx"]):
             what = f"the member {member['id']} is not the one that its row pins"
             yield model.in_sidecar(MEMBERS, what, f"/members/{index}/sha256")
-    whole = model.said.get("member_of")
+    whole = said.get("member_of")
     if whole is not None and whole not in rows:
-        yield model.in_sidecar(MEMBERS, f"it is a member of {shown(whole)}, which has no row", "/member_of")
+        yield model.in_sidecar(MEMBERS, f"it is a member of {shorten(whole)}, which has no row", "/member_of")
 
 
 def _vectors(model: Subject) -> Iterator[Finding]:
-    low, high = model.said["recipe"]["target_range"]
-    widths = {each["tensor"]: len(each["columns"]) for each in model.said["recipe"]["inputs"]}
-    for index, artifact in enumerate(model.said["artifacts"]):
+    said = as_sidecar(model.said)
+    low, high = said["recipe"]["target_range"]
+    widths = {each["tensor"]: len(each["columns"]) for each in said["recipe"]["inputs"]}
+    for index, artifact in enumerate(said["artifacts"]):
         vector, at = artifact.get("test_vector"), f"/artifacts/{index}/test_vector"
         if vector is None:
             continue
@@ -243,7 +265,8 @@ def _vectors(model: Subject) -> Iterator[Finding]:
         found = {each["tensor"]: {len(row) for row in each["values"]} for each in vector["inputs"]}
         if found != {tensor: {width} for tensor, width in widths.items()}:
             yield model.in_sidecar(VECTOR, "its inputs do not have the columns of the recipe's", f"{at}/inputs")
-        if len({len(each["values"]) for each in (*vector["inputs"], *vector["outputs"])}) != 1:
+        rows = {len(each["values"]) for each in vector["inputs"]} | {len(each["values"]) for each in vector["outputs"]}
+        if len(rows) != 1:
             yield model.in_sidecar(VECTOR, "its inputs and outputs do not have as many rows", f"{at}/outputs")
 
 

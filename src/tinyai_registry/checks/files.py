@@ -1,4 +1,4 @@
-"""What can be wrong with the files that a registry names, and with those that it does not."""
+"""Find what is wrong with the files that a registry names, and files that it does not name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
 from tinyai_registry.files import File, Folder, Problem, Unreadable, sha256_of
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 OUTSIDE = Rule(
     "TAI201",
+    "path-outside",
     Severity.ERROR,
     "a path leads out of the registry folder",
     "Whoever fetches or serves the registry reads or writes the file that a row names. With `..`, an absolute path, a "
@@ -19,6 +20,7 @@ OUTSIDE = Rule(
 )
 MISSING = Rule(
     "TAI202",
+    "file-missing",
     Severity.ERROR,
     "a file is named but missing",
     "The registry promises a file that a consumer will not find. It was not committed, was renamed, or lies outside "
@@ -27,13 +29,15 @@ MISSING = Rule(
 )
 DIGEST = Rule(
     "TAI203",
+    "digest-mismatch",
     Severity.ERROR,
-    "a file does not have the digest that it was pinned with",
-    "The digest says which bytes were judged. Other bytes are another model, whoever wrote them and why.",
+    "a file does not have the digest that is recorded for it",
+    "The digest says which bytes were judged. Other bytes are another model, whoever wrote them.",
     "Restore the file from git, or publish again with `tinyai refresh`; never edit the digest to fit.",
 )
 NOT_REGULAR = Rule(
     "TAI204",
+    "not-a-regular-file",
     Severity.ERROR,
     "a file is not a regular, readable file",
     "A folder, a pipe or a device under a model's name makes loaders fail or wait for ever; an unreadable file cannot "
@@ -42,6 +46,7 @@ NOT_REGULAR = Rule(
 )
 LINK = Rule(
     "TAI205",
+    "linked-file",
     Severity.ERROR,
     "a file is linked to a place outside the registry folder",
     "Through a symbolic or hard link, whoever can write the other place changes the model without touching the "
@@ -50,13 +55,15 @@ LINK = Rule(
 )
 SIZE = Rule(
     "TAI206",
+    "file-size",
     Severity.ERROR,
     "a file is empty or larger than the runtime loads",
-    "The target runtime refuses such a file, and a reader that did not would let anyone fill its memory.",
+    "The target runtime refuses such a file, and a reader without a limit could be made to fill its memory.",
     "Publish a file within the limit.",
 )
 ORPHAN_MODEL = Rule(
     "TAI207",
+    "orphan-model",
     Severity.ERROR,
     "an ONNX file belongs to no row",
     "Nothing pins its bytes or says what it is, yet it lies where loaders look for models: it can be loaded by name, "
@@ -65,6 +72,7 @@ ORPHAN_MODEL = Rule(
 )
 ORPHAN_DATA = Rule(
     "TAI208",
+    "orphan-weights",
     Severity.ERROR,
     "a data file belongs to no graph",
     "It is a leftover: the weights that it holds are no longer read by any registered graph. It misleads whoever "
@@ -73,6 +81,7 @@ ORPHAN_DATA = Rule(
 )
 ORPHAN_DOCUMENT = Rule(
     "TAI209",
+    "orphan-document",
     Severity.WARNING,
     "a JSON file belongs to no row",
     "It looks like the sidecar of a model that was removed or renamed; readers that list sidecars take it for a model.",
@@ -80,17 +89,29 @@ ORPHAN_DOCUMENT = Rule(
 )
 NO_SIDECAR = Rule(
     "TAI210",
+    "no-sidecar",
     Severity.ERROR,
     "a model has no sidecar",
     "Without <stem>.json beside the ONNX file nobody knows how to call the model or how it was judged; the target "
     "runtime falls back to defaults.",
     "Restore the sidecar, or publish the model with `tinyai refresh`.",
 )
+POINTER = Rule(
+    "TAI211",
+    "lfs-pointer",
+    Severity.ERROR,
+    "a file is a Git LFS pointer",
+    "The repository keeps the file in Git LFS, and this checkout has only the few lines that stand for it. Whoever "
+    "loads the model from here gets those lines.",
+    "Run `git lfs pull`; in CI, check out with LFS (`lfs: true`).",
+)
 
 LINE_ENDS = "git has changed how its lines end (core.autocrlf); put `-text` into .gitattributes, and check it out again"
 
-# Ours, or a schema's, a signature's: JSON that is no sidecar.
-_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z")
+# JSON files that are not sidecars: the registry, schemas, signatures, and settings and logs in hidden folders.
+_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z|(^|/)\.")
+# Where a publish prepares its files.
+_PENDING = ".tinyai/pending/"
 
 _RULES: Mapping[Problem, Rule] = {
     Problem.OUTSIDE: OUTSIDE,
@@ -98,18 +119,24 @@ _RULES: Mapping[Problem, Rule] = {
     Problem.NOT_REGULAR: NOT_REGULAR,
     Problem.LINKED: LINK,
     Problem.SIZE: SIZE,
+    Problem.POINTER: POINTER,
 }
 
 
 def flaws(file: File | Unreadable) -> Iterator[Flaw]:
-    """What is wrong with ``file`` itself, whatever it holds."""
+    """What is wrong with ``file`` itself, whatever its content."""
     if isinstance(file, Unreadable):
         path = "the path " if file.problem is Problem.OUTSIDE else ""
-        yield Flaw(_RULES[file.problem], f"{path}{shown(file.name)} {file.what}")
+        yield Flaw(_RULES[file.problem], f"{path}{shorten(file.name)} {file.what}")
     elif not file.data:
-        yield Flaw(SIZE, f"{shown(file.name)} is empty")
+        yield Flaw(SIZE, f"{shorten(file.name)} is empty")
     elif file.linked:
-        yield Flaw(LINK, f"{shown(file.name)} has a hard link outside the registry folder")
+        yield Flaw(LINK, f"{shorten(file.name)} has a hard link outside the registry folder")
+
+
+def is_document(name: str) -> bool:
+    """Whether the file ``name`` is JSON that speaks of a model; some file systems do not tell capitals apart."""
+    return name.lower().endswith(".json") and not _NO_SIDECAR.search(name)
 
 
 def line_ends(file: File, sha256: object) -> str:
@@ -119,14 +146,14 @@ def line_ends(file: File, sha256: object) -> str:
 
 
 def orphans(folder: Folder, claimed: Collection[str]) -> Iterator[Finding]:
-    """The files that look like a model's and are none's: ``claimed`` are those that rows and sidecars speak of."""
+    """Files that look like a model's and belong to none; rows and sidecars name those that are ``claimed``."""
     for name in folder.names:
-        if name in claimed:
+        if name in claimed or name.startswith(_PENDING):
             continue
         ending = name.lower()  # some file systems do not tell them apart
-        if ending.endswith(".onnx"):
-            yield Finding(ORPHAN_MODEL, name, f"{shown(name)} is named by no row")
+        if ending.endswith((".onnx", ".ort")):
+            yield Finding(ORPHAN_MODEL, name, f"{shorten(name)} is named by no row")
         elif ending.endswith((".onnx.data", ".onnx_data", ".data")):
-            yield Finding(ORPHAN_DATA, name, f"{shown(name)} is read by no registered graph")
-        elif ending.endswith(".json") and not _NO_SIDECAR.search(name):
-            yield Finding(ORPHAN_DOCUMENT, name, f"{shown(name)} is the sidecar of no registered model")
+            yield Finding(ORPHAN_DATA, name, f"{shorten(name)} is read by no registered graph")
+        elif is_document(name):
+            yield Finding(ORPHAN_DOCUMENT, name, f"{shorten(name)} is the sidecar of no registered model")

@@ -1,4 +1,7 @@
-"""What a check says: which rule is broken, how bad that is, where, and about which model."""
+"""What a check reports: which rule is broken, how bad that is, where, and in which model.
+
+Words in a finding are as they were found, perhaps shortened: whoever writes a finding escapes them.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that can be wrong. ``code`` never changes its meaning; ``why`` and ``mend`` are what explains it."""
+    """One thing that can be wrong.
+
+    ``code`` and ``slug`` name it and never change their meaning; ``why`` and ``mend`` explain it.
+    """
 
     code: str
+    slug: str
     severity: Severity
     title: str
     why: str
@@ -27,7 +34,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Flaw:
-    """A rule that a document or a file breaks, said by a check that knows no registry.
+    """A rule that a document or a file breaks, reported by a check that knows no registry.
 
     ``pointer`` is a JSON pointer inside that document, empty for the whole of it.
     """
@@ -39,7 +46,7 @@ class Flaw:
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule that a registry breaks: in which file, where in it, in which model's affairs.
+    """A rule that a registry breaks: in which file, where in it, and in which model.
 
     ``file`` is relative to the registry folder, with forward slashes; what is wrong with a binary file is found at the
     place in the JSON document that vouches for it. ``line`` and ``column`` count from 1, ``length`` is how many

@@ -6,6 +6,7 @@ from tinyai_registry.checks.finding import Rule, Severity
 
 CHANGED = Rule(
     "TAI611",
+    "log-entry-changed",
     Severity.ERROR,
     "an entry of the log was changed",
     "Each entry carries a digest of itself and of the one before. History that can be edited unseen proves nothing.",
@@ -13,6 +14,7 @@ CHANGED = Rule(
 )
 BROKEN = Rule(
     "TAI612",
+    "log-broken",
     Severity.ERROR,
     "entries of the log are missing or out of order",
     "The entries of a model are a chain. One that was removed or moved is a publish, a refusal or a rollback that "
@@ -22,6 +24,7 @@ BROKEN = Rule(
 )
 FILES = Rule(
     "TAI613",
+    "files-not-published",
     Severity.ERROR,
     "the files are not those that the log says were published",
     "A release is whole or not at all. A sidecar, card or graph that is not the published one was changed, or "
@@ -30,13 +33,15 @@ FILES = Rule(
 )
 ROWS = Rule(
     "TAI614",
+    "row-not-published",
     Severity.ERROR,
     "a row is not the one that the log says was published",
     "The row pins the files of a release; with another's digest it vouches for something that was never published.",
     "Restore registry.json from git, or run `tinyai recover`, which writes the row of the last release again.",
 )
 ENTRY_SCHEMA = Rule(
-    "TAI615",
+    "TAI616",
+    "log-entry-schema",
     Severity.ERROR,
     "an entry of the log breaks its schema",
     "Recovery and rollback do what the log says: they write the files that it names, and remove others. An entry that "
@@ -44,7 +49,8 @@ ENTRY_SCHEMA = Rule(
     "Find out where the entry came from, and restore it from git; `tinyai schema log-entry` prints what it has to be.",
 )
 LINK = Rule(
-    "TAI616",
+    "TAI617",
+    "linked-store",
     Severity.ERROR,
     "a link lies in the store",
     "The store, `.tinyai`, has no links. Through one, whoever writes into the registry would write or remove files "

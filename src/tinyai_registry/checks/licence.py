@@ -8,10 +8,11 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.subject import Subject
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 NONE = Rule(
     "TAI801",
+    "no-licence",
     Severity.WARNING,
     "a row has no licence",
     "Without a licence nobody may use the model, whatever its page says.",
@@ -19,6 +20,7 @@ NONE = Rule(
 )
 UNKNOWN = Rule(
     "TAI802",
+    "unknown-licence",
     Severity.ERROR,
     "a licence is no SPDX expression that exists",
     "Tools that decide what may be shipped know licences by their SPDX identifiers; one that does not exist is "
@@ -27,6 +29,7 @@ UNKNOWN = Rule(
 )
 DIFFERS = Rule(
     "TAI803",
+    "licence-differs",
     Severity.WARNING,
     "row and sidecar name different licences",
     "Whoever reads one of the two uses the model under terms that the other denies.",
@@ -40,15 +43,15 @@ def of_model(model: Subject) -> Iterator[Finding]:
     if licence is None:
         yield model.in_row(NONE, "the row has no license")
     elif isinstance(licence, str):
-        error = _normalised(licence)[1]
+        error = _canonicalize(licence)[1]
         if error is not None:
-            yield model.in_row(UNKNOWN, f"{shown(licence)} is no SPDX expression: {shown(error)}", "license")
+            yield model.in_row(UNKNOWN, f"{shorten(licence)} is no SPDX expression: {shorten(error)}", "license")
     said = model.said.get("license")
-    if isinstance(said, str) and isinstance(licence, str) and _normalised(said)[0] != _normalised(licence)[0]:
-        yield model.in_sidecar(DIFFERS, f"the licence is {shown(said)}, the row says {shown(licence)}", "/license")
+    if isinstance(said, str) and isinstance(licence, str) and _canonicalize(said)[0] != _canonicalize(licence)[0]:
+        yield model.in_sidecar(DIFFERS, f"the licence is {shorten(said)}, the row says {shorten(licence)}", "/license")
 
 
-def _normalised(licence: str) -> tuple[str, str | None]:
+def _canonicalize(licence: str) -> tuple[str, str | None]:
     """``licence`` as the SPDX list spells it, or as it is and why it is on none: identifiers have no case."""
     if licence != licence.strip():
         return licence, "it begins or ends with blanks"

@@ -1,8 +1,7 @@
-"""Giving findings their lines and columns: a second pass, over the files in which something was found."""
+"""Give findings their lines and columns: a second pass, over the files in which something was found."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,9 +9,9 @@ from tinyai_registry.checks.finding import Finding
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.positions import Position, positions
 from tinyai_registry.files import File, Folder
+from tinyai_registry.text import shorten
 
 MAX_MESSAGE = 400
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def locate(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
@@ -21,25 +20,15 @@ def locate(folder: Folder, found: Sequence[Finding]) -> list[Finding]:
     for finding in found:
         pointers.setdefault(finding.file, set()).add(finding.pointer)
     places = {file: positions(text_of(folder, file), wanted) for file, wanted in pointers.items()}
-    placed = [_presentable(_placed(finding, places[finding.file][finding.pointer])) for finding in found]
+    placed = [_place(finding, places[finding.file][finding.pointer]) for finding in found]
     return sorted(placed, key=lambda f: (f.file, f.line, f.column, f.rule.code, f.message))
 
 
-def _placed(finding: Finding, at: Position) -> Finding:
+def _place(finding: Finding, at: Position) -> Finding:
+    short = replace(finding, message=shorten(finding.message, MAX_MESSAGE))
     if (finding.line, finding.column) != (1, 1):  # the reader of a broken text knows better
-        return finding
-    return replace(finding, line=at.line, column=at.column, length=at.length)
-
-
-def _presentable(finding: Finding) -> Finding:
-    """``finding`` as one short line: names in it may come from somebody who means a terminal to act on them."""
-    model = None if finding.model is None else _plain(finding.model)
-    return replace(finding, message=_plain(finding.message), file=_plain(finding.file), model=model)
-
-
-def _plain(text: str) -> str:
-    kept = text[:MAX_MESSAGE]
-    return kept if kept.isascii() and kept.isprintable() else _UNPRINTABLE.sub(lambda each: ascii(each[0])[1:-1], kept)
+        return short
+    return replace(short, line=at.line, column=at.column, length=at.length)
 
 
 def text_of(folder: Folder, file: str) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 
+from tinyai_registry.checks import sizes
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
-from tinyai_registry.onnxfile.constants import constants, integers
+from tinyai_registry.onnxfile.constants import Constants
 from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import Runtime
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 OPERATOR = Rule(
     "TAI404",
+    "operator",
     Severity.ERROR,
     "an operator is not one that the runtime takes",
     "The target runtime goes through every node, subgraphs included, and refuses the model at the first operator that "
@@ -24,6 +26,7 @@ OPERATOR = Rule(
 )
 DOMAIN = Rule(
     "TAI405",
+    "operator-domain",
     Severity.ERROR,
     "an operator comes from a domain that the runtime does not take",
     "`evil.custom::Relu` is not Relu: an operator is known by its domain and its name, and another domain needs a "
@@ -32,6 +35,7 @@ DOMAIN = Rule(
 )
 FUNCTION = Rule(
     "TAI406",
+    "local-function",
     Severity.ERROR,
     "an operator is a function that the model brings along",
     "A model-local function can give any name to any body, so a list of names says nothing about it.",
@@ -39,6 +43,7 @@ FUNCTION = Rule(
 )
 DEPTH = Rule(
     "TAI407",
+    "subgraph-depth",
     Severity.ERROR,
     "subgraphs are nested more deeply than the runtime goes",
     "The runtime's check stops there and refuses the model.",
@@ -46,6 +51,7 @@ DEPTH = Rule(
 )
 LOOPS = Rule(
     "TAI408",
+    "loop-count",
     Severity.ERROR,
     "the graph has more loops than the runtime takes",
     "Loops make the time that a model takes unbounded.",
@@ -53,6 +59,7 @@ LOOPS = Rule(
 )
 OPERATOR_NAME = Rule(
     "TAI409",
+    "operator-name",
     Severity.ERROR,
     "an operator's name is longer than the runtime reads",
     "The runtime copies names into a buffer of fixed size and refuses longer ones.",
@@ -60,6 +67,7 @@ OPERATOR_NAME = Rule(
 )
 UNBOUNDED = Rule(
     "TAI414",
+    "unbounded-loop",
     Severity.ERROR,
     "a loop has no bound",
     "A Loop without a trip count, or with one that nobody could wait for, runs until its own condition stops it: on "
@@ -67,8 +75,20 @@ UNBOUNDED = Rule(
     "Give the loop the trip count that it needs, or unroll it.",
 )
 
+TRAINING = Rule(
+    "TAI418",
+    "training-mode",
+    Severity.ERROR,
+    "an operator computes as it does in training, or may",
+    "A Dropout in training mode throws dice: it gives another score each time. A BatchNormalization in training mode "
+    "scales by the batch that it is fed, so that a score depends on its neighbours.",
+    "Export the model in inference mode (`model.eval()` in torch), without a training mode that an input decides.",
+)
+
 # Rows of a frame of 8K video, twice: a loop of more steps goes over nothing that a tiny model is fed.
 _MOST_TRIPS = 10_000
+# The input of Dropout that says whether it trains.
+_DROPOUT_MODE = 2
 
 
 def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
@@ -82,19 +102,26 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
         for rule, what in _refusals(node, depth, local, runtime):
             refused[rule, what].append(node.name or (node.output[0] if node.output else ""))
     for (rule, what), names in refused.items():
-        where = f" (node {shown(names[0])})" if names[0] else ""
-        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shown(names[0])})" if names[1:] else where))
+        where = f" (node {shorten(names[0])})" if names[0] else ""
+        yield Flaw(rule, what + (f" ({len(names)} nodes, first {shorten(names[0])})" if names[1:] else where))
     loops = [node for node, _ in nodes if node.op_type == "Loop"]
     if len(loops) > runtime.max_loop_nodes:
         yield Flaw(LOOPS, f"{len(loops)} Loop nodes; {runtime.name} takes {runtime.max_loop_nodes}")
-    if loops:
-        yield from _unbounded(loops, constants(list(messages(model)))[1])
+    dropouts = [node for node, _ in nodes if node.op_type == "Dropout" and any(node.input[_DROPOUT_MODE:])]
+    known = Constants(list(messages(model)) if loops or dropouts else [])
+    yield from _unbounded(loops, known)
+    for node in dropouts:
+        if not _is_false(known, "".join(node.input[_DROPOUT_MODE:])):
+            yield Flaw(TRAINING, f"the training mode of Dropout {_label(node)} is not a constant false")
+    for node, _ in nodes:
+        if node.op_type == "BatchNormalization" and _normalises_by_batch(node):
+            yield Flaw(TRAINING, f"BatchNormalization {_label(node)} is in training mode")
 
 
 def _refusals(
     node: onnx.NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime
 ) -> Iterator[tuple[Rule, str]]:
-    operator = shown(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
+    operator = shorten(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
     length = len(node.op_type.encode())
     if length > runtime.max_operator_name_bytes:
         limit = runtime.max_operator_name_bytes
@@ -118,9 +145,27 @@ def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.No
                 yield from _nodes(graph.node, depth + 1)
 
 
-def _unbounded(loops: Sequence[onnx.NodeProto], known: Mapping[str, onnx.TensorProto]) -> Iterator[Flaw]:
+def _unbounded(loops: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:
     for node in loops:
         trips = node.input[0] if node.input else ""
-        if not trips or max(integers(known.get(trips)), default=0) > _MOST_TRIPS:
-            what = f"has a trip count over {_MOST_TRIPS}" if trips else "has no trip count"
-            yield Flaw(UNBOUNDED, f"the loop {shown(node.name or ' '.join(node.output))} {what}")
+        counts = known.integers(trips)
+        if not trips:
+            yield Flaw(UNBOUNDED, f"the loop {_label(node)} has no trip count")
+        elif any(max(each, default=0) > _MOST_TRIPS for each in counts):
+            yield Flaw(UNBOUNDED, f"the loop {_label(node)} has a trip count over {_MOST_TRIPS}")
+        elif not (known.is_constant(trips) and all(counts)):
+            yield Flaw(sizes.UNKNOWN, f"how often the loop {_label(node)} goes round is only known when the model runs")
+
+
+def _is_false(known: Constants, name: str) -> bool:
+    """Whether every tensor called ``name`` is a constant false."""
+    return known.is_constant(name) and all(values == [0] for values in known.integers(name))
+
+
+def _normalises_by_batch(node: onnx.NodeProto) -> bool:
+    """By the attribute or, before opset 14 brought it, by outputs beyond the first."""
+    return any(each.name == "training_mode" and each.i for each in node.attribute) or any(node.output[1:])
+
+
+def _label(node: onnx.NodeProto) -> str:
+    return shorten(node.name or " ".join(node.output))

@@ -1,4 +1,4 @@
-"""``docs/checks.md``, made from the rules: ``python -m tinyai_registry.checks.page > docs/checks.md``."""
+"""Write ``docs/checks.md`` from the rules: ``python -m tinyai_registry.checks.page > docs/checks.md``."""
 
 from __future__ import annotations
 
@@ -7,41 +7,37 @@ from collections.abc import Iterable, Iterator
 
 from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Rule
+from tinyai_registry.text import markdown_cell, markdown_prose
 
 INTRODUCTION = """\
 # Checks
 
 What `tinyai validate` can find: why each matters, and how to mend it. `tinyai explain CODE` prints the same. An error
-fails a validation, a warning only with `--strict`, an info never. A code never changes its meaning.
+fails a validation, a warning only with `--strict`, an info never. A code and its slug never change their meaning;
+`--select`, `--ignore` and `explain` take either.
 
 <!-- Made from the rules in src/tinyai_registry/checks by `make docs`. -->
 """
 
 
 def page(catalogue: Iterable[Rule]) -> str:
-    """An overview, then a section for each rule."""
+    """An overview, then a section for each rule, under its code."""
     return "\n".join((INTRODUCTION, *_overview(catalogue), *(_section(rule) for rule in catalogue)))
 
 
 def _overview(catalogue: Iterable[Rule]) -> Iterator[str]:
-    yield "| code | severity | finding |\n|---|---|---|"
+    yield "| code | slug | severity | finding |\n|---|---|---|---|"
     for rule in catalogue:
-        yield f"| [{rule.code}](#{rule.code.lower()}) | {rule.severity} | {_markdown(rule.title)} |"
+        title = markdown_cell(markdown_prose(rule.title))
+        yield f"| [{rule.code}](#{rule.code.lower()}) | {rule.slug} | {rule.severity} | {title} |"
     yield ""
 
 
 def _section(rule: Rule) -> str:
     return (
-        f"## {rule.code}\n\n**{_markdown(rule.title)}** ({rule.severity})\n\n"
-        f"{_markdown(rule.why)}\n\n*How to mend it:* {_markdown(rule.mend)}\n"
+        f"## {rule.code}\n\n**{markdown_prose(rule.title)}** (`{rule.slug}`, {rule.severity})\n\n"
+        f"{markdown_prose(rule.why)}\n\n*How to mend it:* {markdown_prose(rule.mend)}\n"
     )
-
-
-def _markdown(text: str) -> str:
-    """``text`` with nothing in it that would be taken for HTML or a table's edge; what stands in backticks stays."""
-    parts = text.split("`")
-    parts[::2] = [part.replace("<", "&lt;").replace("|", "&#124;") for part in parts[::2]]
-    return "`".join(parts)
 
 
 if __name__ == "__main__":

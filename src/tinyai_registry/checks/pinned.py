@@ -13,9 +13,10 @@ from tinyai_registry.checks.reading import BrokenDocument, file_flaws
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.files import File, Folder, strays
 from tinyai_registry.onnxfile.graph import Graph, ParsedGraph, UnparsedGraph, read_graph
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import data_files
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 _FILE_KEYS = ("sigstore_bundle", "quant_calibration_set")
 
@@ -28,7 +29,8 @@ def of_row(model: Subject) -> Iterator[Finding]:
     yield from (model.in_row(flaw.rule, flaw.message, "onnx") for flaw in files.flaws(file))
     pinned = model.row.get("sha256")
     if isinstance(file, File) and file.data and isinstance(pinned, str) and file.sha256 != pinned:
-        what = f"{shown(file.name)} has the digest {file.sha256}, not {shown(pinned)}{files.line_ends(file, pinned)}"
+        what = f"{shorten(file.name)} has the digest {file.sha256}, not {shorten(pinned)}"
+        what += files.line_ends(file, pinned)
         yield model.in_row(DIGEST, what, "sha256")
     if model.twin is not None:
         key = "int8_sha256" if "int8_sha256" in model.row else "quant_mode"
@@ -45,31 +47,34 @@ def _paths(model: Subject) -> Iterator[Finding]:
     """Calibration data is named for people, and need not be there; but somebody will open what is named."""
     named = model.row.get("quant_calibration_set")
     if isinstance(named, str) and (stray := strays(named)):
-        yield model.in_row(OUTSIDE, f"the path {shown(named)} {stray}", "quant_calibration_set")
+        yield model.in_row(OUTSIDE, f"the path {shorten(named)} {stray}", "quant_calibration_set")
 
 
-def of_graphs(model: Subject, folder: Folder, runtime: Runtime) -> Iterator[Finding]:
+def of_graphs(model: Subject, folder: Folder, runtime: Runtime, inspector: Inspector) -> Iterator[Finding]:
     """What is wrong inside the graph and its twin, found where the row pins them."""
     pinned = pins(model)
     for each, key in ((model.graph, "onnx"), (model.twin, "int8_sha256")):
         if each is not None:
-            yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in _flaws(each, folder, pinned, runtime))
+            found = _flaws(each, folder, pinned, runtime, inspector)
+            yield from (model.in_row(flaw.rule, flaw.message, key) for flaw in found)
 
 
-def _flaws(each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runtime) -> Iterator[Flaw]:
-    name = shown(each.file.name)
+def _flaws(
+    each: Graph, folder: Folder, pinned: Mapping[str, str], runtime: Runtime, inspector: Inspector
+) -> Iterator[Flaw]:
+    name = shorten(each.file.name)
     if isinstance(each, UnparsedGraph):
         if each.error is not None:
-            flaw = graph.unparsed(each.error)
+            flaw = graph.of_error(each.error)
             yield Flaw(flaw.rule, f"{name}: {flaw.message}")
         return
     yield from weights.flaws(each.outside, each.file.name, folder, pinned, runtime.max_file_bytes)
-    for flaw in graph.structure(each.proto, each.outside, runtime):
+    for flaw in graph.structure(each.proto, each.outside, runtime, inspector):
         yield Flaw(flaw.rule, f"{name}: {flaw.message}")
 
 
 def of_artifacts(
-    model: Subject, folder: Folder, rows: Mapping[str, Mapping[str, Any]], runtime: Runtime
+    model: Subject, folder: Folder, rows: Mapping[str, Mapping[str, Any]], runtime: Runtime, inspector: Inspector
 ) -> Iterator[Finding]:
     """The files that the sidecar of ``model`` lists, the graph of the row among them; ``rows`` are all rows by id."""
     listed = list(_listed(model))
@@ -77,7 +82,7 @@ def of_artifacts(
     rowed = {row.get("onnx") for row in rows.values() if isinstance(row.get("onnx"), str)}  # looked into in their turn
     main, read = f"{model.stem}.onnx", {each.file.name: each.file for each in (model.graph, model.twin) if each}
     if "artifacts" in model.said and main not in {name for name, *_ in listed}:
-        yield model.in_sidecar(ARTIFACTS, f"{shown(main)} is not in the list", "/artifacts")
+        yield model.in_sidecar(ARTIFACTS, f"{shorten(main)} is not in the list", "/artifacts")
     for index, (name, sha256, size) in enumerate(listed):
         at = f"/artifacts/{index}"
         file = read.get(name) or folder.fetch(name, runtime.max_file_bytes)
@@ -85,12 +90,12 @@ def of_artifacts(
         if not isinstance(file, File) or not file.data:
             continue
         if file.sha256 != sha256:
-            what = f"{shown(name)} has the digest {file.sha256}, not {shown(sha256)}{files.line_ends(file, sha256)}"
+            what = f"{shorten(name)} has the digest {file.sha256}, not {shorten(sha256)}{files.line_ends(file, sha256)}"
             yield model.in_sidecar(DIGEST, what, f"{at}/sha256")
         elif isinstance(size, int) and size != len(file.data):
-            yield model.in_sidecar(ARTIFACTS, f"{shown(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
+            yield model.in_sidecar(ARTIFACTS, f"{shorten(name)} has {len(file.data)} bytes, not {size}", f"{at}/bytes")
         if name.lower().endswith(".onnx") and name not in read and name not in rowed:
-            found = _flaws(read_graph(file), folder, pins(model), runtime)
+            found = _flaws(read_graph(file), folder, pins(model), runtime, inspector)
             yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in found)
 
 
@@ -102,7 +107,7 @@ def _listed_opset(model: Subject) -> Iterator[Finding]:
     for index, each in enumerate(artifacts):
         is_main = isinstance(each, dict) and each.get("path") == f"{model.stem}.onnx"
         if is_main and each.get("opset", signature.opset) != signature.opset:
-            what = f"the graph has opset {signature.opset}, the list says {shown(str(each['opset']))}"
+            what = f"the graph has opset {signature.opset}, the list says {shorten(str(each['opset']))}"
             yield model.in_sidecar(graph.OPSET, what, f"/artifacts/{index}/opset")
 
 

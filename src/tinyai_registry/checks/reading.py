@@ -1,4 +1,4 @@
-"""What can be wrong with a JSON document before anyone asks what it says: its text, and its schema."""
+"""Read JSON documents, and find what is wrong with their text."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.strict_json import Fault, StrictJsonError
 from tinyai_registry.files import File, Unreadable
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 _READERS_DISAGREE = (
-    "Readers of JSON disagree about such a text: one takes what another refuses or leaves out. So a file that one "
-    "tool has checked can mean something else to the next."
+    "Readers of JSON disagree about such a text: one accepts what another refuses or drops. A file that one tool has "
+    "checked can mean something else to the next."
 )
 
 ENCODING = Rule(
     "TAI002",
+    "encoding",
     Severity.ERROR,
     "a document is not UTF-8, begins with a byte order mark, or has half of a character",
     _READERS_DISAGREE,
@@ -27,6 +28,7 @@ ENCODING = Rule(
 )
 SYNTAX = Rule(
     "TAI003",
+    "syntax",
     Severity.ERROR,
     "a document is not JSON",
     _READERS_DISAGREE,
@@ -34,6 +36,7 @@ SYNTAX = Rule(
 )
 DUPLICATE_KEY = Rule(
     "TAI004",
+    "duplicate-key",
     Severity.ERROR,
     "a key stands twice in one object",
     f"{_READERS_DISAGREE} A second `sha256` wins in one reader and is never seen by another.",
@@ -41,24 +44,27 @@ DUPLICATE_KEY = Rule(
 )
 NUMBER = Rule(
     "TAI005",
+    "number",
     Severity.ERROR,
-    "a number is none that JSON has, or that a double holds",
+    "a number is not JSON, or beyond the range of a double",
     f"{_READERS_DISAGREE} NaN passes every comparison that asks whether it is too small.",
     "Write null beside the reason, or the number that was meant.",
 )
 SIZE = Rule(
     "TAI006",
+    "document-size",
     Severity.ERROR,
     "a document is too large, or nested too deeply",
-    "It would make a reader spend its memory or its stack, and no document of a tiny model has a use for it.",
-    "Shorten it; what is large belongs into a file of its own.",
+    "A reader would run out of memory or stack, and no document of a tiny model needs it.",
+    "Shorten it; put large data into a file of its own.",
 )
 SHAPE = Rule(
     "TAI007",
+    "document-shape",
     Severity.ERROR,
-    "a document is not the kind of JSON that it has to be",
-    "A registry is an object with a list called models; a row and a sidecar are objects. Nothing more can be "
-    "checked of anything else.",
+    "a document is not a JSON object, or a registry without a list of models",
+    "A registry is an object with a list called models; a row and a sidecar are objects. Nothing else in such a file "
+    "can be checked.",
     "Restore the file from git, or start with `tinyai init`.",
 )
 
@@ -75,7 +81,7 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON file that was read: its text, and the object that it holds."""
+    """A JSON file that could be read: its text, and the object in it."""
 
     file: File
     text: str
@@ -84,14 +90,14 @@ class Document:
 
 @dataclass(frozen=True)
 class BrokenDocument:
-    """A JSON file that is no strict JSON, or no object, and the finding that says so."""
+    """A JSON file that is not strict JSON, or not an object, with the finding that says so."""
 
     file: File
     finding: Finding
 
 
 def read_document(file: File | Unreadable, model: str | None = None) -> Document | BrokenDocument | Unreadable:
-    """What ``file`` says; findings are in the affairs of ``model``."""
+    """Read ``file``; a finding names ``model``."""
     if isinstance(file, Unreadable):
         return file
     try:
@@ -101,10 +107,10 @@ def read_document(file: File | Unreadable, model: str | None = None) -> Document
         found = Finding(_RULES[error.fault], file.name, error.what, "", model, at.line, at.column, at.length)
         return BrokenDocument(file, found)
     if not isinstance(value, dict):
-        return BrokenDocument(file, Finding(SHAPE, file.name, f"{shown(file.name)} is no JSON object", "", model))
+        return BrokenDocument(file, Finding(SHAPE, file.name, f"{shorten(file.name)} is no JSON object", "", model))
     return Document(file, file.data.decode("utf-8"), value)
 
 
 def file_flaws(read: Document | BrokenDocument | Unreadable) -> Iterator[Flaw]:
-    """What is wrong with the file, whatever it says."""
+    """What is wrong with the file itself, whatever its text says."""
     return flaws(read if isinstance(read, Unreadable) else read.file)

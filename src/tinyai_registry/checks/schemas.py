@@ -1,4 +1,4 @@
-"""What the JSON Schemas have against the documents of a registry, and what is rendered against what it is made from."""
+"""Check documents against their JSON Schemas, and cards against the sidecars that they are rendered from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws,
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import card, strict_json
 from tinyai_registry.documents.dialects import CURRENT, dialect
+from tinyai_registry.documents.extra_schema import extra_schema_name, extra_violations
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.documents.schema import extra_schema_name, extra_violations, violations
+from tinyai_registry.documents.schema import violations
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.files import Folder, Unreadable
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 REGISTRY_SCHEMA = Rule(
     "TAI010",
+    "registry-schema",
     Severity.ERROR,
     "the registry breaks its schema",
     "Tools that read the registry rely on its layout; `tinyai schema registry` prints what it is.",
@@ -27,6 +30,7 @@ REGISTRY_SCHEMA = Rule(
 )
 ROW_SCHEMA = Rule(
     "TAI011",
+    "row-schema",
     Severity.ERROR,
     "a row breaks its schema",
     "Loaders take identity, digest and licence from the row; `tinyai schema row` prints what it has to have.",
@@ -34,6 +38,7 @@ ROW_SCHEMA = Rule(
 )
 SIDECAR_SCHEMA = Rule(
     "TAI012",
+    "sidecar-schema",
     Severity.ERROR,
     "a sidecar breaks its schema",
     "The sidecar says how to call the model; a reader that does not find what it needs uses a default, or the wrong "
@@ -42,6 +47,7 @@ SIDECAR_SCHEMA = Rule(
 )
 EXTRA_SCHEMA = Rule(
     "TAI013",
+    "extra-schema",
     Severity.ERROR,
     "a plugin's own fields break the schema that was published with the model",
     "What a plugin adds to a sidecar lives in `extra`, and is described by <id>.extra.schema.json beside it, so that "
@@ -50,6 +56,7 @@ EXTRA_SCHEMA = Rule(
 )
 OLD_DIALECT = Rule(
     "TAI014",
+    "old-dialect",
     Severity.INFO,
     "a sidecar is written in an earlier dialect",
     "It was checked as what it is. It carries no evidence of how the model was judged, and readers of today's sidecar "
@@ -58,6 +65,7 @@ OLD_DIALECT = Rule(
 )
 CARD = Rule(
     "TAI015",
+    "card-differs",
     Severity.ERROR,
     "the card is not what the sidecar says",
     "The card is rendered from the sidecar and nothing else. One that was edited, or left over from another release, "
@@ -66,6 +74,7 @@ CARD = Rule(
 )
 NO_EVIDENCE = Rule(
     "TAI016",
+    "no-evidence",
     Severity.INFO,
     "an imported model has no evidence",
     "Its sidecar was rewritten from an earlier dialect, which did not record how the model was judged. Digests and "
@@ -121,7 +130,7 @@ def _card(model: Subject) -> Iterator[Finding]:
         return
     # A checkout may end lines its own way.
     here = model.card.data.replace(b"\r\n", b"\n").split(b"\n")
-    wanted = card.render(model.said).encode().split(b"\n")
+    wanted = card.render(as_sidecar(model.said)).encode().split(b"\n")
     if here != wanted:
         line = next(n for n, (one, other) in enumerate(zip_longest(here, wanted), start=1) if one != other)
         what = "is not what the sidecar renders to; this line is the first"
@@ -147,4 +156,4 @@ def _extra(model: Subject, folder: Folder) -> Iterator[Finding]:
 
 
 def _sentence(pointer: str, message: str) -> str:
-    return f"{shown(pointer.rpartition('/')[2])}: {message}" if pointer else message
+    return f"{shorten(pointer.rpartition('/')[2])}: {message}" if pointer else message

@@ -1,25 +1,23 @@
-"""Which findings count: those of chosen codes, and of those the ones that fail a validation."""
+"""Select findings by code or slug, and tell whether they fail a validation."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
-from tinyai_registry.checks.finding import Finding, Severity
+from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.errors import TinyaiError
 
 
-def matching(words: Iterable[str], known: Collection[str]) -> list[str]:
-    """The codes among ``known`` that ``words`` name, in order; a word is a code, the beginning of several, or a list.
+def find_codes(words: Iterable[str], known: Mapping[str, Rule]) -> list[str]:
+    """The codes of the rules that ``words`` name, in order; ``known`` has all rules by code.
 
-    Raises TinyaiError for a word that names none.
-
-    >>> matching(["TAI1,tai203"], ["TAI101", "TAI102", "TAI201", "TAI203"])
-    ['TAI101', 'TAI102', 'TAI203']
+    A word is a code, the beginning of several codes, a slug, or a list of these with commas. Raises TinyaiError for a
+    word that names no rule.
     """
     named: set[str] = set()
-    for word in (part.strip().upper() for each in words for part in each.split(",")):
-        codes = {code for code in known if word and code.startswith(word)}
+    for word in (part.strip() for each in words for part in each.split(",")):
+        codes = {rule.code for rule in known.values() if word and _names(word, rule)}
         if not codes:
             raise TinyaiError(_unknown(word, known))
         named |= codes
@@ -27,25 +25,29 @@ def matching(words: Iterable[str], known: Collection[str]) -> list[str]:
 
 
 def select_findings(
-    findings: Iterable[Finding], known: Collection[str], select: Sequence[str] = (), ignore: Sequence[str] = ()
+    findings: Iterable[Finding], known: Mapping[str, Rule], select: Sequence[str] = (), ignore: Sequence[str] = ()
 ) -> list[Finding]:
-    """The findings of the codes in ``select``, of every code if it is empty, and of none in ``ignore``.
+    """The findings of the rules in ``select``, of every rule if it is empty, and of none in ``ignore``.
 
-    Raises TinyaiError for a word that names no code.
+    Raises TinyaiError for a word that names no rule.
     """
-    wanted, unwanted = matching(select, known), matching(ignore, known)
+    wanted, unwanted = find_codes(select, known), find_codes(ignore, known)
     chosen = [finding for finding in findings if not select or finding.rule.code in wanted]
     return [finding for finding in chosen if finding.rule.code not in unwanted]
 
 
-def failed(findings: Iterable[Finding], *, strict: bool = False) -> bool:
-    """Whether a validation that found this has failed: there is an error or, if ``strict``, a warning."""
+def is_failure(findings: Iterable[Finding], *, strict: bool = False) -> bool:
+    """Whether these findings fail a validation: there is an error or, if ``strict``, a warning."""
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return any(finding.rule.severity in failing for finding in findings)
 
 
-def _unknown(word: str, known: Collection[str]) -> str:
-    families = {code[:-2] for code in known}
-    close = get_close_matches(word, sorted({*known, *families}), n=3) if word else []
+def _names(word: str, rule: Rule) -> bool:
+    return rule.code.startswith(word.upper()) or rule.slug == word.lower()
+
+
+def _unknown(word: str, known: Mapping[str, Rule]) -> str:
+    codes, slugs = sorted({*known, *(code[:-2] for code in known)}), [rule.slug for rule in known.values()]
+    close = [*get_close_matches(word.upper(), codes, n=3), *get_close_matches(word.lower(), slugs, n=3)]
     hint = f"did you mean {' or '.join(close)}?" if close else "`tinyai explain` lists them all"
-    return f"no check has the code {word!a}; {hint}"
+    return f"no check has the code or slug {word!r}; {hint}"

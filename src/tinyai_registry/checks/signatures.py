@@ -12,10 +12,11 @@ from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws,
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import strict_json
 from tinyai_registry.files import File, Folder
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 NO_BUNDLE = Rule(
     "TAI711",
+    "signature-missing",
     Severity.ERROR,
     "a signature bundle is named but missing",
     "A loader that verifies signatures refuses the model; one that does not shows a signature that nobody can check.",
@@ -23,6 +24,7 @@ NO_BUNDLE = Rule(
 )
 STALE = Rule(
     "TAI712",
+    "signature-mismatch",
     Severity.ERROR,
     "a signature bundle signs other bytes",
     "The bundle names the digest that was signed, and it is not that of the ONNX file: the signature is from an "
@@ -32,6 +34,7 @@ STALE = Rule(
 
 NOTHING_SIGNED = Rule(
     "TAI713",
+    "signature-unclear",
     Severity.WARNING,
     "a signature bundle does not say what it signs",
     "It names no SHA-256 of a message: it is empty, or another kind of bundle. Whether it belongs to the ONNX file "
@@ -52,16 +55,16 @@ def of_model(model: Subject, folder: Folder) -> Iterator[Finding]:
         yield bundle.finding
     if not isinstance(bundle, Document):
         return
-    signed = _signed_digest(bundle.value)
+    signed = _digest_in(bundle.value)
     if signed is None:
-        yield model.in_row(NOTHING_SIGNED, f"{shown(name)} names no SHA-256 that it signs", "sigstore_bundle")
+        yield model.in_row(NOTHING_SIGNED, f"{shorten(name)} names no SHA-256 that it signs", "sigstore_bundle")
     file = None if model.graph is None else model.graph.file
     if signed is not None and isinstance(file, File) and file.data and signed != file.sha256:
-        what = f"{shown(name)} signs the digest {signed}, the ONNX file has {file.sha256}"
+        what = f"{shorten(name)} signs the digest {signed}, the ONNX file has {file.sha256}"
         yield model.in_row(STALE, what, "sigstore_bundle")
 
 
-def _signed_digest(bundle: dict[str, Any]) -> str | None:
+def _digest_in(bundle: dict[str, Any]) -> str | None:
     """SHA-256 in hex of what a Sigstore bundle of a message signature signs; None for other kinds of bundles."""
     try:
         found = bundle["messageSignature"]["messageDigest"]

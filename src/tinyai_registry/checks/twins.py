@@ -17,10 +17,11 @@ from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.files import Unreadable
 from tinyai_registry.onnxfile.graph import ParsedGraph
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 UNPINNED = Rule(
     "TAI701",
+    "twin-not-pinned",
     Severity.ERROR,
     "an int8 twin is not pinned",
     "With a `quant_mode` other than fp32 a runtime loads <stem>.int8.onnx in place of the graph. Without `int8_sha256` "
@@ -29,6 +30,7 @@ UNPINNED = Rule(
 )
 FOREIGN = Rule(
     "TAI702",
+    "foreign-twin",
     Severity.ERROR,
     "an int8 twin does not belong to the graph beside it",
     "The twin was quantised from other weights, or takes other inputs: it is the leftover of an earlier release, and "
@@ -37,6 +39,7 @@ FOREIGN = Rule(
 )
 NO_DIGEST_FOR = Rule(
     "TAI703",
+    "unused-twin",
     Severity.WARNING,
     "a row speaks of a twin that it does not use",
     "`int8_sha256` beside `quant_mode` fp32, or without one: the runtime never loads the twin, and nobody tests it.",
@@ -55,26 +58,26 @@ def of_model(model: Subject) -> Iterator[Finding]:
     """Whether the int8 twin of ``model``, if there is one, is pinned and belongs to it."""
     if model.twin is None or isinstance(model.twin.file, Unreadable):
         return
-    name, pinned = shown(model.twin.file.name), model.row.get("int8_sha256")
+    name, pinned = shorten(model.twin.file.name), model.row.get("int8_sha256")
     if pinned is None:
         yield model.in_row(UNPINNED, f"{name} has no int8_sha256 in the row", "quant_mode")
     elif model.twin.file.sha256 != pinned:
-        what = f"{name} has the digest {model.twin.file.sha256}, not {shown(str(pinned))}"
+        what = f"{name} has the digest {model.twin.file.sha256}, not {shorten(str(pinned))}"
         yield model.in_row(DIGEST, what, "int8_sha256")
     if pinned is not None and model.row.get("quant_mode", "fp32") == "fp32":
         yield model.in_row(NO_DIGEST_FOR, f"{name} is pinned, but quant_mode is fp32", "int8_sha256")
     if model.parsed is not None and isinstance(model.twin, ParsedGraph):
-        for why in _strangeness(model.twin, model.parsed, trained=model.row.get("quant_mode") == "qat"):
-            what = f"{name} does not belong to {shown(model.parsed.file.name)}: {why}"
+        for why in _differences(model.twin, model.parsed, trained=model.row.get("quant_mode") == "qat"):
+            what = f"{name} does not belong to {shorten(model.parsed.file.name)}: {why}"
             yield model.in_row(FOREIGN, what, "int8_sha256")
 
 
-def _strangeness(twin: ParsedGraph, graph: ParsedGraph, *, trained: bool) -> Iterator[str]:
-    """Of a twin that was trained further its weights say nothing."""
+def _differences(twin: ParsedGraph, graph: ParsedGraph, *, trained: bool) -> Iterator[str]:
+    """How ``twin`` differs from ``graph``; if it was ``trained`` further, its weights are not compared."""
     for what in ("inputs", "outputs"):
         here, there = getattr(twin.signature, what), getattr(graph.signature, what)
         if {name: len(shape) for name, shape in here.items()} != {name: len(shape) for name, shape in there.items()}:
-            yield f"its {what} are {', '.join(map(shown, here))}, not {', '.join(map(shown, there))}"
+            yield f"its {what} are {', '.join(map(shorten, here))}, not {', '.join(map(shorten, there))}"
             return
     if trained or _is_folded(twin.proto, graph.proto):
         return
@@ -84,7 +87,7 @@ def _strangeness(twin: ParsedGraph, graph: ParsedGraph, *, trained: bool) -> Ite
     if far:
         name, steps = max(far, key=lambda each: each[1])
         away = f"{steps:.1f} steps of its grid away from" if math.isfinite(steps) else "none that was made from"
-        yield f"the weight {shown(name)} is {away} the fp32 one"
+        yield f"the weight {shorten(name)} is {away} the fp32 one"
     elif not distances and any(weight.ndim > 1 for weight in originals.values()) and not graph.outside:
         yield "it has none of the weights"
 
@@ -98,13 +101,13 @@ def _is_folded(twin: onnx.ModelProto, graph: onnx.ModelProto) -> bool:
 def _distances(
     twin: onnx.ModelProto, originals: Mapping[str, Array], quantised: Mapping[str, Array]
 ) -> list[tuple[str, float]]:
-    """How many steps each weight that can be told is from what it should have been quantised from."""
-    found = [(name, _nearest([originals[name]], *parts)) for name, parts in _named(originals, quantised)]
+    """How many steps of its grid each quantised weight is from the original that it belongs to."""
+    found = [(name, _nearest([originals[name]], *parts)) for name, parts in _pair_by_name(originals, quantised)]
     by_shape: dict[tuple[int, ...], list[Array]] = defaultdict(list)
     for weight in originals.values():
         for shape in {weight.shape, weight.T.shape}:
             by_shape[shape].append(weight)
-    for name, parts in _unnamed(twin, originals, quantised):
+    for name, parts in _pair_by_node(twin, originals, quantised):
         alike = by_shape[parts[0].shape]
         if 0 < len(alike) <= _MOST_ALIKE:
             found.append((name, _nearest(alike, *parts)))
@@ -127,8 +130,8 @@ def _weights(model: onnx.ModelProto) -> dict[str, Array]:
     return {name: _array(tensor) for name, tensor in named.items() if not uses_external_data(tensor)}
 
 
-def _named(originals: Mapping[str, Array], quantised: Mapping[str, Array]) -> Iterator[tuple[str, list[Array]]]:
-    """What quantisers make of a weight, by the names that they give it: values, scale and zero point."""
+def _pair_by_name(originals: Mapping[str, Array], quantised: Mapping[str, Array]) -> Iterator[tuple[str, list[Array]]]:
+    """The values, scale and zero point of each quantised weight, found by the names that quantisers give them."""
     for name in originals:
         parts = [quantised.get(f"{name}_{part}") for part in ("quantized", "scale", "zero_point")]
         there = [part for part in parts if part is not None]
@@ -136,10 +139,10 @@ def _named(originals: Mapping[str, Array], quantised: Mapping[str, Array]) -> It
             yield name, there
 
 
-def _unnamed(
+def _pair_by_node(
     twin: onnx.ModelProto, originals: Mapping[str, Array], quantised: Mapping[str, Array]
 ) -> Iterator[tuple[str, list[Array]]]:
-    """The same of 8-bit weights under other names."""
+    """The same for 8-bit weights under other names, found by the nodes that dequantise them."""
     eight_bits = {t.name for t in twin.graph.initializer if t.data_type in (TensorProto.INT8, TensorProto.UINT8)}
     for node in twin.graph.node:
         values, scale, zero = (*node.input, "", "", "")[:3]

@@ -8,10 +8,11 @@ from tinyai_registry.checks import files
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.files import File, Folder, Problem, Unreadable
 from tinyai_registry.onnxfile.weights import External, Misplaced, Outside, data_files
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 UNPINNED = Rule(
     "TAI301",
+    "unpinned-weights",
     Severity.ERROR,
     "a graph reads weights from a file that nothing pins",
     "The digest of the row covers the graph file alone. The weights lie beside it, and whoever swaps that file has "
@@ -21,6 +22,7 @@ UNPINNED = Rule(
 )
 OUTSIDE = Rule(
     "TAI302",
+    "weights-outside",
     Severity.ERROR,
     "the weights of a graph lie outside the registry folder",
     "The location of external data is a path inside the graph: with `..` or an absolute path it makes a loader read "
@@ -29,6 +31,7 @@ OUTSIDE = Rule(
 )
 MISFIT = Rule(
     "TAI303",
+    "weights-misfit",
     Severity.ERROR,
     "the place of a graph's external weights does not fit",
     "Offset, length and shape of a tensor must lie within its data file and agree. Else loading fails, or reads bytes "
@@ -37,6 +40,7 @@ MISFIT = Rule(
 )
 PINNED = Rule(
     "TAI304",
+    "external-weights",
     Severity.WARNING,
     "the weights of a graph lie in a file beside it",
     "The data file is pinned by the sidecar, and its digest holds. But the target runtime does not check it when it "
@@ -52,21 +56,22 @@ def flaws(outside: Outside, graph: str, folder: Folder, pinned: Mapping[str, str
     """
     for each in outside:
         if isinstance(each, Misplaced):
-            yield Flaw(MISFIT, f"tensor {shown(each.tensor)} {each.what}")
+            yield Flaw(MISFIT, f"tensor {shorten(each.tensor)} {each.what}")
     for name, group in data_files(outside, graph).items():
         yield from _of_file(graph, folder.fetch(name, limit), group, pinned.get(name))
 
 
 def _of_file(graph: str, file: File | Unreadable, group: Sequence[External], pinned: str | None) -> Iterator[Flaw]:
-    names = ", ".join(shown(each.tensor) for each in group[:5]) + (", ..." if group[5:] else "")
+    names = ", ".join(shorten(each.tensor) for each in group[:5]) + (", ..." if group[5:] else "")
     if isinstance(file, Unreadable) and file.problem is Problem.OUTSIDE:
-        yield Flaw(OUTSIDE, f"{shown(graph)} reads {names} from {shown(file.name)}, which {file.what}")
+        yield Flaw(OUTSIDE, f"{shorten(graph)} reads {names} from {shorten(file.name)}, which {file.what}")
         return
-    yield from (Flaw(flaw.rule, f"{shown(graph)} reads {names} from it: {flaw.message}") for flaw in files.flaws(file))
+    for flaw in files.flaws(file):
+        yield Flaw(flaw.rule, f"{shorten(graph)} reads {names} from it: {flaw.message}")
     if pinned is None:
-        yield Flaw(UNPINNED, f"{shown(graph)} reads {names} from {shown(file.name)}, whose bytes nothing pins")
+        yield Flaw(UNPINNED, f"{shorten(graph)} reads {names} from {shorten(file.name)}, whose bytes nothing pins")
     elif isinstance(file, File):
-        yield Flaw(PINNED, f"{shown(graph)} reads {names} from {shown(file.name)}")
+        yield Flaw(PINNED, f"{shorten(graph)} reads {names} from {shorten(file.name)}")
     if isinstance(file, File):
         yield from _misfits(file, group)
 
@@ -76,9 +81,9 @@ def _misfits(file: File, group: Sequence[External]) -> Iterator[Flaw]:
     for each in group:
         length = each.size if each.length is None else each.length
         if length != each.size:
-            yield Flaw(MISFIT, f"tensor {shown(each.tensor)} takes {each.size} bytes, and the graph says {length}")
+            yield Flaw(MISFIT, f"tensor {shorten(each.tensor)} takes {each.size} bytes, and the graph says {length}")
         elif each.offset + length > there:
             end = each.offset + length
             yield Flaw(
-                MISFIT, f"tensor {shown(each.tensor)} ends at byte {end} of {shown(file.name)}, which has {there}"
+                MISFIT, f"tensor {shorten(each.tensor)} ends at byte {end} of {shorten(file.name)}, which has {there}"
             )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import click
 
+from tinyai_registry.cli.answer import echo_failure, write_failure
+from tinyai_registry.cli.interruption import Interrupted, as_interrupted, raise_on_signals
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.text import suggest
 
 # The first line of each command's help, so that `tinyai --help` need not import it. A test compares.
 COMMANDS: Mapping[str, str] = {
@@ -33,19 +37,73 @@ COMMANDS: Mapping[str, str] = {
 }
 
 
+class _Stopped(Exception):  # noqa: N818 - no error
+    """Carries an interruption past click, which would say "Aborted!" and exit with 1."""
+
+    def __init__(self, interrupted: Interrupted) -> None:
+        super().__init__(str(interrupted))
+        self.exit_code = interrupted.exit_code
+
+
 class Commands(click.Group):
     """Finds a command in the module that is named after it."""
 
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line and exit. With ``--json``, what click refuses is one JSON document, too."""
+        if args is None:  # the process is ours, and not a program's that calls us
+            raise_on_signals()
+        as_json = _asks_for_json(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            code = error.exit_code
+            if as_json:
+                write_failure(sys.stdout, type(error).__name__, error.format_message(), code)
+            error.show()
+        except _Stopped as stopped:
+            code = stopped.exit_code
+            if as_json:
+                write_failure(sys.stdout, Interrupted.__name__, str(stopped), code)
+            echo_failure(str(stopped))
+        if args is None:
+            gc.freeze()  # the process ends; collecting what torch and pandas brought takes half a second
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Import the command and run it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise _Stopped(as_interrupted(interrupt)) from interrupt
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            ctx.fail(f"there is no command {name!r}{suggest(name, COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a working day, not of the alphabet."""
+        """List them in the order of a working day, not of the alphabet."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now."""
+        """Import the command."""
         if cmd_name not in COMMANDS:
             return None
         try:
-            command: click.Command = _imported(f"tinyai_registry.cli.{cmd_name.replace('-', '_')}_command").command
+            command: click.Command = _import(f"tinyai_registry.cli.{cmd_name.replace('-', '_')}_command").command
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("tinyai_registry"):
                 raise
@@ -53,16 +111,21 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table above; importing every command would cost seconds."""
+        """Take their help from the table above; importing every command would cost seconds."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def _imported(name: str) -> ModuleType:
-    """The module ``name``."""
+def _asks_for_json(words: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the options. Click may have failed before it parsed that."""
+    return "--json" in words[: words.index("--") if "--" in words else None]
+
+
+def _import(name: str) -> ModuleType:
+    """Import the module ``name``."""
     if name in sys.modules:
         return sys.modules[name]
-    # What it brings along stays. The collector need not go through it, which takes a tenth of a small validation.
+    # Imported objects live as long as the process. The collector does not have to scan them; `make bench` times that.
     gc.disable()
     try:
         return import_module(name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.judging import Shown, exit_code
+from tinyai_registry.cli.judging import Display, exit_code
 from tinyai_registry.cli.session import Session, in_session, table_option
 from tinyai_registry.documents.report import report
 from tinyai_registry.plugins.owner import find_owner
@@ -25,8 +25,8 @@ def command(session: Session, model: str, table: Path | None, protocol: str | No
     """
     config = session.config
     where = find_owner(session.plugins(), model, config.policy)
-    shown = Shown(session.as_json)
-    outcome = evaluate(where, config.table(where.recipe.dataset, table), shown, protocol)
-    document = report(outcome, shown.seconds)
-    session.answer(document) if session.as_json else shown.outcome(document)
+    display = Display(session.as_json)
+    outcome = evaluate(where, config.table(where.recipe.dataset, table), display, protocol)
+    document = report(outcome, display.seconds)
+    session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)

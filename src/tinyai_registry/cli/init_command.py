@@ -10,7 +10,7 @@ from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.store.publish import init
-from tinyai_registry.workflows.new_workflow import new_workflow
+from tinyai_registry.workflows.new_workflow import write_workflow
 
 
 @click.command()
@@ -20,17 +20,18 @@ from tinyai_registry.workflows.new_workflow import new_workflow
 @in_session
 def command(session: Session, folder: Path | None, ci: bool, registry: Path | None) -> int:
     """Make an empty registry."""
-    where = folder or registry or session.config.registry
-    if where is None:
+    config, given = session.config, folder or registry
+    if given is None and config.registry is None:
         raise ConfigError("where? Give a folder: tinyai init DIR")
+    where = config.registry_folder(given)
     made = {}
     if not (ci and (where / INDEX).exists()):
         made["registry.json"] = init(where)
     if ci:
-        made["workflow"] = new_workflow(where)
+        made["workflow"] = write_workflow(where)
     if session.as_json:
         workflow = {"workflow": str(made["workflow"])} if ci else {}
         session.answer({"registry": str(where), **workflow})
     else:
-        session.answers.write("".join(f"made {file}\n" for file in made.values()))
+        session.say(*(f"made {file}" for file in made.values()))
     return 0

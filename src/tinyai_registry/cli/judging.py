@@ -1,20 +1,22 @@
-"""What ``refresh`` and ``evaluate`` show while they work and when they are done. Imports rich."""
+"""Show what ``refresh`` and ``evaluate`` do, and their outcome. Imports rich."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tinyai_registry.documents.parts import HEADLINES, headlines
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.release import Outcome
+from tinyai_registry.text import log_line
 
 Report = Mapping[str, Any]
 
@@ -22,59 +24,76 @@ REFUSED = 3
 
 
 def exit_code(outcome: Outcome) -> int:
-    """0, or 3 where a criterion was not met. Under a protocol there is no gate."""
+    """0, or 3 where a criterion was not met. An evaluation under a protocol has no gate."""
     verdicts = outcome.judgement.verdicts if outcome.judgement else ()
     return 0 if all(verdict.passed for verdict in verdicts) else REFUSED
 
 
-def writable(path: Path | None) -> None:
-    """Raises TinyaiError now, and not after minutes of work, if ``path`` cannot become a file."""
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+def require_writable(path: Path | None) -> None:
+    """Raise TinyaiError now, and not after minutes of work, if ``path`` cannot become a file."""
+    if path is None:
+        return
+    if path.is_dir() or not path.absolute().parent.is_dir():
         raise TinyaiError(f"cannot write {path}: its folder does not exist, or it is one itself")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise TinyaiError(f"cannot write {path}: no right to")
 
 
 def write(path: Path, text: str) -> None:
-    """``text`` as a file. Raises TinyaiError if it cannot be written."""
+    """Write ``text`` into the file ``path``. Raises TinyaiError if that is impossible."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise TinyaiError(f"cannot write {path}: {error.strerror}") from error
 
 
-class Shown(Progress):
-    """Steps and folds as they come, then the outcome; all on standard error, nothing at all if ``quiet``."""
+class Display(Progress):
+    """Writes steps and folds as they come, then the outcome, to standard error; nothing at all if ``quiet``."""
 
     def __init__(self, quiet: bool) -> None:
         super().__init__()
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
 
     def begin(self, name: str) -> None:
-        """One dim line a step."""
-        self.console.print(f"[dim]{name} …[/dim]")
+        """Write one dim line for a step."""
+        self._line(f"{name} …", style="dim")
 
     def fold(self, fold: Fold) -> None:
-        """One line a fold."""
+        """Write one line for a fold."""
         figures = " ".join(f"{m.upper()} {_figure(fold.metrics.values[m])}" for m in STANDARD_METRICS)
-        self.console.print(f"  {fold.group:<16} {fold.rows:>5} rows {figures}", markup=False, soft_wrap=True)
+        self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}", soft_wrap=True)
 
     def outcome(self, document: Report) -> None:
-        """Old against new, the gate, the caveats, and what became of the release."""
+        """Write old against new, the gate, the caveats, and what became of the release.
+
+        Nothing was computed for a release that is up to date: its figures are those of an earlier run.
+        """
+        if document["status"] == "up-to-date":
+            self._line(_sentence(document))
+            return
         if document["previous"] is not None and document["evaluation"] is not None:
             self.console.print(_comparison(document))
         if document["status"] == "evaluated":
             self.console.print(_summary(document))
         for verdict in document["gate"] or ():
-            mark = "[green]passed [/green]" if verdict["passed"] else "[red]refused[/red]"
+            mark = ("passed ", "green") if verdict["passed"] else ("refused", "red")
             why = f" ({verdict['reason']})" if "reason" in verdict else ""
-            self.console.print(mark, escape(f"{verdict['criterion']}: {_figure(verdict['value'])}{why}"))
+            self._line(f"{verdict['criterion']}: {_figure(verdict['value'])}{why}", mark)
         for caveat in document["caveats"] or ():
-            self.console.print("[yellow]caveat [/yellow]", escape(caveat["message"]))
-        self.console.print(_sentence(document), markup=False)
+            self._line(caveat["message"], ("caveat ", "yellow"))
+        self._line(_sentence(document))
+
+    def _line(
+        self, words: str, mark: tuple[str, str] | None = None, *, style: str = "", soft_wrap: bool = False
+    ) -> None:
+        """Write ``words``, which may be anyone's, behind a coloured mark."""
+        before = (mark, " ") if mark else ()
+        self.console.print(Text.assemble(*before, (log_line(words), style)), soft_wrap=soft_wrap)
 
 
 def _comparison(document: Report) -> Table:
-    table = Table("", "previous", "refresh", title=document["model"])
-    before, now = document["previous"]["metrics"], headlines(document)
+    table = Table("", "previous", "refresh", title=Text(log_line(document["model"])))
+    before, now = document["previous"]["metrics"], headlines(document["evaluation"], document["in_sample"])
     for name, label in HEADLINES.items():
         table.add_row(label, _figure(before.get(name)), _figure(now.get(name)))
     return table
@@ -82,9 +101,9 @@ def _comparison(document: Report) -> Table:
 
 def _summary(document: Report) -> Table:
     statistics = ("mean", "std", "min", "max", "median")
-    table = Table("", *statistics, title=document["model"])
+    table = Table("", *statistics, title=Text(log_line(document["model"])))
     for metric, over_folds in document["evaluation"]["summary"].items():
-        table.add_row(escape(metric.upper()), *(_figure(over_folds[s]) for s in statistics))
+        table.add_row(Text(log_line(metric.upper())), *(_figure(over_folds[s]) for s in statistics))
     return table
 
 

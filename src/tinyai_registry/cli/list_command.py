@@ -25,5 +25,5 @@ def command(session: Session, registry: Path | None) -> int:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        session.answers.write("  ".join(padded).rstrip() + "\n")
+        session.say("  ".join(padded).rstrip())
     return 0

@@ -10,7 +10,7 @@ import click
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import layout, log
-from tinyai_registry.text import printable
+from tinyai_registry.text import suggest
 
 
 @click.command()
@@ -22,7 +22,8 @@ def command(session: Session, model: str | None, registry: Path | None) -> int:
     root = session.open_to_read(registry).root
     known = layout.logged_models(root)
     if model is not None and model not in known:
-        raise RegistryError(f"{root} has no history of {model!r}; it has one of: {', '.join(known) or 'none'}")
+        they = f"it has one of: {', '.join(known) or 'none'}{suggest(model, known)}"
+        raise RegistryError(f"{root} has no history of {model!r}; {they}")
     found = [entry for each in (known if model is None else [model]) for entry in log.entries(root, each)]
     found.sort(key=lambda entry: (entry.account.time, entry.model, entry.number))
     if session.as_json:
@@ -32,5 +33,5 @@ def command(session: Session, model: str | None, registry: Path | None) -> int:
         digest = next((str(row.get("sha256"))[:12] for row in entry.rows), "-")
         reason = f"  {entry.account.reason}" if entry.account.reason else ""
         line = f"{entry.account.time}  {entry.model} {entry.number}  {entry.action:<8}  {digest}  {entry.account.who}"
-        session.answers.write(printable(line + reason) + "\n")
+        session.say(line + reason)
     return 0

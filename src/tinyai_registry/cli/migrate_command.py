@@ -13,7 +13,7 @@ import click
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release.provenance import give_account
-from tinyai_registry.text import printable
+from tinyai_registry.text import suggest
 from tinyai_registry.workflows.migrate import Migration, migrate
 
 
@@ -35,15 +35,21 @@ def command(
     known = [str(row.get("id")) for row in opened.rows]
     for model in models:
         if model not in known:
-            raise RegistryError(f"{opened.root} has no model {model!r}; it has: {', '.join(known) or 'none'}")
+            they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
+            raise RegistryError(f"{opened.root} has no model {model!r}; {they}")
+    session.watch(opened.root, known)
     account = give_account(opened.root)
-    done = [migrate(opened.root, model, account, lock_timeout, dry_run=dry_run) for model in models or known]
+    runtime = session.config.runtime
+    done = [
+        migrate(opened.root, model, account, lock_timeout, dry_run=dry_run, runtime=runtime)
+        for model in models or known
+    ]
     if session.as_json:
         session.answer({"models": [_document(each) for each in done]})
     else:
-        session.answers.writelines(f"{printable(line)}\n" for each in done for line in _lines(each))
+        session.say(*(line for each in done for line in _lines(each)))
         if all(each.status == "current" for each in done):
-            session.answers.write("nothing to do\n")
+            session.say("nothing to do")
     return 1 if any(each.status == "failed" for each in done) else 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.session import Session, in_session
-from tinyai_registry.workflows.new_plugin import new_plugin
+from tinyai_registry.workflows.new_plugin import write_plugin
 
 
 @click.command(name="new-plugin")
@@ -18,11 +18,11 @@ from tinyai_registry.workflows.new_plugin import new_plugin
 @in_session
 def command(session: Session, name: str, into: Path) -> int:
     """Write a new plugin: recipe, made table, tests, ready to install."""
-    folder = new_plugin(name, into)
+    folder = write_plugin(name, into)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if session.as_json:
         session.answer({"plugin": name, "model": f"{name}_v1", "folder": str(folder), "files": files})
     else:
-        session.answers.write("".join(f"{folder / file}\n" for file in files))
-        session.answers.write(f"now: cd {folder} && pip install -e '.[test]' && pytest\n")
+        session.say(*(str(folder / file) for file in files))
+        session.say(f"now: cd {folder} && pip install -e '.[test]' && pytest")
     return 0

@@ -17,13 +17,13 @@ def command(session: Session) -> int:
         session.answer({"plugins": [_document(plugin) for plugin in plugins]})
         return 0
     for plugin in plugins:
-        session.answers.write(f"{plugin.name}  {plugin.status}  ({plugin.distribution} {plugin.version})\n")
+        session.say(f"{plugin.name}  {plugin.status}  ({plugin.distribution} {plugin.version})")
         if plugin.reason:
-            session.answers.write(f"  why     {plugin.reason}\n")
+            session.say(f"  why     {plugin.reason}")
         if plugin.recipes:
-            session.answers.write(f"  models  {', '.join(recipe.id for recipe in plugin.recipes)}\n")
+            session.say(f"  models  {', '.join(recipe.id for recipe in plugin.recipes)}")
         if plugin.hooks:
-            session.answers.write(f"  hooks   {', '.join(plugin.hooks)}\n")
+            session.say(f"  hooks   {', '.join(plugin.hooks)}")
     return 0
 
 

@@ -11,7 +11,7 @@ from tinyai_registry.cli.session import Session, in_session, lock_timeout_option
 from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.files import explain
 from tinyai_registry.store.recovery import recover
-from tinyai_registry.text import printable
+from tinyai_registry.text import log_line
 
 REMEDY = "Put that right, or replace the release: `tinyai refresh {model}` or `tinyai rollback {model}`"
 
@@ -36,8 +36,8 @@ def command(session: Session, folder: Path | None, registry: Path | None, lock_t
     if session.as_json:
         session.answer(asdict(done))
     else:
-        session.answers.write(f"recovered: {', '.join(done.recovered) or 'nothing to do'}\n")
+        session.say(f"recovered: {', '.join(done.recovered) or 'nothing to do'}")
     for model, why in done.stuck.items():
         said = f"tinyai: {model} cannot be brought up to its log: {why}. {REMEDY.format(model=model)}"
-        click.echo(printable(said), err=True)
+        click.echo(log_line(said), err=True)
     return RegistryBusyError.exit_code if done.stuck else 0

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.judging import Shown, exit_code, writable, write
+from tinyai_registry.cli.judging import Display, exit_code, require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
-from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.text import log_line
+from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.refresh_all import Result, refresh_all
+from tinyai_registry.workflows.starting_point import Request
 
 
 @click.command()
@@ -60,27 +63,31 @@ def command(
         options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
         return _refresh_all(session, registry, jobs, [*options, *(("--reason", reason) if reason else ())])
     for file in (metrics_out, note):
-        writable(file)
+        require_writable(file)
     where = find_owner(session.plugins(), model, session.config.policy)
     path = session.config.table(where.recipe.dataset, table)
     flags = _flags(dry_run=dry_run, force=force)
     # What is published of the command line: a path shows someone's folders, its last part says enough.
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
-    shown = Shown(session.as_json)
-    outcome = refresh(where, Request(folder, path, command_line, reason, force, dry_run, lock_timeout), shown)
-    document = report(outcome, shown.seconds)
+    session.watch(folder, [model])
+    display = Display(session.as_json)
+    runtime = session.config.runtime
+    request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)
+    outcome = refresh(where, request, display)
+    document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
     if note is not None and outcome.sidecar is not None:
-        write(note, decision_note.render(outcome.sidecar))
-    session.answer(document) if session.as_json else shown.outcome(document)
+        write(note, decision_note.render(as_sidecar(outcome.sidecar)))
+    session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
 
 
 def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str]) -> int:
     recipes = session.plugins().recipes
     folder = session.config.registry_folder(registry)
+    session.watch(folder, dict.fromkeys(recipe.id for recipe in recipes))
     results = refresh_all(recipes, session.config, folder, options, jobs, _echo)
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results]})
@@ -91,7 +98,7 @@ def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Se
 
 
 def _echo(result: Result) -> None:
-    click.echo(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}", err=True)
+    click.echo(log_line(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}"), err=True)
 
 
 def _flags(*, dry_run: bool, force: bool) -> list[str]:

@@ -27,9 +27,10 @@ def command(
     such release, 5 the registry is busy.
     """
     root = session.open_to_write(registry).root
+    session.watch(root, [model])
     entry = rollback(root, model, give_account(root, reason), to, lock_timeout)
     if session.as_json:
         session.answer({"model": model, "entry": entry.number, "restores": entry.restores, "files": dict(entry.files)})
     else:
-        session.answers.write(f"{model}: entry {entry.restores} is published again, as entry {entry.number}\n")
+        session.say(f"{model}: entry {entry.restores} is published again, as entry {entry.number}")
     return 0

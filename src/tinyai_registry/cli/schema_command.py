@@ -8,6 +8,7 @@ from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.schema import NAMES, load
 from tinyai_registry.errors import DocumentError
+from tinyai_registry.text import suggest
 
 
 @click.command()
@@ -22,7 +23,7 @@ def command(session: Session, name: str | None) -> int:
     if name is not None:
         found = next((schema for each, schema in schemas.items() if each == name), None)
         if found is None:
-            raise DocumentError(f"there is no schema {name!r}; there are: {', '.join(NAMES)}")
+            raise DocumentError(f"there is no schema {name!r}; there are: {', '.join(NAMES)}{suggest(name, NAMES)}")
         session.answers.write(strict_json.dumps(found, sort_keys=False))
     elif session.as_json:
         session.answer({"schemas": [{"name": each, "title": schema["title"]} for each, schema in schemas.items()]})

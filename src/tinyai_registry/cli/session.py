@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyai_registry.cli.stdout import reserved_stdout
+from tinyai_registry.cli.answer import Answer, echo_failure, write_failure
+from tinyai_registry.cli.interruption import as_interrupted, ignore_signals
+from tinyai_registry.cli.publications import Watched, describe_publications, watch
+from tinyai_registry.cli.stdout import reserve_stdout
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.store.activity import observe
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
-from tinyai_registry.text import printable
+from tinyai_registry.text import log_line
 
 if TYPE_CHECKING:
     from tinyai_registry.plugins.installed import Plugins
@@ -26,22 +29,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """One run of a command. ``answers`` is the real standard output."""
+    """One run of a command. What it writes into ``answers`` reaches standard output when it is done."""
 
-    answers: TextIO
+    answers: Answer
     as_json: bool
     no_plugins: bool
+    watched: list[Watched] = field(default_factory=list)
 
     def answer(self, document: Mapping[str, Any]) -> None:
-        """The command's one JSON document."""
+        """Write the command's one JSON document."""
         self.answers.write(strict_json.dumps(document))
 
-    def failed(self, error: TinyaiError) -> None:
-        """One line on standard error and, if JSON was asked for, an object on standard output."""
+    def watch(self, root: Path, models: Iterable[str]) -> None:
+        """Call this before publishing any of ``models``: a command that is stopped tells what became of them."""
+        self.watched.append(watch(root, models))
+
+    def say(self, *lines: str) -> None:
+        """Write each of ``lines`` as one line of standard output, whatever words are in it."""
+        self.answers.writelines(f"{log_line(line)}\n" for line in lines)
+
+    def fail(self, kind: str, message: str, exit_code: int) -> int:
+        """One line on standard error and, if JSON was asked for, an object as the answer. Returns the exit code."""
+        self.answers.truncate(0)
+        self.answers.seek(0)
         if self.as_json:
-            about = {"type": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
-            self.answer({"error": about})
-        click.echo("\n".join(map(printable, f"tinyai: {error}".split("\n"))), err=True)
+            write_failure(self.answers, kind, message, exit_code)
+        echo_failure(message)
+        return exit_code
 
     @property
     def config(self) -> Config:
@@ -95,10 +109,10 @@ lock_timeout_option = click.option(
 
 
 def in_session(run: Callable[..., int]) -> Callable[..., None]:
-    """Makes ``run(session, **parameters) -> exit code`` a click callback with ``--json``.
+    """Make ``run(session, **parameters) -> exit code`` a click callback with ``--json``.
 
-    A TinyaiError, or what the system refuses, becomes one line on standard error (and, with ``--json``, an object on
-    standard output) and its exit code; ``--debug`` adds the traceback.
+    A TinyaiError, what the system refuses, or a signal becomes one line on standard error (and, with ``--json``, an
+    object on standard output) and its exit code; ``--debug`` adds the traceback.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -106,24 +120,40 @@ def in_session(run: Callable[..., int]) -> Callable[..., None]:
     def callback(as_json: bool, **parameters: Any) -> None:
         ctx = click.get_current_context()
         top = ctx.find_root().params
-        with reserved_stdout() as answers:
-            session = Session(answers, as_json, top["no_plugins"])
-            try:
-                code = _run(run, session, parameters)
-            except TinyaiError as error:
-                if top["debug"]:
-                    traceback.print_exc()
-                session.failed(error)
-                code = error.exit_code
+        with reserve_stdout() as stdout:
+            session = Session(Answer(stdout), as_json, top["no_plugins"])
+            code = _run(run, session, parameters, debug=top["debug"])
+            session.answers.give()
         ctx.exit(code)
 
     return callback
 
 
-def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any]) -> int:
+def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any], *, debug: bool) -> int:
     try:
-        return run(session, **parameters)
-    except BrokenPipeError:  # whoever reads the answer has gone; click ends quietly
-        raise
-    except OSError as error:  # nobody below has a better word for it than the system's
-        raise TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error
+        try:
+            code = run(session, **parameters)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("tinyai_registry"):
+                raise
+            raise TinyaiError(f"this needs {error.name}: pip install 'tinyai-registry[lab]'") from error
+        except OSError as error:  # nobody below has a better word for it than the system's
+            raise TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error
+        ignore_signals()
+    except TinyaiError as error:
+        ignore_signals()
+        if debug:
+            _echo_traceback()
+        return session.fail(type(error).__name__, str(error), error.exit_code)
+    except KeyboardInterrupt as interrupt:
+        ignore_signals()
+        if debug:
+            _echo_traceback()
+        why = as_interrupted(interrupt)
+        message = "; ".join((str(why), *map(describe_publications, session.watched)))
+        return session.fail(type(why).__name__, message, why.exit_code)
+    return code
+
+
+def _echo_traceback() -> None:
+    click.echo("\n".join(map(log_line, traceback.format_exc().splitlines())), err=True)

@@ -26,7 +26,8 @@ def command(session: Session, model: str, registry: Path | None) -> int:
     if session.as_json:
         session.answer(document)
     elif card is not None:
-        session.answers.write(card.decode("utf-8", errors="replace"))
+        lines = card.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+        session.say(*(line.removesuffix("\r") for line in lines))
     else:
         session.answers.write(strict_json.dumps(document))
     return 0

@@ -10,10 +10,10 @@ from typing import TextIO
 
 
 @contextmanager
-def reserved_stdout() -> Iterator[TextIO]:
-    """Yields the real standard output; from here on, everyone else's prints go to standard error, from C too.
+def reserve_stdout() -> Iterator[TextIO]:
+    """Yield the real standard output; within, everyone else's prints go to standard error, from C too.
 
-    A process's descriptor is not turned back: what a library has buffered is written when the process ends.
+    The descriptor of a process is not turned back: what a library has buffered is written when the process ends.
     """
     real = sys.stdout
     if real is not sys.__stdout__:  # replaced already, by a test's capture: no descriptor to turn

@@ -10,7 +10,7 @@ import click
 from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.location import text_of
-from tinyai_registry.checks.selection import failed, matching, select_findings
+from tinyai_registry.checks.selection import find_codes, is_failure, select_findings
 from tinyai_registry.cli import colour
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.cli.session import Session, in_session, registry_option
@@ -24,8 +24,12 @@ from tinyai_registry.workflows.validate import validate
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
 @registry_option
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", help="How findings are written.")
-@click.option("--select", multiple=True, metavar="CODE", help="Only findings of this code, or of codes that begin so.")
-@click.option("--ignore", multiple=True, metavar="CODE", help="No findings of this code, or of codes that begin so.")
+@click.option(
+    "--select", multiple=True, metavar="CODE", help="Only findings of this code or slug, or of codes that begin so."
+)
+@click.option(
+    "--ignore", multiple=True, metavar="CODE", help="No findings of this code or slug, or of codes that begin so."
+)
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--load", "loads", is_flag=True, help="Load and run every model on its test vector too; needs the lab.")
 @in_session
@@ -44,24 +48,24 @@ def command(
     Nothing is written. Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 there are
     errors while a publish is under way, or was when its writer died.
     """
-    root = session.config.registry_folder(folder or registry)
+    root, runtime = session.config.registry_folder(folder or registry), session.config.runtime
     known = rules()
-    matching((*select, *ignore), known)  # a code that is none is said at once, not after the work
-    found = [*validate(root), *(_loaded(root) if loads else ())]
+    find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
+    found = [*validate(root, runtime), *(_load(root, runtime) if loads else ())]
     session.tell_pending(root)
     findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))
     report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers))
     session.answers.write(FORMATS["json" if session.as_json else form](report))
-    return int(failed(findings, strict=strict))
+    return int(is_failure(findings, strict=strict))
 
 
-def _loaded(root: Path) -> list[Finding]:
+def _load(root: Path, runtime: str) -> list[Finding]:
     try:
         from tinyai_registry.workflows.load import load
     except ModuleNotFoundError as error:
         raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
-    return load(root)
+    return load(root, runtime)
 
 
 def _models(root: Path) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.documents.markdown import Sidecar
+from tinyai_registry.documents.sidecar_types import GitDocument, Sidecar
+from tinyai_registry.text import markdown_code as code
+from tinyai_registry.text import markdown_prose, markdown_words
 
 
 def render(sidecar: Sidecar) -> str:
@@ -15,14 +16,15 @@ def render(sidecar: Sidecar) -> str:
 
 
 def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
-    words = sidecar["card"]
-    yield "", words["summary"]
-    yield "", f"`{sidecar['id']}` · kind `{sidecar['kind']}` · ONNX opset {sidecar['opset']} · {sidecar['stage']}"
-    yield "Intended use", words["intended_use"]
-    yield "Limits", words["limits"]
+    said, stage = sidecar["card"], markdown_words(sidecar["stage"])
+    yield "", markdown_prose(said["summary"])
+    yield "", f"{code(sidecar['id'])} · kind {code(sidecar['kind'])} · ONNX opset {sidecar['opset']} · {stage}"
+    yield "Intended use", markdown_prose(said["intended_use"])
+    yield "Limits", markdown_prose(said["limits"])
     yield "How to call it", _calling(sidecar)
     yield "Training data", _data(sidecar)
-    yield from sorted(words["sections"].items())  # as strict JSON is read back, so that the card stays the same
+    for heading, text in sorted(said["sections"].items()):  # as strict JSON is read back: the card stays the same
+        yield heading, markdown_prose(text)
     yield "Evaluation", markdown.fold_table(sidecar)
     for protocol in sidecar["protocols"]:
         yield f"Protocol: {protocol['protocol']}", markdown.protocol_table(protocol)
@@ -38,7 +40,7 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
 def _calling(sidecar: Sidecar) -> str:
     columns = {i["tensor"]: i["columns"] for i in sidecar["recipe"]["inputs"]}
     inputs = [
-        f"- input `{tensor}` float32 `[N, {len(names)}]`: {', '.join(f'`{name}`' for name in names)}"
+        f"- input {code(tensor)} float32 `[N, {len(names)}]`: {', '.join(map(code, names))}"
         for tensor, names in columns.items()
     ]
     scaling = (
@@ -51,8 +53,8 @@ def _calling(sidecar: Sidecar) -> str:
         scaling = f"First put the values of `feature_fill` in place of empty cells. {scaling}"
     low, high = sidecar["recipe"]["target_range"]
     output = (
-        f"- output `{sidecar['output_name']}` float32 `[N]`: "
-        f"`{sidecar['recipe']['target']}`, nominally {low:g} to {high:g}"
+        f"- output {code(sidecar['output_name'])} float32 `[N]`: "
+        f"{code(sidecar['recipe']['target'])}, nominally {low:g} to {high:g}"
     )
     return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}"
 
@@ -62,7 +64,7 @@ def _trying(sidecar: Sidecar) -> str:
     if vector is None:  # published before there were any
         return ""
     return (
-        f"\n\nTo check the model that you loaded: the `test_vector` of `{sidecar['onnx']}` in the sidecar has "
+        f"\n\nTo check the model that you loaded: the `test_vector` of {code(sidecar['onnx'])} in the sidecar has "
         f"{len(vector['outputs'][0]['values'])} rows as the graph is fed them, and the scores that it gives, "
         f"to within {vector['tolerance']:g}."
     )
@@ -70,10 +72,11 @@ def _trying(sidecar: Sidecar) -> str:
 
 def _data(sidecar: Sidecar) -> str:
     table = sidecar["table"]
-    makers = [f"{name} {table[name]}" for name in ("teacher_model", "extractor") if table[name]]
+    made_by = {"teacher_model": table["teacher_model"], "extractor": table["extractor"]}
+    makers = [f"{name} {markdown_words(value)}" for name, value in made_by.items() if value]
     return (
-        f"Dataset `{sidecar['training']['dataset']}`; table `{table['file']}` "
-        f"(sha256 `{table['sha256']}`): {table['rows']} rows, {len(table['groups'])} groups, "
+        f"Dataset {code(sidecar['training']['dataset'])}; table {code(table['file'])} "
+        f"(sha256 {code(table['sha256'])}): {table['rows']} rows, {len(table['groups'])} groups, "
         f"{table['clips']} clips{''.join(f', {maker}' for maker in makers)}. "
         f"Target {table['target_min']:.2f} to {table['target_max']:.2f}, "
         f"mean {table['target_mean']:.2f}, std {table['target_std']:.2f}."
@@ -82,14 +85,15 @@ def _data(sidecar: Sidecar) -> str:
 
 def _files(sidecar: Sidecar) -> str:
     rows = [
-        [f"`{a['path']}`", str(a["bytes"]), f"{a['parity_max_abs']:.2e}", f"`{a['sha256']}`"]
+        [code(a["path"]), str(a["bytes"]), f"{a['parity_max_abs']:.2e}", code(a["sha256"])]
         for a in sidecar["artifacts"]
     ]
     return markdown.table(["file", "bytes", "worst parity error", "sha256"], rows)
 
 
 def _licence(sidecar: Sidecar) -> str:
-    return f"Model: {sidecar['license']}. Training data: {sidecar['dataset_license']}."
+    model, data = markdown_words(sidecar["license"]), markdown_words(sidecar["dataset_license"])
+    return f"Model: {model}. Training data: {data}."
 
 
 _NO_COMMIT = {
@@ -101,10 +105,10 @@ _NO_COMMIT = {
 }
 
 
-def _commit(git: Mapping[str, Any] | None) -> str:
+def _commit(git: GitDocument | None) -> str:
     if git is None:
         return _NO_COMMIT["no checkout"]  # an earlier sidecar, which did not tell one reason from another
-    return _NO_COMMIT[git["why"]] if "why" in git else f"`{git['commit']}`{' (dirty)' if git['dirty'] else ''}"
+    return _NO_COMMIT[git["why"]] if "why" in git else f"{code(git['commit'])}{' (dirty)' if git['dirty'] else ''}"
 
 
 def _provenance(sidecar: Sidecar) -> str:
@@ -113,14 +117,14 @@ def _provenance(sidecar: Sidecar) -> str:
     packages = ", ".join(f"{package} {version}" for package, version in made["packages"].items())
     plugin = sidecar["plugin"]
     lines = {
-        "made": made["time"],
-        "by": f"`{made['command']}`",
-        "because": made["reason"] or "no reason was given",
-        "decision": sidecar["decision"],
-        "recipe": f"`{sidecar['recipe_fingerprint']}`",
-        "plugin": f"{plugin['distribution']} {plugin['version']}",
+        "made": markdown_words(made["time"]),
+        "by": code(made["command"]),
+        "because": markdown_words(made["reason"] or "no reason was given"),
+        "decision": markdown_words(sidecar["decision"]),
+        "recipe": code(sidecar["recipe_fingerprint"]),
+        "plugin": markdown_words(f"{plugin['distribution']} {plugin['version']}"),
         "commit": commit,
         "seeds": ", ".join(map(str, made["seeds"])),
-        "with": f"Python {made['python']}, {packages}",
+        "with": markdown_words(f"Python {made['python']}, {packages}"),
     }
     return "\n".join(f"- {label}: {text}" for label, text in lines.items())

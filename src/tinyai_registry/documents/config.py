@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
+from tinyai_registry.onnxfile.runtime import DEFAULT, runtime_names
 
 NAME = "tinyai.toml"
 
@@ -17,20 +19,25 @@ NAME = "tinyai.toml"
 class Config:
     """A project's settings. ``root`` is the folder of ``tinyai.toml``; the paths in it are relative to it.
 
-    ``policy`` names the plugins whose ``tinyai_gate`` judges every model.
+    ``policy`` names the plugins whose ``tinyai_gate`` judges every model, ``runtime`` the profile of the target runtime
+    that the registry is written for.
     """
 
     root: Path
     registry: Path | None = None
     tables: Mapping[str, Path] = field(default_factory=dict)
     policy: tuple[str, ...] = ()
+    runtime: str = DEFAULT
 
     def registry_folder(self, given: Path | None) -> Path:
-        """The folder that ``--registry`` or the configuration names. Raises ConfigError if neither does."""
+        """The folder that ``--registry`` or the configuration names; its ``registry.json`` stands for it.
+
+        Raises ConfigError if neither names one.
+        """
         folder = given or self.registry
         if folder is None:
             raise ConfigError(f'which registry? Give --registry DIR, or name it in {NAME}: [registry] path = "DIR"')
-        return folder
+        return folder.parent if folder.name == INDEX and not folder.is_dir() else folder
 
     def table(self, dataset: str, given: Path | None) -> Path:
         """The table that ``--table`` or the configuration names. Raises ConfigError if neither does."""
@@ -60,16 +67,20 @@ def _read(path: Path) -> Config:
         raise ConfigError(f"{path}: {error}") from error
     _check(path, data)
     registry = data.get("registry", {}).get("path")
+    runtime = data.get("registry", {}).get("runtime", DEFAULT)
+    if runtime not in runtime_names():
+        raise ConfigError(f"{path}: registry.runtime is {runtime!r}; there are {', '.join(runtime_names())}")
     return Config(
         root=path.parent,
         registry=path.parent / registry if registry is not None else None,
         tables={name: path.parent / table for name, table in data.get("tables", {}).items()},
         policy=tuple(data.get("policy", {}).get("plugins", ())),
+        runtime=runtime,
     )
 
 
 def _check(path: Path, data: Mapping[str, Any]) -> None:
-    sections = {"registry": {"path": str}, "tables": None, "policy": {"plugins": list}}
+    sections = {"registry": {"path": str, "runtime": str}, "tables": None, "policy": {"plugins": list}}
     for section, content in data.items():
         if section not in sections or not isinstance(content, dict):
             raise ConfigError(f"{path}: [{section}] is no section; there are {', '.join(sections)}")

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tinyai_registry.documents import c_reader
 from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.row import TWIN_KEYS
 from tinyai_registry.documents.sidecar import SCHEMA_VERSION
+from tinyai_registry.onnxfile.runtime import known_runtimes
 
 Json = Mapping[str, Any]
 
-_KEPT = ("encoder_vocab", "feature_order", "training", *TWIN_KEYS)
+_CODEC = ("codec_preset_norm", "codec_preset_value", "codec_crf_norm", "codec_crf_min", "codec_crf_max")
+_KEPT = ("encoder_vocab", "feature_order", "training", *_CODEC, *TWIN_KEYS)
 _VECTORS = ("feature_mean", "feature_std")
 # What earlier dialects call them; the C reader takes either word.
 _ALIASES = {"feature_order": "features", "feature_mean": "input_mean", "feature_std": "input_std"}
@@ -91,8 +92,8 @@ def _legacy(old: Json, document: Json) -> dict[str, Any]:
         for key, value in old.items()
         if key not in corrected and document.get(aliases.get(key, key), _NOWHERE) != value
     }
-    # The C reader looks for its keys at any depth.
-    taken = {*c_reader.KEYS, "features"}
+    # A C reader looks for its keys at any depth.
+    taken = frozenset().union(*(runtime.sidecar.words for runtime in known_runtimes()))
     return {f"was_{key}" if key in taken else key: value for key, value in rest.items()}
 
 
@@ -100,7 +101,7 @@ def corrections(old: Json, row: Json, document: Json) -> Iterator[str]:
     """One line for each thing in which ``document`` differs from what sidecar and row have said."""
     for key in _OF_THE_GRAPH:
         if key in old and key in document and old[key] != document[key]:
-            yield f"{key} {_shown(old[key])} -> {_shown(document[key])}, as the graph has it"
+            yield f"{key} {_as_text(old[key])} -> {_as_text(document[key])}, as the graph has it"
     if "opset" in row and row["opset"] != document["opset"]:
         yield f"opset of the row {row['opset']} -> {document['opset']}, as the graph has it"
     kept = document.get("legacy", {})
@@ -111,5 +112,5 @@ def corrections(old: Json, row: Json, document: Json) -> Iterator[str]:
         yield "notes are those of the row; the sidecar's own kept under legacy"
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

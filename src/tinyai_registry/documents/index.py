@@ -1,6 +1,6 @@
-"""``registry.json`` as text: a row comes, changes or goes, and every other byte stays.
+"""Edit ``registry.json`` as text: put or remove a row and leave every other byte alone.
 
-So a refresh is a small diff also where another tool, or a person, has written the file in a style of its own.
+A refresh is then a small diff even where another tool, or a person, wrote the file in a style of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tinyai_registry.documents.positions import members
 INDEX = "registry.json"
 
 
-def with_row(text: str, row: Mapping[str, Any]) -> str:
+def put_row(text: str, row: Mapping[str, Any]) -> str:
     """The registry ``text``, in strict JSON, with ``row`` in place of that of its id, else before the first later id.
 
     It is written in our style, as deep as the rows beside it, and the text ends with a newline.
@@ -25,23 +25,23 @@ def with_row(text: str, row: Mapping[str, Any]) -> str:
     later, last = None, None
     for model, at, end in _models(text):
         if model == row["id"]:
-            return text[:at] + _rendered(row, _margin(text, at)) + text[end:]
+            return text[:at] + _render(row, _margin(text, at)) + text[end:]
         if later is None and isinstance(model, str) and model > row["id"]:
             later = at
         last = at, end
     if later is not None:
         margin = _margin(text, later)
-        return f"{text[:later]}{_rendered(row, margin)},\n{margin}{text[later:]}"
+        return f"{text[:later]}{_render(row, margin)},\n{margin}{text[later:]}"
     if last is not None:
         at, end = last
         margin = _margin(text, at)
-        return f"{text[:end]},\n{margin}{_rendered(row, margin)}{text[end:]}"
+        return f"{text[:end]},\n{margin}{_render(row, margin)}{text[end:]}"
     start = _list(text)
     margin = _margin(text, start)
-    return f"{text[:start]}\n{margin}  {_rendered(row, margin + '  ')}\n{margin}{text[_next(text, start) :]}"
+    return f"{text[:start]}\n{margin}  {_render(row, margin + '  ')}\n{margin}{text[_next(text, start) :]}"
 
 
-def without(text: str, model: str) -> str:
+def remove_row(text: str, model: str) -> str:
     """The registry ``text`` without the row of ``model``, if it has one."""
     places = list(_models(text))
     ids = [each for each, _, _ in places]
@@ -86,5 +86,5 @@ def _margin(text: str, at: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _rendered(row: Mapping[str, Any], margin: str) -> str:
+def _render(row: Mapping[str, Any], margin: str) -> str:
     return strict_json.dumps(dict(sorted(row.items())), sort_keys=False).rstrip("\n").replace("\n", f"\n{margin}")

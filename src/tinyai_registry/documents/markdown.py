@@ -1,19 +1,30 @@
-"""The pieces of Markdown that card and note share: tables of folds, of previous against refresh, of drift."""
+"""The pieces of Markdown that card and note share: tables of folds, of previous against refresh, of drift.
+
+Words of the sidecar are escaped where they are put into a piece; a piece is Markdown and is not escaped again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 from tinyai_registry.documents.parts import HEADLINES, headlines
-
-Sidecar = Mapping[str, Any]
+from tinyai_registry.documents.sidecar_types import (
+    AggregateDocument,
+    EvaluationDocument,
+    FoldDocument,
+    ProtocolDocument,
+    Sidecar,
+    VerdictDocument,
+    metric_of,
+)
+from tinyai_registry.text import markdown_cell, markdown_code, markdown_words
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A pipe table; the first column is text, the others are figures."""
+    """A pipe table of cells in Markdown; the first column is text, the others are figures."""
     alignment = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, alignment, *rows))
+    return "\n".join(f"| {' | '.join(map(markdown_cell, cells))} |" for cells in (header, alignment, *rows))
 
 
 def figure(value: float | None, digits: int = 4) -> str:
@@ -21,7 +32,7 @@ def figure(value: float | None, digits: int = 4) -> str:
     return "undefined" if value is None else f"{value:.{digits}f}"
 
 
-def metric_names(summary: Mapping[str, Any]) -> list[str]:
+def metric_names(summary: Mapping[str, AggregateDocument]) -> list[str]:
     """Every metric of a summary, the standard ones first, whatever order its keys were read in."""
     return sorted(summary, key=lambda m: (m not in _ORDER, _ORDER.get(m, 0), m))
 
@@ -30,7 +41,7 @@ def fold_table(sidecar: Sidecar) -> str:
     """One line for each fold, then the aggregates; the test split and the reference model where there are such."""
     evaluation = sidecar["evaluation"]
     metrics = metric_names(evaluation["summary"])
-    rows = [_fold_row(fold["group"], fold, metrics) for fold in evaluation["folds"]]
+    rows = [_fold_row(markdown_words(fold["group"]), fold, metrics) for fold in evaluation["folds"]]
     rows += _aggregate_rows("", evaluation, metrics)
     if "test" in evaluation:
         rows.append(_fold_row("**test split**", evaluation["test"], metrics))
@@ -38,19 +49,19 @@ def fold_table(sidecar: Sidecar) -> str:
         rows += _aggregate_rows("reference, ", evaluation["reference"], metrics, ("mean",))
         if "test" in evaluation["reference"]:
             rows.append(_fold_row("*reference, test split*", evaluation["reference"]["test"], metrics))
-    return table(["held out", "rows", "clips", *map(str.upper, metrics), "tied targets"], rows)
+    return table(["held out", "rows", "clips", *map(_heading, metrics), "tied targets"], rows)
 
 
-def protocol_table(protocol: Mapping[str, Any]) -> str:
+def protocol_table(protocol: ProtocolDocument) -> str:
     """The medians over the splits, beside what was published."""
     summary = protocol["summary"]
-    published = {figure["metric"]: figure for figure in protocol["published"]}
+    published = {each["metric"]: each["value"] for each in protocol["published"]}
     rows = [
-        [metric.upper(), figure(summary[metric]["median"]), _known(published.get(metric, {}).get("value"))]
+        [_heading(metric), figure(summary[metric]["median"]), _known(published.get(metric))]
         for metric in metric_names(summary)
     ]
     mapping = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
-    sources = "; ".join(dict.fromkeys(each["source"] for each in protocol["published"]))
+    sources = "; ".join(dict.fromkeys(markdown_words(each["source"]) for each in protocol["published"]))
     return (
         f"Medians over {protocol['splits']} splits{mapping}.\n\n"
         + table(["", "this model", "published"], rows)
@@ -62,7 +73,7 @@ def comparison_table(sidecar: Sidecar) -> str:
     """Previous against refresh, or a line that says there was nothing before."""
     if sidecar["previous"] is None:
         return "This is the first release of the model in this registry."
-    before, now = sidecar["previous"]["metrics"], headlines(sidecar)
+    before, now = sidecar["previous"]["metrics"], headlines(sidecar["evaluation"], sidecar.get("in_sample"))
     rows = [
         [label, _known(before.get(name)), _known(now.get(name)), _change(before.get(name), now.get(name))]
         for name, label in HEADLINES.items()
@@ -71,14 +82,16 @@ def comparison_table(sidecar: Sidecar) -> str:
 
 
 def drift_table(sidecar: Sidecar) -> str:
-    """How far each input and the target's range moved since the previous release's table."""
+    """How far each input, the target and its range moved since the previous release's table."""
     drift = sidecar["drift"]
     if drift is None:
         return "No statistics of an earlier table are recorded, so drift cannot be told."
-    rows = [[m["column"], f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in drift["inputs"]]
+    target = drift.get("target")
+    moved = [*drift["inputs"], *([target] if target else [])]
+    rows = [[markdown_words(m["column"]), f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in moved]
     before = _range(drift["target_before"]) if drift["target_before"] else "not recorded"
     return (
-        table(["input", "mean shift (old std)", "std ratio (new / old)"], rows)
+        table(["column" if target else "input", "mean shift (old std)", "std ratio (new / old)"], rows)
         + f"\n\nTarget range: {before} before, {_range(drift['target_now'])} now."
     )
 
@@ -90,23 +103,29 @@ def gate_list(sidecar: Sidecar) -> str:
 
 def caveat_list(sidecar: Sidecar) -> str:
     """One line for each caveat, or a line that says there are none."""
-    return "\n".join(f"- {c['message']} (`{c['code']}`)" for c in sidecar["caveats"]) or "None."
+    found = [(markdown_words(caveat["message"]), markdown_code(caveat["code"])) for caveat in sidecar["caveats"]]
+    return "\n".join(f"- {message} ({code})" for message, code in found) or "None."
 
 
 def sections(title: str, parts: Iterable[tuple[str, str]]) -> str:
-    """A page: a title, then a heading and a text for each part."""
+    """A page: a title, then a heading, both of them words, and a text in Markdown for each part."""
     return "\n\n".join(_sections(title, parts)) + "\n"
 
 
 def _sections(title: str, parts: Iterable[tuple[str, str]]) -> Iterator[str]:
-    yield f"# {title}"
+    yield f"# {markdown_words(title)}"
     for heading, text in parts:
-        yield f"## {heading}" if heading else text
+        yield f"## {markdown_words(heading)}" if heading else text
         if heading:
             yield text
 
 
+Statistic = Literal["mean", "std", "min", "max"]
 _ORDER = {"plcc": 1, "srocc": 2, "krocc": 3, "rmse": 4}
+
+
+def _heading(metric: str) -> str:
+    return markdown_words(metric.upper())
 
 
 def _known(value: float | None) -> str:
@@ -121,23 +140,24 @@ def _range(bounds: Sequence[float]) -> str:
     return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
 
 
-def _verdict(verdict: Mapping[str, Any]) -> str:
+def _verdict(verdict: VerdictDocument) -> str:
     mark = "passed" if verdict["passed"] else "**refused**"
-    why = f" ({verdict['reason']})" if "reason" in verdict else ""
-    return f"- {mark}: {verdict['criterion']}; value {figure(verdict['value'])}{why}"
+    why = f" ({markdown_words(verdict['reason'])})" if "reason" in verdict else ""
+    return f"- {mark}: {markdown_words(verdict['criterion'])}; value {figure(verdict['value'])}{why}"
 
 
-def _fold_row(name: str, fold: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
-    figures = [figure(fold.get(metric)) for metric in metrics]
+def _fold_row(name: str, fold: FoldDocument, metrics: Sequence[str]) -> list[str]:
+    figures = [figure(metric_of(fold, metric)) for metric in metrics]
     return [name, str(fold["rows"]), str(fold["clips"]), *figures, f"{fold['tied_targets']:.1%}"]
 
 
 def _aggregate_rows(
     prefix: str,
-    evaluation: Mapping[str, Any],
+    evaluation: EvaluationDocument,
     metrics: Sequence[str],
-    statistics: Sequence[str] = ("mean", "std", "min", "max"),
+    statistics: Sequence[Statistic] = ("mean", "std", "min", "max"),
 ) -> Iterator[list[str]]:
     for statistic in statistics:
-        figures = [figure(evaluation["summary"].get(metric, {}).get(statistic)) for metric in metrics]
+        known = [evaluation["summary"].get(metric) for metric in metrics]
+        figures = [figure(each[statistic] if each else None) for each in known]
         yield [f"*{prefix}{statistic}*", "", "", *figures, ""]

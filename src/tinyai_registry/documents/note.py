@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.documents.markdown import Sidecar
+from tinyai_registry.documents.sidecar_types import Sidecar
+from tinyai_registry.text import markdown_code as code
+from tinyai_registry.text import markdown_code_block, markdown_words
 
 
 def render(sidecar: Sidecar) -> str:
@@ -15,24 +17,25 @@ def render(sidecar: Sidecar) -> str:
 
 def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     table, made = sidecar["table"], sidecar["provenance"]
-    yield "", f"Date: {made['time'][:10]}"
+    yield "", f"Date: {markdown_words(made['time'][:10])}"
     yield (
         "Context",
         (
-            f"{made['reason'] or 'TODO: why was the model stale?'}\n\n"
-            f"The table `{table['file']}` has {table['rows']} rows and {table['columns']} columns: "
-            f"{len(table['groups'])} groups, {table['clips']} clips (sha256 `{table['sha256']}`)."
+            f"{markdown_words(made['reason'] or 'TODO: why was the model stale?')}\n\n"
+            f"The table {code(table['file'])} has {table['rows']} rows and {table['columns']} columns: "
+            f"{len(table['groups'])} groups, {table['clips']} clips (sha256 {code(table['sha256'])})."
         ),
     )
     yield (
         "Decision",
         (
-            f"Retrain `{sidecar['id']}` from this table with its recipe unchanged ({sidecar['decision']}, fingerprint "
-            f"`{sidecar['recipe_fingerprint']}`). The gate:\n\n{markdown.gate_list(sidecar)}"
+            f"Retrain {code(sidecar['id'])} from this table with its recipe unchanged "
+            f"({markdown_words(sidecar['decision'])}, fingerprint {code(sidecar['recipe_fingerprint'])}). "
+            f"The gate:\n\n{markdown.gate_list(sidecar)}"
         ),
     )
     yield "Previous against refresh", markdown.comparison_table(sidecar)
     yield "Folds", markdown.fold_table(sidecar)
     yield "Drift", markdown.drift_table(sidecar)
     yield "Caveats", markdown.caveat_list(sidecar)
-    yield "Commands", f"```\n{made['command']}\ntinyai validate\n```"
+    yield "Commands", markdown_code_block((made["command"], "tinyai validate"))

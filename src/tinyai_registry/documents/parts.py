@@ -1,4 +1,4 @@
-"""The parts that sidecar and report share: table, evaluation, gate, caveats, drift, previous, artifacts, as JSON."""
+"""Write the parts that sidecar and report share as JSON, and read the evaluation back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from tinyai_registry.documents.sidecar_types import (
+    EvaluationDocument,
+    FoldDocument,
+    MetricsDocument,
+    metric_of,
+)
 from tinyai_registry.evaluation import (
     Caveat,
     Drift,
@@ -32,15 +38,15 @@ HEADLINES: Mapping[str, str] = {
 }
 
 
-def headlines(document: Mapping[str, Any]) -> dict[str, float | None]:
-    """The headline figures of a sidecar or a report, from its ``evaluation`` and ``in_sample``."""
-    summary = document["evaluation"]["summary"]
+def headlines(evaluation: EvaluationDocument, in_sample: MetricsDocument | None) -> dict[str, float | None]:
+    """The headline figures of a sidecar or a report."""
+    summary = evaluation["summary"]
     return {
         "mean_plcc": summary["plcc"]["mean"],
         "std_plcc": summary["plcc"]["std"],
         "mean_srocc": summary["srocc"]["mean"],
         "mean_rmse": summary["rmse"]["mean"],
-        "in_sample_plcc": document["in_sample"]["plcc"],
+        "in_sample_plcc": None if in_sample is None else in_sample["plcc"],
     }
 
 
@@ -147,11 +153,12 @@ def previous_document(previous: Previous | None) -> Json | None:
 
 
 def drift_document(drift: Drift | None) -> Json | None:
-    """``inputs`` (column, mean_shift, std_ratio), ``target_before`` and ``target_now``."""
+    """``inputs`` and ``target`` (column, mean_shift, std_ratio), ``target_before`` and ``target_now``."""
     if drift is None:
         return None
     return {
         "inputs": [asdict(moved) for moved in drift.inputs],
+        "target": asdict(drift.target) if drift.target else None,
         "target_before": list(drift.target_before) if drift.target_before else None,
         "target_now": list(drift.target_now),
     }
@@ -173,27 +180,26 @@ def _without_none(document: Json, key: str) -> Json:
     return document
 
 
-def evaluation_of(document: Mapping[str, Any]) -> Evaluation:
-    """The evaluation in a sidecar or a report, read back; its aggregates are computed anew from its folds.
-
-    ``document`` is valid by its schema.
-    """
-    found = document["evaluation"]
+def evaluation_of(found: EvaluationDocument, in_sample: MetricsDocument | None = None) -> Evaluation:
+    """The evaluation in a sidecar that is valid by its schema; its aggregates are computed anew from its folds."""
     folds = [_fold(fold) for fold in found["folds"]]
     return Evaluation(
         folds=tuple(folds),
         expected_groups=tuple(found["expected_groups"]),
         summary={name: aggregate(name, folds) for name in found["summary"]},
-        in_sample=_metrics(document.get("in_sample", {})),
+        in_sample=Metrics({}) if in_sample is None else _metrics(in_sample),
         test=_fold(found["test"]) if "test" in found else None,
-        reference=evaluation_of({"evaluation": found["reference"]}) if "reference" in found else None,
+        reference=evaluation_of(found["reference"]) if "reference" in found else None,
     )
 
 
-def _fold(document: Mapping[str, Any]) -> Fold:
-    counts = {key: document[key] for key in ("group", "rows", "clips", "tied_targets")}
-    return Fold(**counts, metrics=_metrics({k: v for k, v in document.items() if k not in counts}))
+def _fold(fold: FoldDocument) -> Fold:
+    return Fold(fold["group"], fold["rows"], fold["clips"], fold["tied_targets"], _metrics(fold))
 
 
-def _metrics(document: Mapping[str, Any]) -> Metrics:
-    return Metrics({k: v for k, v in document.items() if k != "undefined"}, document.get("undefined", {}))
+def _metrics(metrics: MetricsDocument) -> Metrics:
+    values = {name: metric_of(metrics, name) for name in metrics if name not in _NO_METRIC}
+    return Metrics(values, metrics.get("undefined", {}))
+
+
+_NO_METRIC = {"group", "rows", "clips", "tied_targets", "undefined"}

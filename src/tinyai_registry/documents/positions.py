@@ -1,4 +1,4 @@
-"""Where things stand in a JSON text: its values by their pointers, and the members of the object at its top."""
+"""Find where things stand in a JSON text: values by their pointers, and the members of the object at the top."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 _TOKEN = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _GAP = re.compile(r"[\s,:]+")
-_parsed = json.JSONDecoder().raw_decode
-# No document that can be read is nested as deeply; the pointers of one that is grow with its depth.
+_parse = json.JSONDecoder().raw_decode
+# strict_json reads no document that is nested as deeply; pointers grow with depth, so the search stops here.
 _DEEPEST = 100
-# More of a line than anyone can read would be underlined to no avail.
+# At most so many characters are underlined.
 _LONGEST = 80
 
 
@@ -57,7 +57,7 @@ def tokens(text: str) -> Iterator[Token]:
         elif word == ":":
             continue
         elif level is not None and level.is_object and level.key is None:
-            level.key = _unquoted(word)
+            level.key = _unquote(word)
         else:
             pointer = "" if level is None else f"{level.pointer}/{_step(level)}"
             yield Token(pointer, word, match.start(), len(levels))
@@ -71,10 +71,10 @@ def members(text: str) -> Iterator[tuple[str, int]]:
     """Each key of the object that strict JSON has at the top, with the start of its value, at a parser's speed."""
     at = text.index("{") + 1
     while text[at := _after_gap(text, at)] != "}":
-        key, at = _parsed(text, at)
+        key, at = _parse(text, at)
         at = _after_gap(text, at)
         yield key, at
-        _, at = _parsed(text, at)
+        _, at = _parse(text, at)
 
 
 def position(text: str, start: int, length: int = 1) -> Position:
@@ -110,7 +110,7 @@ def _position(lines: Sequence[int], start: int, length: int) -> Position:
     return Position(line, start - lines[line - 1] + 1, max(1, min(length, _LONGEST)))
 
 
-def escaped(step: str) -> str:
+def escape_step(step: str) -> str:
     """``step`` as part of a JSON pointer (RFC 6901)."""
     return step.replace("~", "~0").replace("/", "~1")
 
@@ -123,10 +123,10 @@ def _upwards(pointer: str) -> Iterator[str]:
 
 
 def _step(level: _Level) -> str:
-    return escaped(level.key or "") if level.is_object else str(level.index)
+    return escape_step(level.key or "") if level.is_object else str(level.index)
 
 
-def _unquoted(token: str) -> str:
+def _unquote(token: str) -> str:
     if "\\" not in token:
         return token[1:-1]
     try:

@@ -8,12 +8,12 @@ from typing import Any
 from tinyai_registry.documents import parts
 from tinyai_registry.release import Outcome
 
-# What the sidecar of a release says, and a judgement alone only in part.
+# Keys taken from the sidecar of a release; a judgement alone has some of them.
 FROM_SIDECAR = ("table", "evaluation", "in_sample", "gate", "caveats", "previous", "drift", "artifacts")
 
 
 def report(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """``outcome`` as JSON; ``seconds`` is wall-clock time by step. What a status has no word on is null."""
+    """``outcome`` as JSON; ``seconds`` is wall-clock time by step. Keys that a status does not have are null."""
     document: dict[str, Any] = {
         "model": outcome.model,
         "status": outcome.status,

@@ -7,15 +7,17 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyai_registry.documents import c_reader, parts, strict_json
+from tinyai_registry.documents.sidecar_types import Sidecar, as_sidecar
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import Drift, Evaluation, Judgement
+from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.recipe import LeaveOneGroupOut, Recipe, decisive, fingerprint
 from tinyai_registry.release import Artifact, Candidate, Previous, Provenance, Release
 
 SCHEMA_VERSION = 1
 
 
-def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None) -> dict[str, Any]:
+def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None) -> Sidecar:
     """The sidecar of ``candidate`` as a JSON object; ``drift`` and ``previous`` tell of the release before, if any."""
     recipe, judgement = candidate.recipe, candidate.judgement
     main = next(a for a in candidate.artifacts if a.path == f"{recipe.id}.onnx")
@@ -60,16 +62,18 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         sidecar["feature_std"] = candidate.scaler.std.tolist()
     if candidate.scaler is not None and recipe.missing == "median":
         sidecar["feature_fill"] = candidate.scaler.fill.tolist()
-    return sidecar
+    return as_sidecar(sidecar)
 
 
-def members(sidecar: Mapping[str, Any]) -> list[dict[str, Any]]:
+def members(sidecar: Sidecar) -> list[Sidecar]:
     """The sidecars of the members that ship separately: the ensemble's, but for what the member's own file is."""
     artifacts = {artifact["path"]: artifact for artifact in sidecar["artifacts"]}
     return [
         {
             **sidecar,
-            **{key: member[key] for key in ("id", "onnx", "sha256")},
+            "id": member["id"],
+            "onnx": member["onnx"],
+            "sha256": member["sha256"],
             "name": member["id"],
             "artifacts": [artifacts[member["onnx"]]],
             "members": [],
@@ -81,17 +85,20 @@ def members(sidecar: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def render(sidecar: Mapping[str, Any]) -> str:
-    """The sidecar as text. Raises DocumentError if the C reader would take it for something else."""
+    """The sidecar as text. Raises DocumentError if a C reader would take it for something else.
+
+    Any that we know: a file goes further than to the runtime that the registry is written for.
+    """
     text = strict_json.dumps(sidecar)
-    for problem in c_reader.misread(text):
-        raise DocumentError(f"sidecar of {sidecar['id']}: {problem.message}; choose another word")
+    for runtime in known_runtimes():
+        for problem in c_reader.misread(text, runtime):
+            raise DocumentError(f"sidecar of {sidecar['id']}: {problem.message} ({runtime.name}); {problem.mend}")
     return text
 
 
-def read_back(release: Release) -> dict[str, Any]:
+def read_back(release: Release) -> Sidecar:
     """The sidecar of ``release`` as every reader of it will have it."""
-    document: dict[str, Any] = strict_json.loads(release.files[f"{release.model}.json"], f"{release.model}.json")
-    return document
+    return as_sidecar(strict_json.loads(release.files[f"{release.model}.json"], f"{release.model}.json"))
 
 
 def _members(recipe: Recipe, artifacts: Sequence[Artifact]) -> list[dict[str, Any]]:
@@ -107,7 +114,7 @@ def _training(recipe: Recipe, judged: Mapping[str, Any]) -> dict[str, Any]:
     scheme = "loso" if isinstance(recipe.folds, LeaveOneGroupOut) else "cv"
     figures = {
         name if name.startswith("in_sample") else f"{scheme}_{name}": value
-        for name, value in parts.headlines(judged).items()
+        for name, value in parts.headlines(judged["evaluation"], judged["in_sample"]).items()
         if value is not None
     }
     return {

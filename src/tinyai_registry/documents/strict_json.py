@@ -1,7 +1,7 @@
-"""JSON that means one thing: UTF-8, no duplicate keys, no NaN; and the one way in which we write it.
+"""Read and write strict JSON: UTF-8, no duplicate keys, no NaN.
 
-Readers of JSON disagree about what lies outside this subset: a second ``"sha256"`` wins in one, loses in
-another. What we read we read strictly; what we write, every reader agrees about.
+Readers of JSON disagree about what lies outside this subset: a second ``"sha256"`` wins in one and loses in another.
+So we read strictly, and write in one style that every reader agrees about.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tinyai_registry.documents.positions import Position, Token, position, tokens
+from tinyai_registry.documents.positions import Position, Token, escape_step, position, tokens
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import FileProblemError, Problem, explain, read_bytes
 
@@ -27,7 +27,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Fault(Enum):
-    """In which way a text is not strict JSON."""
+    """Why a text is not strict JSON."""
 
     UNREADABLE = "unreadable"
     ENCODING = "encoding"
@@ -39,7 +39,7 @@ class Fault(Enum):
 
 
 class StrictJsonError(DocumentError):
-    """A text is not strict JSON: in which way, and where."""
+    """A text is not strict JSON: why, and where."""
 
     def __init__(self, where: str, fault: Fault, what: str, at: Position | None = None) -> None:
         super().__init__(f"{where}:{at.line}:{at.column}: {what}" if at else f"{where}: {what}")
@@ -49,18 +49,19 @@ class StrictJsonError(DocumentError):
 
 
 class _FaultyError(ValueError):
-    """Raised inside the parser, which knows what is wrong and not where."""
+    """Raised inside the parser, which knows the number or key that is wrong, and not where it stands."""
 
-    def __init__(self, fault: Fault, what: str) -> None:
+    def __init__(self, fault: Fault, word: str, what: str) -> None:
         super().__init__(what)
         self.fault = fault
+        self.word = word
 
 
 def loads(data: bytes, where: str) -> Any:
     """The value in ``data``; ``where`` names its origin in messages.
 
     Raises StrictJsonError for anything but strict JSON: another encoding, a byte order mark, a duplicate key,
-    half a surrogate pair, NaN or infinity (also as ``1e999``), a number of over 400 digits or beyond the range of a
+    half a surrogate pair, NaN or infinity (also as ``1e999``), an integer of over 400 digits or beyond the range of a
     double, more than 64 levels, more than 16 MiB.
     """
     if len(data) > MAX_BYTES:
@@ -82,12 +83,12 @@ def loads(data: bytes, where: str) -> Any:
         at = Position(error.lineno, error.colno)
         raise StrictJsonError(where, Fault.SYNTAX, error.msg, at) from error
     except _FaultyError as error:
-        raise StrictJsonError(where, error.fault, str(error), _LOCATED[error.fault](text)) from error
+        raise StrictJsonError(where, error.fault, str(error), _FINDERS[error.fault](text, error.word)) from error
     if depth > MAX_DEPTH:
         raise StrictJsonError(where, Fault.DEPTH, f"nested too deeply, more than {MAX_DEPTH} levels", _at_depth(text))
     if _SURROGATE.search(text) and _is_half(value):
         what = "half of a character (\\ud800 to \\udfff, alone) stands for nothing"
-        raise StrictJsonError(where, Fault.ENCODING, what, _first(text, lambda token: _is_half(_said(token))))
+        raise StrictJsonError(where, Fault.ENCODING, what, _first(text, lambda token: _is_half(_key_and_value(token))))
     return value
 
 
@@ -119,30 +120,30 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise _FaultyError(Fault.DUPLICATE_KEY, f"the key {twice[:100]!r} stands twice in one object")
+        raise _FaultyError(Fault.DUPLICATE_KEY, twice, f"the key {twice[:100]!r} stands twice in one object")
     return result
 
 
 def _no_constant(text: str) -> NoReturn:
-    raise _FaultyError(Fault.NUMBER, f"{text} is not JSON")
+    raise _FaultyError(Fault.NUMBER, text, f"{text} is not JSON")
 
 
 def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise _FaultyError(Fault.NUMBER, f"{text[:40]} is beyond the range of a double")
+        raise _FaultyError(Fault.NUMBER, text, f"{text[:40]} is beyond the range of a double")
     return number
 
 
 def _int(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise _FaultyError(Fault.NUMBER, f"a number of {len(text)} digits")
+    if len(text.lstrip("-")) > MAX_DIGITS:
+        raise _FaultyError(Fault.NUMBER, text, f"a number of {len(text.lstrip('-'))} digits")
     _float(text)  # or a reader with doubles makes infinity of it
     return int(text)
 
 
 def _depth(value: Any) -> int:
-    """How deep ``value`` is nested; Python's own parser gives up somewhere, but not everywhere at the same depth."""
+    """How deep ``value`` is nested; Python's own parser has a limit that differs from version to version."""
     level, depth = [value], 0
     while level := [each for each in level if isinstance(each, dict | list)]:
         level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
@@ -156,7 +157,7 @@ def _first(text: str, is_it: Callable[[Token], bool]) -> Position | None:
 
 
 def _is_half(value: Any) -> bool:
-    """Whether anything in ``value`` has half of a surrogate pair, which only an escape can leave alone."""
+    """Whether a string in ``value`` has half of a surrogate pair, which only an escape can produce."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -164,7 +165,7 @@ def _is_half(value: Any) -> bool:
     return False
 
 
-def _said(token: Token) -> tuple[str, Any]:
+def _key_and_value(token: Token) -> tuple[str, Any]:
     """The last key on the way to ``token``, and its value if that is a string."""
     return token.pointer.rpartition("/")[2], json.loads(token.text) if token.text.startswith('"') else None
 
@@ -173,30 +174,23 @@ def _at_depth(text: str) -> Position | None:
     return _first(text, lambda token: token.depth >= MAX_DEPTH)
 
 
-def _at_second_key(text: str) -> Position | None:
+def _find_second_key(text: str, key: str) -> Position | None:
     seen: set[str] = set()
+    end = f"/{escape_step(key)}"
 
     def again(token: Token) -> bool:
         known = token.pointer in seen
         seen.add(token.pointer)
-        return known
+        return known and token.pointer.endswith(end)
 
     return _first(text, again)
 
 
-def _at_number(text: str) -> Position | None:
-    def is_faulty(token: Token) -> bool:
-        if token.text[0] in '"[{tfn':
-            return False
-        try:
-            return len(token.text) > MAX_DIGITS or not math.isfinite(float(token.text))
-        except ValueError:
-            return True
-
-    return _first(text, is_faulty)
+def _find_number(text: str, number: str) -> Position | None:
+    return _first(text, lambda token: token.text == number)
 
 
-_LOCATED: dict[Fault, Callable[[str], Position | None]] = {
-    Fault.DUPLICATE_KEY: _at_second_key,
-    Fault.NUMBER: _at_number,
+_FINDERS: dict[Fault, Callable[[str, str], Position | None]] = {
+    Fault.DUPLICATE_KEY: _find_second_key,
+    Fault.NUMBER: _find_number,
 }

@@ -1,4 +1,4 @@
-"""What a JSON Schema has against a document, in words for people: one line each, with the place.
+"""Say in words how a document breaks a JSON Schema: one line for each violation, with its place.
 
 A schema's ``title`` is the noun that a message uses: of a value with a pattern, what that pattern means; of a branch,
 what the document is that the branch asks something of.
@@ -11,17 +11,21 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import jsonschema
 from jsonschema.protocols import Validator
 
-from tinyai_registry.documents.bounds import LONGEST_MATCHED
-from tinyai_registry.documents.positions import escaped
+from tinyai_registry.documents.engines import compile_linear
+from tinyai_registry.documents.positions import escape_step
 
 Json = Mapping[str, Any]
 
-SHOWN = 60
+# Characters of a value, and members of an enumeration, that a message repeats.
+SHOWN, LISTED = 60, 12
+# Nothing that a pattern describes is longer, and no pattern is tried on more.
+LONGEST_MATCHED = 256
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,12 @@ class Violation:
 
 def pointer(path: Iterable[str | int]) -> str:
     """The JSON pointer to what lies at ``path``."""
-    return "".join("/" + escaped(str(part)) for part in path)
+    return "".join("/" + escape_step(str(part)) for part in path)
 
 
-def describe(validator: Validator, document: Any) -> Iterator[Violation]:
-    """What ``validator`` has against ``document``, item by item and key by key."""
-    for error in sorted(validator.iter_errors(document), key=_place):
+def describe(validator: Validator, document: Any, most: int | None = None) -> Iterator[Violation]:
+    """Each violation of ``validator``'s schema by ``document``, item by item and key by key; at most ``most``."""
+    for error in sorted(islice(validator.iter_errors(document), most), key=_place):
         yield Violation(pointer(error.path), _message(error, _branch(validator.schema, error.schema_path)))
 
 
@@ -73,12 +77,16 @@ def _branch(schema: Any, path: Iterable[str | int]) -> str | None:
     return title
 
 
-def _shown(value: Any) -> str:
-    """``value`` as JSON has it, in ASCII, so that a look-alike shows; not all of it."""
+def _quote(value: Any) -> str:
+    """``value`` in JSON, shortened; in ASCII, so that a reader can tell look-alikes apart."""
     if isinstance(value, dict | list):
         return _NOUNS["object" if isinstance(value, dict) else "array"]
     text = json.dumps(value[:SHOWN] if isinstance(value, str) else value)
     return text if len(text) <= SHOWN + 2 else f"{text[:SHOWN]}…"
+
+
+def _list(values: Sequence[Any]) -> str:
+    return ", ".join(str(value)[:SHOWN] for value in values[:LISTED]) + (", …" if values[LISTED:] else "")
 
 
 _NOUNS = {
@@ -94,7 +102,7 @@ _NOUNS = {
 
 def _type(value: Any, types: str | Sequence[str], _: str) -> str:
     nouns = [_NOUNS.get(each, each) for each in ([types] if isinstance(types, str) else types)]
-    return f"{_shown(value)} is not {' or '.join(nouns)}"
+    return f"{_quote(value)} is not {' or '.join(nouns)}"
 
 
 def _too_short(value: Any, least: int, _: str) -> str:
@@ -108,12 +116,13 @@ def _too_long(value: Any, most: int, _: str) -> str:
 # By keyword: what to say of a value that breaks it, from the value, the keyword's own and the schema's title.
 _SAYS: Mapping[str, Callable[[Any, Any, str], str]] = {
     "type": _type,
-    "enum": lambda value, known, _: f"{_shown(value)} is none of {', '.join(map(str, known))}",
-    "const": lambda value, wanted, _: f"{_shown(value)} is not {_shown(wanted)}",
-    "pattern": lambda value, pattern, title: f"{_shown(value)} is not {title or f'of the form {pattern}'}",
-    "minimum": lambda value, least, _: f"{_shown(value)} is less than {least}",
-    "maximum": lambda value, most, _: f"{_shown(value)} is more than {most}",
-    "exclusiveMinimum": lambda value, bound, _: f"{_shown(value)} is not more than {bound}",
+    "enum": lambda value, known, _: f"{_quote(value)} is none of {_list(known)}",
+    "not": lambda value, _, title: f"{_quote(value)} is {title or 'not allowed'}",
+    "const": lambda value, wanted, _: f"{_quote(value)} is not {_quote(wanted)}",
+    "pattern": lambda value, pattern, title: f"{_quote(value)} is not {title or f'of the form {pattern}'}",
+    "minimum": lambda value, least, _: f"{_quote(value)} is less than {least}",
+    "maximum": lambda value, most, _: f"{_quote(value)} is more than {most}",
+    "exclusiveMinimum": lambda value, bound, _: f"{_quote(value)} is not more than {bound}",
     "minLength": _too_short,
     "minItems": _too_short,
     "maxLength": _too_long,
@@ -142,12 +151,17 @@ def _unknown(validator: Any, allowed: Any, instance: Any, schema: Json) -> Itera
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
-    if isinstance(instance, str) and (len(instance) > LONGEST_MATCHED or not _anchored(pattern).search(instance)):
+    if isinstance(instance, str) and (len(instance) > LONGEST_MATCHED or not _anchor(pattern).search(instance)):
+        yield jsonschema.ValidationError("")
+
+
+def _linear_pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    if isinstance(instance, str) and (len(instance) > LONGEST_MATCHED or not compile_linear(pattern)(instance)):
         yield jsonschema.ValidationError("")
 
 
 @cache
-def _anchored(pattern: str) -> re.Pattern[str]:
+def _anchor(pattern: str) -> re.Pattern[str]:
     """Python's ``$`` also matches before a trailing newline; ECMA's, which JSON Schema means, does not."""
     return re.compile(re.sub(r"\\.|\[(?:\\.|[^\]])*\]|\$", lambda m: r"\Z" if m[0] == "$" else m[0], pattern))
 
@@ -155,4 +169,8 @@ def _anchored(pattern: str) -> re.Pattern[str]:
 Strict: type[jsonschema.Draft202012Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
     {"pattern": _pattern, "required": _required, "additionalProperties": _unknown},
+)
+# The same for schemas of strangers, whose patterns may mean to take for ever.
+Linear: type[jsonschema.Draft202012Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    Strict, {"pattern": _linear_pattern}
 )

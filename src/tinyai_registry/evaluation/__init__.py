@@ -11,19 +11,19 @@ from tinyai_registry.evaluation._metrics import (
     ProtocolResult,
     aggregate,
 )
-from tinyai_registry.evaluation._table import NEGLIGIBLE_STD, Drift, InputDrift, TableFingerprint
+from tinyai_registry.evaluation._table import NEGLIGIBLE_STD, ColumnDrift, Drift, TableFingerprint
 
 __all__ = [
     "NEGLIGIBLE_STD",
     "STANDARD_METRICS",
     "Aggregate",
     "Caveat",
+    "ColumnDrift",
     "Drift",
     "Evaluation",
     "Fit",
     "Fold",
     "HeldOutRows",
-    "InputDrift",
     "Judgement",
     "Metrics",
     "ProtocolResult",

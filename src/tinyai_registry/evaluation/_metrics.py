@@ -85,13 +85,17 @@ def aggregate(name: str, folds: Iterable[Fold]) -> Aggregate:
     folds = list(folds)
     missing = [fold.group for fold in folds if fold.metrics.values.get(name) is None]
     if not folds or missing:
-        where = f"undefined in {', '.join(missing)}" if folds else "there are no folds"
-        return Aggregate(None, None, None, None, None, None, where)
-    values = [value for fold in folds if (value := fold.metrics.values[name]) is not None]
-    mean = math.fsum(values) / len(values)
-    spread = math.fsum((value - mean) ** 2 for value in values)
-    std = math.sqrt(spread / (len(values) - 1)) if len(values) > 1 else None
-    ordered = sorted(values)
-    low, high = ordered[0], ordered[-1]
-    middle = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]
-    return Aggregate(mean, std, low, high, math.fsum(middle) / len(middle), high - low)
+        return _undefined(f"undefined in {', '.join(missing)}" if folds else "there are no folds")
+    values = sorted(value for fold in folds if (value := fold.metrics.values[name]) is not None)
+    middle = values[(len(values) - 1) // 2 : len(values) // 2 + 1]
+    try:
+        mean, median = math.fsum(values) / len(values), math.fsum(middle) / len(middle)
+        squares = math.fsum((value - mean) ** 2 for value in values)
+    except OverflowError:
+        return _undefined("its sum is beyond the range of float64")
+    std = math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None
+    return Aggregate(mean, std, values[0], values[-1], median, values[-1] - values[0])
+
+
+def _undefined(why: str) -> Aggregate:
+    return Aggregate(None, None, None, None, None, None, why)

@@ -35,8 +35,8 @@ class TableFingerprint:
 
 
 @dataclass(frozen=True)
-class InputDrift:
-    """How far one input moved: its mean, in old standard deviations, and new std over old std."""
+class ColumnDrift:
+    """How far one column moved: its mean, in old standard deviations, and new std over old std."""
 
     column: str
     mean_shift: float
@@ -45,8 +45,12 @@ class InputDrift:
 
 @dataclass(frozen=True)
 class Drift:
-    """Old table against new; target ranges are ``(min, max)`` in target units, ``None`` where not recorded."""
+    """Old table against new: each input, and the target.
 
-    inputs: tuple[InputDrift, ...]
+    Target ranges are ``(min, max)`` in target units. What the old sidecar does not record of the target is ``None``.
+    """
+
+    inputs: tuple[ColumnDrift, ...]
+    target: ColumnDrift | None
     target_before: tuple[float, float] | None
     target_now: tuple[float, float]

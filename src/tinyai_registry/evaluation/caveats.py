@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 
-from tinyai_registry.evaluation import Caveat, Drift, Evaluation, Fold, TableFingerprint
+from tinyai_registry.evaluation import Caveat, ColumnDrift, Drift, Evaluation, Fold, TableFingerprint
 from tinyai_registry.recipe import Criterion, Recipe
 
 WEAK_CORRELATION = 0.95
@@ -68,13 +68,26 @@ def _weak_fold(fold: Fold, median_rmse: float | None) -> Iterator[Caveat]:
 
 
 def drift_caveats(drift: Drift | None) -> Iterator[Caveat]:
-    """One caveat for each input whose distribution moved noticeably since the previous release."""
-    for moved in drift.inputs if drift else ():
-        ratio = max(moved.std_ratio, 1 / moved.std_ratio) if moved.std_ratio > 0 else float("inf")
-        if abs(moved.mean_shift) > MEAN_SHIFT or ratio > STD_RATIO:
-            yield Caveat(
-                "input-drift",
-                f"{moved.column}: the mean moved by {moved.mean_shift:+.2f} old standard deviations, "
-                f"the standard deviation is {moved.std_ratio:.2f} times the old one; "
-                "scores before and after the refresh may not compare",
-            )
+    """One caveat for each input, and one for the target, whose distribution moved noticeably since the last release."""
+    if drift is None:
+        return
+    for moved in drift.inputs:
+        if figures := _notable(moved):
+            yield Caveat("input-drift", f"{figures}; scores before and after the refresh may not compare")
+    if drift.target is not None and (figures := _notable(drift.target)):
+        yield Caveat(
+            "target-drift",
+            f"{figures}; it is what the model predicts, so scores and errors before and after the refresh do not "
+            "compare, and the target may be on another scale",
+        )
+
+
+def _notable(moved: ColumnDrift) -> str | None:
+    """How far a column moved, in words, if that is far enough to matter."""
+    ratio = max(moved.std_ratio, 1 / moved.std_ratio) if moved.std_ratio > 0 else float("inf")
+    if abs(moved.mean_shift) <= MEAN_SHIFT and ratio <= STD_RATIO:
+        return None
+    return (
+        f"{moved.column}: the mean moved by {moved.mean_shift:+.2f} old standard deviations, the standard deviation is "
+        f"{moved.std_ratio:.2f} times the old one"
+    )

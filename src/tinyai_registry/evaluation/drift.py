@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinyai_registry.evaluation import NEGLIGIBLE_STD, Drift, InputDrift, TableFingerprint
+from tinyai_registry.evaluation import NEGLIGIBLE_STD, ColumnDrift, Drift, TableFingerprint
 from tinyai_registry.recipe import Recipe
 
 
 def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: TableFingerprint) -> Drift | None:
-    """Each input's shift since the ``previous`` sidecar; None where there is none, or it has no statistics of inputs.
+    """The shift of inputs and target since the ``previous`` sidecar; None if there is none, or it has no statistics.
 
     Sidecars of other tools have no ``table``; their ``feature_mean`` and ``feature_std`` say the same.
     """
@@ -23,14 +23,22 @@ def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: Tab
         return None
     if tuple(previous.get("feature_order", ())) != recipe.feature_order:
         return None
-    inputs = []
-    for k, column in enumerate(recipe.feature_order):
-        old_std = max(stds[k], NEGLIGIBLE_STD)
-        shift = (table.feature_means[k] - means[k]) / old_std
-        inputs.append(InputDrift(column, shift, table.feature_stds[k] / old_std))
-    known = "target_min" in before and "target_max" in before
+    old, new = zip(means, stds, strict=True), zip(table.feature_means, table.feature_stds, strict=True)
+    columns = zip(recipe.feature_order, old, new, strict=True)
+    known = {"target_mean", "target_std", "target_min", "target_max"} <= before.keys()
     return Drift(
-        tuple(inputs),
-        (before["target_min"], before["target_max"]) if known else None,
-        (table.target_min, table.target_max),
+        inputs=tuple(_measure(*column) for column in columns),
+        target=_measure(
+            recipe.target, (before["target_mean"], before["target_std"]), (table.target_mean, table.target_std)
+        )
+        if known
+        else None,
+        target_before=(before["target_min"], before["target_max"]) if known else None,
+        target_now=(table.target_min, table.target_max),
     )
+
+
+def _measure(column: str, old: tuple[float, float], new: tuple[float, float]) -> ColumnDrift:
+    """``old`` and ``new`` are mean and standard deviation."""
+    old_std = max(old[1], NEGLIGIBLE_STD)
+    return ColumnDrift(column, (new[0] - old[0]) / old_std, new[1] / old_std)

@@ -16,10 +16,10 @@ _RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
 
 def judge(evaluation: Evaluation, criteria: Sequence[Criterion]) -> tuple[Verdict, ...]:
     """One verdict for each criterion, and first of all one on whether every expected fold is there."""
-    return (_completeness(evaluation), *(_judge(evaluation, criterion) for criterion in criteria))
+    return (_judge_completeness(evaluation), *(_judge(evaluation, criterion) for criterion in criteria))
 
 
-def _completeness(evaluation: Evaluation) -> Verdict:
+def _judge_completeness(evaluation: Evaluation) -> Verdict:
     seen = [fold.group for fold in evaluation.folds]
     expected = list(evaluation.expected_groups)
     name = f"every group held out once ({len(expected)} folds)"
@@ -40,7 +40,7 @@ def _judge(evaluation: Evaluation, criterion: Criterion) -> Verdict:
     if value is not None and criterion.against is not None:
         other, why = _value(evaluation.reference, criterion) if evaluation.reference else (None, "no reference")
         why = f"reference: {why}" if other is None else None
-        value = _compared(value, other, criterion)
+        value = _compare(value, other, criterion)
     if value is None or not math.isfinite(value):
         return Verdict(str(criterion), None, False, why or "undefined")
     passed = _RELATIONS[criterion.relation](value, criterion.threshold)
@@ -62,7 +62,7 @@ def _value(evaluation: Evaluation, criterion: Criterion) -> tuple[float | None, 
     return None, f"{criterion.metric.upper()} is undefined ({why})"
 
 
-def _compared(value: float, other: float | None, criterion: Criterion) -> float | None:
+def _compare(value: float, other: float | None, criterion: Criterion) -> float | None:
     if other is None or (criterion.against == "ratio" and other == 0):
         return None
     return value - other if criterion.against == "difference" else value / other

@@ -70,10 +70,10 @@ def _graph(recipe: Recipe, networks: Sequence[TrainedMLP]) -> onnx.ModelProto:
         nodes.append(f"{score} = Mean({', '.join(scores)})")
     weights["_last_axis"] = np.array([1], np.int64)
     nodes.append(f"{recipe.output} = Squeeze({score}, _last_axis)")
-    return _parsed(recipe, nodes, weights)
+    return _assemble(recipe, nodes, weights)
 
 
-def _parsed(recipe: Recipe, nodes: Sequence[str], weights: Weights) -> onnx.ModelProto:
+def _assemble(recipe: Recipe, nodes: Sequence[str], weights: Weights) -> onnx.ModelProto:
     inputs = ", ".join(f"float[N, {len(i.columns)}] {i.tensor}" for i in recipe.inputs)
     body = "\n".join(nodes)
     ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", recipe.opset)])

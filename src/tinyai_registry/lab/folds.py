@@ -16,6 +16,9 @@ from tinyai_registry.recipe import GroupKFold, HeldOut, KFold, LeaveOneGroupOut,
 
 Rows = NDArray[np.int64]
 
+# Rows that all fits of a plan train on together: more take hours, and their numbers alone two gigabytes.
+MAX_TRAINED_ROWS = 2**28
+
 
 @dataclass(frozen=True)
 class Split:
@@ -36,7 +39,11 @@ class Plan:
 
 
 def plan(table: Table, scheme: Scheme) -> Plan:
-    """``scheme`` on ``table``, the same every time. Raises TableError where the table is too small for it."""
+    """``scheme`` on ``table``, the same every time.
+
+    Raises TableError where the table is too small for it, or so large that training would never end.
+    """
+    _refuse_endless(_count_splits(scheme, table) + 1, len(table.target))
     everything = np.arange(len(table.target))
     if not isinstance(scheme, HeldOut):
         return Plan(tuple(_splits(scheme, table, everything)), everything)
@@ -48,12 +55,38 @@ def plan(table: Table, scheme: Scheme) -> Plan:
 
 
 def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
-    """For each split, and then for the final model, one fit with each seed."""
+    """For each split, and then for the final model, one fit with each seed.
+
+    Raises TableError where training them would never end.
+    """
+    _refuse_endless((len(cut.splits) + 1) * len(seeds), len(cut.development))
     return [
         Fit(label, rows, seed)
         for label, rows in (*((s.group, s.train) for s in cut.splits), ("final", cut.development))
         for seed in seeds
     ]
+
+
+def _refuse_endless(count: int, rows: int) -> None:
+    if count * rows > MAX_TRAINED_ROWS:
+        raise TableError(
+            f"the recipe plans {count} fits of up to {rows} rows each, {count * rows} in all, and {MAX_TRAINED_ROWS} "
+            "are allowed; hold out several groups at a time (GroupKFold), or declare fewer folds, splits or seeds"
+        )
+
+
+def _count_splits(scheme: Scheme, table: Table) -> int:
+    match scheme:
+        case LeaveOneGroupOut():
+            return len(np.unique(table.groups))
+        case HeldOut():
+            return _count_splits(scheme.within, table)
+        case RepeatedHoldout():
+            return scheme.splits
+        case KFold() | GroupKFold():
+            return scheme.folds
+        case _:
+            return 0  # there is no rule for it, as _splits will say
 
 
 @singledispatch
@@ -64,51 +97,51 @@ def _splits(scheme: Scheme, table: Table, rows: Rows) -> list[Split]:
 @_splits.register
 def _(scheme: LeaveOneGroupOut, table: Table, rows: Rows) -> list[Split]:
     groups = np.unique(table.groups[rows])
-    _enough(len(groups), 2, "groups")  # a test split may have left fewer than the table has
-    return [_held_out(group, rows, table.groups[rows] == group) for group in groups]
+    _require(len(groups), 2, "groups")  # a test split may have left fewer than the table has
+    return [_hold_out(group, rows, table.groups[rows] == group) for group in groups]
 
 
 @_splits.register
 def _(scheme: KFold, table: Table, rows: Rows) -> list[Split]:
-    _enough(len(rows), scheme.folds, "rows")
+    _require(len(rows), scheme.folds, "rows")
     generator = np.random.default_rng(scheme.seed)
     if not scheme.stratify:
-        return _dealt(rows, rows[generator.permutation(len(rows))], scheme.folds)
+        return _deal(rows, rows[generator.permutation(len(rows))], scheme.folds)
     # Rows of like target lie side by side; each run of them is dealt out, one to a fold, in random order.
     ranked = rows[np.argsort(table.target[rows], kind="stable")]
     runs = np.array_split(ranked, range(scheme.folds, len(ranked), scheme.folds))
     assigned = np.concatenate([generator.permutation(scheme.folds)[: len(run)] for run in runs])
-    return [_held_out(f"fold-{k + 1}", rows, np.isin(rows, ranked[assigned == k])) for k in range(scheme.folds)]
+    return [_hold_out(f"fold-{k + 1}", rows, np.isin(rows, ranked[assigned == k])) for k in range(scheme.folds)]
 
 
 @_splits.register
 def _(scheme: GroupKFold, table: Table, rows: Rows) -> list[Split]:
     groups = np.unique(table.groups[rows])
-    _enough(len(groups), scheme.folds, "groups")
+    _require(len(groups), scheme.folds, "groups")
     shuffled = np.random.default_rng(scheme.seed).permutation(groups)
     parts = np.array_split(shuffled, scheme.folds)
-    return [_held_out(f"fold-{k}", rows, np.isin(table.groups[rows], part)) for k, part in enumerate(parts, start=1)]
+    return [_hold_out(f"fold-{k}", rows, np.isin(table.groups[rows], part)) for k, part in enumerate(parts, start=1)]
 
 
 @_splits.register
 def _(scheme: RepeatedHoldout, table: Table, rows: Rows) -> list[Split]:
     size = max(1, round(scheme.test * len(rows)))
-    _enough(len(rows), size + 1, "rows")
+    _require(len(rows), size + 1, "rows")
     generator = np.random.default_rng(scheme.seed)
     chosen = [generator.permutation(len(rows))[:size] for _ in range(scheme.splits)]
     everyone = np.arange(len(rows))
-    return [_held_out(f"split-{k}", rows, np.isin(everyone, part)) for k, part in enumerate(chosen, start=1)]
+    return [_hold_out(f"split-{k}", rows, np.isin(everyone, part)) for k, part in enumerate(chosen, start=1)]
 
 
-def _held_out(group: str, rows: Rows, mask: NDArray[np.bool_]) -> Split:
+def _hold_out(group: str, rows: Rows, mask: NDArray[np.bool_]) -> Split:
     return Split(str(group), rows[~mask], rows[mask])
 
 
-def _dealt(rows: Rows, shuffled: Rows, folds: int) -> list[Split]:
+def _deal(rows: Rows, shuffled: Rows, folds: int) -> list[Split]:
     parts = np.array_split(shuffled, folds)
-    return [_held_out(f"fold-{k}", rows, np.isin(rows, part)) for k, part in enumerate(parts, start=1)]
+    return [_hold_out(f"fold-{k}", rows, np.isin(rows, part)) for k, part in enumerate(parts, start=1)]
 
 
-def _enough(there: int, needed: int, what: str) -> None:
+def _require(there: int, needed: int, what: str) -> None:
     if there < needed:
         raise TableError(f"{there} {what} cannot be cut into {needed} parts; the table is too small for the recipe")

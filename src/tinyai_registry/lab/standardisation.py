@@ -21,19 +21,20 @@ class Standardisation:
     std: NDArray[np.float64]
     fill: NDArray[np.float64]
 
-    def filled(self, features: NDArray[np.floating]) -> NDArray[np.floating]:
-        """``features`` ``[N, F]`` with every empty cell filled."""
+    def fill_empty(self, features: NDArray[np.floating]) -> NDArray[np.floating]:
+        """``features`` ``[N, F]`` with ``fill`` in every empty cell."""
         return np.where(np.isnan(features), self.fill.astype(features.dtype), features)
 
     def apply(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """``(filled features - mean) / std`` in float64, returned as float32 ``[N, F]``."""
-        return ((self.filled(features) - self.mean) / self.std).astype(np.float32)
+        return ((self.fill_empty(features) - self.mean) / self.std).astype(np.float32)
 
 
 def standardise(features: NDArray[np.float64]) -> Standardisation:
-    """Fitted on ``features`` ``[N, F]``, after filling, with ddof 0; a column whose std is below 1e-8 is only centred.
+    """Fit a standardisation to ``features`` ``[N, F]``: medians, then means and standard deviations (ddof 0).
 
-    A column with no value at all is filled with NaN, and so refused by whoever looks at the numbers.
+    A column whose standard deviation is below 1e-8 is only centred. One without any value has the median NaN; the table
+    refuses it.
     """
     fill = np.nanmedian(features, axis=0)
     whole = np.where(np.isnan(features), fill, features)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,25 +10,39 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import TableFingerprint
+from tinyai_registry.files import sha256_of
+from tinyai_registry.lab.keys import as_text, refuse_lookalikes, value_type
+from tinyai_registry.lab.parquet import open_parquet
 from tinyai_registry.lab.standardisation import standardise
+from tinyai_registry.lab.table_file import read_file
 from tinyai_registry.recipe import Input, Recipe
-from tinyai_registry.text import printable
+from tinyai_registry.text import encodable
 
 # Named by some extractors; where present, a table must have been made by one of each.
 MAKERS = ("teacher_model", "extractor")
+
+# Where present, it says which data set a row comes from; each must be on the scale that the recipe declares.
+CORPUS = "corpus"
+
+# Models are fed float32, which ends at 3.4e38. A difference, and a draw ten standard deviations off, must fit too.
+LARGEST = 1e37
+
+# A target that fills a hundredth of its range, or never leaves the lowest tenth, is on another scale: of 0 to 100, the
+# scales 0 to 1, 1 to 5 and 0 to 10 end there. At the upper end a few hundredths are real: good encodes are alike.
+SLIVER, LOWEST_PART = 0.01, 0.1
 
 
 @dataclass(frozen=True)
 class Table:
     """The rows of one parquet file and the columns that a recipe needs, checked.
 
-    ``frame`` has every column of ``recipe.columns`` and every derived one, and a fresh row number as index. There is no
-    null and no NaN in it, but for empty feature cells where the recipe says how they are filled.
+    ``frame`` has every column of ``recipe.columns`` and every derived one, and a fresh row number as index. Features
+    and target are float64, what else is no number is text. There is no null and no NaN in it, but for empty feature
+    cells where the recipe says how they are filled.
     """
 
     recipe: Recipe
@@ -49,7 +62,7 @@ class Table:
     @cached_property
     def groups(self) -> NDArray[np.str_]:
         """The group of each row, ``[N]``."""
-        return self.frame[self.recipe.group].to_numpy(str)
+        return _groups(self.frame, self.recipe)
 
     def clips(self, rows: NDArray[np.int64]) -> int:
         """How many distinct clips (a clip is told by its group and its name) ``rows`` hold."""
@@ -68,47 +81,41 @@ def split_inputs(inputs: Sequence[Input], features: NDArray[np.float32]) -> dict
     return {i.tensor: np.ascontiguousarray(part) for i, part in zip(inputs, parts, strict=True)}
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of the file, in hex. Raises TableError if it cannot be read."""
-    return hashlib.sha256(_bytes(path)).hexdigest()
-
-
 def read_table(path: Path, recipe: Recipe) -> Table:
     """The table at ``path``, with the columns that ``recipe`` needs and no others.
 
     Raises TableError for whatever the table contract refuses.
     """
-    data = _bytes(path)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        names = file.schema_arrow.names
-        _check_present(path, names, recipe)
-        makers = [name for name in MAKERS if name in names]
-        frame = file.read(columns=list(dict.fromkeys((*recipe.columns, *makers)))).to_pandas(ignore_metadata=True)
-    except (pa.ArrowException, OSError) as error:  # from memory: a page that is damaged, not a disk
-        raise TableError(f"{path} is no readable parquet file: {_first_line(error)}") from error
-    if frame.empty:
+    data = read_file(path)
+    file = open_parquet(path, data)
+    _check_present(path, file.names, recipe)
+    extra = [name for name in (*MAKERS, CORPUS) if name in file.names and name not in recipe.columns]
+    numbers = {*recipe.feature_order, recipe.target}
+    columns = [*recipe.columns, *extra]
+    read = file.read(columns, text=[name for name in columns if name not in numbers])
+    if not read.num_rows:
         raise TableError(f"{path} has no rows; nothing can be trained from it")
-    frame = frame.reset_index(drop=True)
-    made_by = {name: _constant(path, frame, name) for name in makers}
-    frame = frame.drop(columns=[name for name in makers if name not in recipe.columns])
+    converted = {n: (_as_numbers if n in numbers else as_text)(path, n, read[n]) for n in columns}
+    everything = pa.table(converted).to_pandas(ignore_metadata=True)
+    frame = everything.drop(columns=extra)
     _check_keys(path, frame, recipe)
     _derive(path, frame, recipe)
-    _check_numbers(path, frame, recipe)
+    _check_features(path, frame, recipe)
+    _check_target(path, everything, recipe)
     _check_groups(path, frame, recipe)
-    fingerprint = _fingerprint(path, data, frame, recipe, len(names), made_by)
-    return Table(recipe, frame, fingerprint)
+    made_by = {name: _constant(path, everything, name) for name in MAKERS if name in everything}
+    return Table(recipe, frame, _fingerprint(path, data, frame, recipe, len(file.names), made_by))
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TableError(f"cannot read the table {path}: {error.strerror}") from error
+def _groups(frame: pd.DataFrame, recipe: Recipe) -> NDArray[np.str_]:
+    return frame[recipe.group].to_numpy(str)
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
+def _as_numbers(path: Path, column: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = value_type(values)
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise TableError(f"{path}: column {column} is {kind}, not numeric; convert it")
+    return values.cast(kind).cast(pa.float64(), safe=False)
 
 
 def _check_present(path: Path, names: Sequence[str], recipe: Recipe) -> None:
@@ -117,7 +124,7 @@ def _check_present(path: Path, names: Sequence[str], recipe: Recipe) -> None:
         raise TableError(
             f"{path} lacks the column {', '.join(missing)} that {recipe.id} needs (it has: {', '.join(names)})"
         )
-    twice = [name for name in recipe.columns if list(names).count(name) > 1]
+    twice = [name for name in (*recipe.columns, *MAKERS, CORPUS) if list(names).count(name) > 1]
     if twice:
         raise TableError(f"{path} has two columns called {twice[0]}; drop one")
 
@@ -134,15 +141,22 @@ def _constant(path: Path, frame: pd.DataFrame, column: str) -> str | None:
 
 def _check_keys(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
     for column in dict.fromkeys((*recipe.key, recipe.group, recipe.clip)):
-        null = frame[column].isna().to_numpy()
+        names = frame[column]
+        null = names.isna().to_numpy()
         if null.any():
             raise TableError(
                 f"{path}: column {column} is null in {null.sum()} rows, first in row {null.argmax()}; "
                 "a row must say what it belongs to"
             )
-        blank = (frame[column].astype(str).str.strip() == "").to_numpy()
+        if pd.api.types.is_numeric_dtype(names):
+            continue
+        blank = (names.str.strip() == "").to_numpy()
         if blank.any():
-            raise TableError(f"{path}: column {column} is blank in {blank.sum()} rows, first in row {blank.argmax()}")
+            raise TableError(
+                f"{path}: column {column} is blank in {blank.sum()} rows, first in row {blank.argmax()}; "
+                "a row must say what it belongs to"
+            )
+        refuse_lookalikes(path, column, names)
     twice = frame.duplicated(list(recipe.key)).to_numpy()
     if twice.any():
         raise TableError(
@@ -163,21 +177,53 @@ def _derive(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
         frame[lookup.column] = numbers.astype(np.float64)
 
 
-def _check_numbers(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
-    for column in (*recipe.feature_order, recipe.target):
-        values = frame[column]
-        if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-            raise TableError(f"{path}: column {column} is {values.dtype}, not numeric; convert it")
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-        may_be_empty = recipe.missing == "median" and column != recipe.target
-        bad = np.isinf(numbers) if may_be_empty else ~np.isfinite(numbers)
-        if bad.any():
-            raise TableError(
-                f"{path}: column {column} is {'infinite' if may_be_empty else 'NaN, infinite or null'} in "
-                f"{bad.sum()} rows, first in row {bad.argmax()}; repair or drop these rows"
-            )
+def _check_features(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
+    for column in recipe.feature_order:
+        numbers = frame[column].to_numpy(np.float64)
+        _check_finite(path, column, numbers, may_be_empty=recipe.missing == "median")
         if np.isnan(numbers).all():
             raise TableError(f"{path}: column {column} is empty; a median needs values")
+
+
+def _check_finite(path: Path, column: str, numbers: NDArray[np.float64], *, may_be_empty: bool = False) -> None:
+    bad = np.isinf(numbers) if may_be_empty else ~np.isfinite(numbers)
+    if bad.any():
+        raise TableError(
+            f"{path}: column {column} is {'infinite' if may_be_empty else 'NaN, infinite or null'} in "
+            f"{bad.sum()} rows, first in row {bad.argmax()}; repair or drop these rows"
+        )
+    large = np.abs(numbers) > LARGEST
+    if large.any():
+        raise TableError(
+            f"{path}: column {column} is {numbers[large][0]:g} in row {large.argmax()}, too large for a model that "
+            f"is fed float32 (at most {LARGEST:g}); repair or drop this row"
+        )
+
+
+def _check_target(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
+    """Raises TableError unless the target is on the scale that the recipe declares, corpus by corpus."""
+    column, (low, high) = recipe.target, recipe.target_range
+    target = frame[column].to_numpy(np.float64)
+    _check_finite(path, column, target)
+    outside = (target < low) | (target > high)
+    if outside.any():
+        raise TableError(
+            f"{path}: column {column} is outside the target range {low:g} to {high:g} of {recipe.id} in "
+            f"{outside.sum()} rows, first in row {outside.argmax()} ({target[outside][0]:g}); bring it to that scale, "
+            "or drop these rows"
+        )
+    corpora = frame.groupby(CORPUS, dropna=False).indices if CORPUS in frame else {"": np.arange(len(frame))}
+    for corpus, members in corpora.items():
+        rows = np.asarray(members)
+        least, most = rows[target[rows].argmin()], rows[target[rows].argmax()]
+        width, top = target[most] - target[least], target[most] - low
+        if width <= SLIVER * (high - low) or top <= LOWEST_PART * (high - low):
+            where = f" of the corpus {corpus}" if CORPUS in frame else ""
+            raise TableError(
+                f"{path}: column {column}{where} lies between {target[least]:g} (row {least}) and {target[most]:g} "
+                f"(row {most}), a sliver of the target range {low:g} to {high:g} of {recipe.id}; "
+                "if it is on another scale, bring it to that one"
+            )
 
 
 def _check_groups(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
@@ -199,13 +245,13 @@ def _fingerprint(
     target = frame[recipe.target].to_numpy(np.float64)
     clips = frame[list(dict.fromkeys((recipe.group, recipe.clip)))].drop_duplicates()
     features = frame[list(recipe.feature_order)].to_numpy(np.float64)
-    filled = standardise(features).filled(features)
+    filled = standardise(features).fill_empty(features)
     return TableFingerprint(
-        file=printable(path.name),
-        sha256=hashlib.sha256(data).hexdigest(),
+        file=encodable(path.name),
+        sha256=sha256_of(data),
         rows=len(frame),
         columns=columns,
-        groups=tuple(sorted(frame[recipe.group].astype(str).unique())),
+        groups=tuple(np.unique(_groups(frame, recipe)).tolist()),
         clips=len(clips),
         teacher_model=made_by.get("teacher_model"),
         extractor=made_by.get("extractor"),

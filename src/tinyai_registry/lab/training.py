@@ -13,10 +13,11 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from threading import Event
 
 import numpy as np
 import torch
@@ -83,9 +84,10 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
     standardisations = [_standardisation(table, fit) for fit in fits]
     cohorts = _cohorts(table, fits, standardisations, mlp.squash)
     trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
-    with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+    cancelled = Event()
+    with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool, _set_at_end(cancelled):
         shares = _shares(cohorts, settings)
-        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).trained(), shares):
+        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).train(cancelled), shares):
             trained.update(stack)
     tensors = tuple(i.tensor for i in recipe.inputs)
     return [
@@ -135,6 +137,15 @@ def _shares(cohorts: Sequence[Cohort], settings: AdamW) -> list[list[Cohort]]:
 
 
 @contextmanager
+def _set_at_end(cancelled: Event) -> Iterator[None]:
+    """However the block ends, by an interruption or a worker's error, no worker goes on: the pool waits for them."""
+    try:
+        yield
+    finally:
+        cancelled.set()
+
+
+@contextmanager
 def _one_thread_each() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -165,10 +176,10 @@ def _initial_parameters(
         bias = torch.nn.init.uniform_(torch.empty(fan_out), -bound, bound, generator=generator)
         beyond = (0, columns - fan_out)
         parts += [pad(weight.T, (*beyond, 0, rows - fan_in)).flatten(), pad(bias, beyond)]
-    return _padded(torch.cat(parts)[None])[0]
+    return _pad_row(torch.cat(parts)[None])[0]
 
 
-def _padded(flat: Tensor) -> Tensor:
+def _pad_row(flat: Tensor) -> Tensor:
     return pad(flat, (0, _whole(flat.shape[1]) - flat.shape[1]))
 
 
@@ -233,12 +244,17 @@ class _Stack:
         self.moments = torch.zeros(2, *self.parameters.shape)
         self.done = torch.zeros(())
 
-    def trained(self) -> dict[int, tuple[NDArray[np.float32], ...]]:
-        """Train every fit for its own number of steps; its parameters by its place in the list of fits."""
+    def train(self, cancelled: Event) -> dict[int, tuple[NDArray[np.float32], ...]]:
+        """Train every fit for its own number of steps; returns its parameters by its place in the list of fits.
+
+        Raises CancelledError at the next step once ``cancelled`` is set.
+        """
         done = 0
         for running in range(len(self.cohorts), 0, -1):
             last = self.cohorts[running - 1].steps(self.settings)
             for _ in range(done, last):
+                if cancelled.is_set():
+                    raise CancelledError
                 self._load_batches(running)
                 self._step(self.ends[running - 1])
             done = last
@@ -270,7 +286,7 @@ class _Stack:
         gradients = torch.autograd.grad(loss, parameters)
         adamw(
             [flat],
-            [_padded(torch.cat([g.flatten(1) for g in gradients], dim=1))],
+            [_pad_row(torch.cat([g.flatten(1) for g in gradients], dim=1))],
             [self.moments[0, :running]],
             [self.moments[1, :running]],
             [],

@@ -13,9 +13,10 @@ from tinyai_registry.checks import graph
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.inference import open_session
 from tinyai_registry.lab.table import Table, split_inputs
-from tinyai_registry.lab.trial import open_session
 from tinyai_registry.onnxfile.graph import signature
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.recipe import Recipe
 from tinyai_registry.release import PARITY, Artifact, Vector
@@ -36,11 +37,11 @@ def verify(
     """
     samples = _samples(table)
     data = proto.SerializeToString(deterministic=True)
-    checked = _checked(name, data, models, table.recipe, runtime, samples)
-    return _simplified(checked, proto, models, table.recipe, runtime, samples) or checked
+    checked = _check(name, data, models, table.recipe, runtime, samples)
+    return _simplify(checked, proto, models, table.recipe, runtime, samples) or checked
 
 
-def _checked(
+def _check(
     name: str,
     data: bytes,
     models: Sequence[TrainedModel],
@@ -48,15 +49,16 @@ def _checked(
     runtime: Runtime,
     samples: list[RAW],
 ) -> Artifact:
-    opset = _checked_opset(name, data, recipe, runtime)
-    parity = _parity(name, data, models, recipe, samples)
+    opset = _check_structure(name, data, recipe, runtime)
+    parity = _measure_parity(name, data, models, recipe, samples)
     return Artifact(f"{name}.onnx", data, opset, parity, _vector(data, recipe, models[0], samples[-1]))
 
 
-def _checked_opset(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
-    """The graph's own opset, once everything about its structure is as the recipe and the runtime want it."""
-    for flaw in graph.flaws(data, runtime):
-        raise VerificationError(f"artifact {name}: {flaw.message} ({flaw.rule.code})")
+def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
+    """The graph's own opset. Raises VerificationError if its structure is not what recipe and runtime ask for."""
+    with Inspector() as inspector:
+        for flaw in graph.flaws(data, runtime, inspector):
+            raise VerificationError(f"artifact {name}: {flaw.message} ({flaw.rule.code})")
     found = signature(onnx.load_model_from_string(data))
     if found.opset != recipe.opset:
         raise VerificationError(f"artifact {name}: opset {found.opset}, but the recipe says {recipe.opset}")
@@ -103,12 +105,12 @@ def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[n
 
     ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation.
     """
-    [scores] = open_session(data).run([recipe.output], _fed(recipe, model, raw))
+    [scores] = open_session(data).run([recipe.output], _feed(recipe, model, raw))
     return np.asarray(scores)
 
 
-def _fed(recipe: Recipe, model: TrainedModel, raw: RAW) -> RAW:
-    """What the graph is handed for ``raw``: filled, and standardised unless it does that itself."""
+def _feed(recipe: Recipe, model: TrainedModel, raw: RAW) -> RAW:
+    """What the graph is fed for ``raw``: empty cells filled, and standardised unless the graph does so itself."""
     scaler = model.standardisation
     if scaler is None and not recipe.scaler_in_graph:
         raise VerificationError(
@@ -116,26 +118,28 @@ def _fed(recipe: Recipe, model: TrainedModel, raw: RAW) -> RAW:
         )
     features = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
     if scaler is not None:
-        features = scaler.filled(features) if recipe.scaler_in_graph else scaler.apply(features)
+        features = scaler.fill_empty(features) if recipe.scaler_in_graph else scaler.apply(features)
     return split_inputs(recipe.inputs, features.astype(np.float32))
 
 
 def _vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> Vector:
     low, high = recipe.target_range
     return Vector(
-        inputs={tensor: _short(values) for tensor, values in _fed(recipe, model, raw).items()},
-        outputs={recipe.output: _short(run(data, recipe, model, raw))},
+        inputs={tensor: _shortest(values) for tensor, values in _feed(recipe, model, raw).items()},
+        outputs={recipe.output: _shortest(run(data, recipe, model, raw))},
         tolerance=PARITY * (high - low),
     )
 
 
-def _short(values: NDArray[np.float32]) -> list[Any]:
+def _shortest(values: NDArray[np.float32]) -> list[Any]:
     """``values``, each as the double with the fewest decimals that is the same float32."""
     short: list[Any] = values.astype(str).astype(np.float64).tolist()
     return short
 
 
-def _parity(name: str, data: bytes, models: Sequence[TrainedModel], recipe: Recipe, samples: list[RAW]) -> float:
+def _measure_parity(
+    name: str, data: bytes, models: Sequence[TrainedModel], recipe: Recipe, samples: list[RAW]
+) -> float:
     low, high = recipe.target_range
     tolerance = PARITY * (high - low)
     worst = 0.0
@@ -155,7 +159,7 @@ def _parity(name: str, data: bytes, models: Sequence[TrainedModel], recipe: Reci
     return worst
 
 
-def _simplified(
+def _simplify(
     checked: Artifact,
     proto: onnx.ModelProto,
     models: Sequence[TrainedModel],
@@ -163,14 +167,14 @@ def _simplified(
     runtime: Runtime,
     samples: list[RAW],
 ) -> Artifact | None:
-    """Onnxsim's version; None where it fails a check, is larger, or is not equal to the last bit on every sample."""
-    import onnxsim  # imports torch, which a refresh that is up to date should not wait for
+    """What onnxsim makes of it; None if that fails a check, is larger, or gives another bit on any sample."""
+    import onnxsim  # imports torch, which `validate --load` does without
 
     name = checked.path.removesuffix(".onnx")
     try:
         simplified, _ = onnxsim.simplify(proto, check_n=0)
         data = simplified.SerializeToString(deterministic=True)
-        candidate = _checked(name, data, models, recipe, runtime, samples)
+        candidate = _check(name, data, models, recipe, runtime, samples)
         equal = all(
             np.array_equal(run(checked.data, recipe, models[0], raw), run(data, recipe, models[0], raw))
             for raw in samples

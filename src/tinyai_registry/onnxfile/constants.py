@@ -2,29 +2,69 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 
 import onnx
 from google.protobuf.message import Message
 from onnx import numpy_helper
 from onnx.external_data_helper import uses_external_data
 
+from tinyai_registry.onnxfile.protobuf import elements
+
 _FIRST = 64
+_MOST = 2**20  # a shape, a count or a flag has few values
 
 
-def constants(parts: Sequence[Message]) -> tuple[list[onnx.NodeProto], dict[str, onnx.TensorProto]]:
-    """The nodes among ``parts``, and by name the tensors that they are fed and that are known."""
-    nodes = [each for each in parts if isinstance(each, onnx.NodeProto)]
-    constants = {each.name: each for each in parts if isinstance(each, onnx.TensorProto)}
-    constants |= {node.output[0]: a.t for node in nodes for a in node.attribute if a.name == "value" and node.output}
-    return nodes, constants
+class Constants:
+    """The constants of a graph and its subgraphs, by name.
+
+    Two subgraphs may each have a tensor of one name, so a name may stand for several constants, and for what is
+    computed or fed as well.
+    """
+
+    def __init__(self, parts: Sequence[Message]) -> None:
+        self._tensors: defaultdict[str, list[onnx.TensorProto]] = defaultdict(list)
+        self._others: set[str] = set()
+        for each in parts:
+            if isinstance(each, onnx.TensorProto):
+                self._tensors[each.name].append(each)
+            elif isinstance(each, onnx.GraphProto):
+                self._others.update(value.name for value in each.input)
+            elif isinstance(each, onnx.NodeProto):
+                self._add(each)
+
+    def _add(self, node: onnx.NodeProto) -> None:
+        values = [found for each in node.attribute if (found := _value(each)) is not None]
+        if node.op_type == "Constant" and len(values) == len(node.output) == 1:
+            self._tensors[node.output[0]] += values
+        else:
+            self._others.update(node.output)
+
+    def is_constant(self, name: str) -> bool:
+        """Whether everything that is called ``name`` is a constant: a default that callers may replace is none."""
+        return name in self._tensors and name not in self._others
+
+    def integers(self, name: str) -> list[list[int]]:
+        """The first values of each constant called ``name``; none of one that cannot be read."""
+        return [_integers(tensor) for tensor in self._tensors.get(name, ())]
 
 
-def integers(tensor: onnx.TensorProto | None) -> list[int]:
-    """The first values of ``tensor``; none if it is not there to be read."""
-    if tensor is None or uses_external_data(tensor):
+def _value(attribute: onnx.AttributeProto) -> onnx.TensorProto | None:
+    """What an attribute makes a Constant node give, as far as it has to do with sizes and flags."""
+    if attribute.name == "value":
+        return attribute.t
+    numbers = {"value_int": [attribute.i], "value_ints": attribute.ints[:_FIRST]}.get(attribute.name)
+    if numbers is None:
+        return None
+    return onnx.TensorProto(data_type=onnx.TensorProto.INT64, dims=[len(numbers)], int64_data=numbers)
+
+
+def _integers(tensor: onnx.TensorProto) -> list[int]:
+    if uses_external_data(tensor) or elements(tensor.dims) > _MOST:
         return []
-    with suppress(TypeError, ValueError, OverflowError):  # one that does not hold together is the checker's business
-        return [int(value) for value in numpy_helper.to_array(tensor).ravel()[:_FIRST]]
-    return []
+    try:
+        values = numpy_helper.to_array(tensor).ravel()[:_FIRST]
+        return [] if values.dtype.kind == "c" else [int(value) for value in values]
+    except Exception:  # noqa: BLE001  # numpy_helper raises what it likes of a tensor that does not hold together
+        return []  # which is the checker's business

@@ -11,10 +11,15 @@ from google.protobuf.message import DecodeError
 from tinyai_registry.files import File, Unreadable
 from tinyai_registry.onnxfile.protobuf import messages, texts
 from tinyai_registry.onnxfile.weights import Outside, external_weights
-from tinyai_registry.onnxfile.wire import has_more_fields
+from tinyai_registry.onnxfile.wire import takes_more_memory
 
-# A node of a graph has about ten; a parser turns each, of two bytes, into a hundred bytes.
-MANY_FIELDS = 100_000
+# Beyond the bytes of the file: 130 000 nodes, attributes and tensors, or three million numbers in attributes. Checking
+# such a graph takes three seconds and 80 MiB.
+MAX_MEMORY = 128 * 2**20
+_MAX_RANK = 64  # numpy's
+
+# ONNX has two names for the domain of its own operators.
+DEFAULT_DOMAIN = frozenset({"", "ai.onnx"})
 
 Shape = tuple[int | str | None, ...]
 
@@ -23,7 +28,7 @@ class GraphProblem(Enum):
     """Why bytes are no graph."""
 
     NOT_ONNX = "they are no ONNX model"
-    TOO_MANY_PARTS = "they have more parts than a tiny model"
+    TOO_LARGE = "they take more memory than a tiny model"
 
 
 class GraphError(ValueError):
@@ -81,14 +86,18 @@ def read_graph(file: File | Unreadable) -> Graph:
 
 def parse(data: bytes) -> onnx.ModelProto:
     """The model in ``data``. Raises GraphError if there is none, or one that would take too much memory."""
-    if has_more_fields(data, onnx.ModelProto.DESCRIPTOR, MANY_FIELDS):
-        raise GraphError(GraphProblem.TOO_MANY_PARTS, f"its parts are more than {MANY_FIELDS}")
+    if takes_more_memory(data, onnx.ModelProto.DESCRIPTOR, MAX_MEMORY):
+        what = f"its nodes, tensors and attributes would take more than {MAX_MEMORY >> 20} MiB of memory"
+        raise GraphError(GraphProblem.TOO_LARGE, what)
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError) as error:
         raise GraphError(GraphProblem.NOT_ONNX, f"not an ONNX file: {first_line(error)}") from error
-    if any(isinstance(text, bytes) for message in messages(model) for text in texts(message)):
-        raise GraphError(GraphProblem.NOT_ONNX, "not an ONNX file: it has a name that is not UTF-8")
+    for message in messages(model):
+        if isinstance(message, onnx.TensorProto | onnx.SparseTensorProto) and len(message.dims) > _MAX_RANK:
+            raise GraphError(GraphProblem.TOO_LARGE, f"a tensor has {len(message.dims)} dimensions")
+        if any(isinstance(text, bytes) for text in texts(message)):
+            raise GraphError(GraphProblem.NOT_ONNX, "not an ONNX file: it has a name that is not UTF-8")
     if not model.HasField("graph"):
         raise GraphError(GraphProblem.NOT_ONNX, "not an ONNX file: it has no graph")
     return model
@@ -97,7 +106,7 @@ def parse(data: bytes) -> onnx.ModelProto:
 def signature(model: onnx.ModelProto) -> Signature:
     """Read from the graph; inputs that are initialisers (weights) are left out."""
     weights = {tensor.name for tensor in model.graph.initializer}
-    opsets = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    opsets = [o.version for o in model.opset_import if o.domain in DEFAULT_DOMAIN]
     return Signature(
         opset=opsets[0] if opsets else None,
         inputs={i.name: _shape(i) for i in model.graph.input if i.name not in weights},
@@ -110,8 +119,16 @@ def signature(model: onnx.ModelProto) -> Signature:
     )
 
 
-def first_line(error: Exception) -> str:
-    """The first line of what an error of somebody else's says, its white space folded."""
+def type_name(number: int) -> str:
+    """What ``onnx.TensorProto`` calls the element type of this number."""
+    try:
+        return str(onnx.TensorProto.DataType.Name(number))
+    except ValueError:
+        return str(number)
+
+
+def first_line(error: Exception | str) -> str:
+    """The first line of what somebody else's code says, its white space folded."""
     return " ".join(str(error).strip().split("\n")[0].split()) or "for no reason that it gives"
 
 

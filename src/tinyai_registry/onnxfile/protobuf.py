@@ -46,9 +46,14 @@ _MANY = 2**63
 
 def texts(message: Message) -> Iterator[str | bytes]:
     """Every string in ``message`` itself; bytes where it is not UTF-8."""
+    return (text for _, text in fields_of_text(message))
+
+
+def fields_of_text(message: Message) -> Iterator[tuple[str, str | bytes]]:
+    """The same, each with the name of its field."""
     for name in _names(message.DESCRIPTOR, FieldDescriptor.TYPE_STRING):
         value = getattr(message, name)
-        yield from [value] if isinstance(value, str | bytes) else value
+        yield from ((name, each) for each in ([value] if isinstance(value, str | bytes) else value))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a hook may answer. A plugin is code that we did not write: its answers are checked before they are used."""
+"""Checks what a hook answers before anything uses it: a plugin is code that we did not write."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ RESERVED = frozenset({*STANDARD_METRICS, "group", "rows", "clips", "tied_targets
 
 
 def check_answer(hook: str, answer: object, arguments: Mapping[str, Any]) -> None:
-    """Raises PluginError, without the plugin's name, if ``answer`` is not what ``hook`` asks for."""
+    """Raise PluginError, without the plugin's name, if ``answer`` is not what ``hook`` asks for."""
     _CHECKS[hook](answer, arguments)
 
 
-def _list_of(what: str, answer: object, length: int | None = None) -> Sequence[Any]:
+def _require_list(what: str, answer: object, length: int | None = None) -> Sequence[Any]:
     if not isinstance(answer, Sequence) or isinstance(answer, str | bytes):
         raise PluginError(f"returned {type(answer).__name__}, not a list of {what}")
     if length is not None and len(answer) != length:
@@ -28,20 +28,20 @@ def _list_of(what: str, answer: object, length: int | None = None) -> Sequence[A
     return answer
 
 
-def _recipes(answer: object, _: Mapping[str, Any]) -> None:
-    for item in _list_of("recipes", answer):
+def _check_recipes(answer: object, _: Mapping[str, Any]) -> None:
+    for item in _require_list("recipes", answer):
         if not isinstance(item, Recipe):
             raise PluginError(f"returned a list with {type(item).__name__} in it, not Recipe")
 
 
-def _models(answer: object, arguments: Mapping[str, Any]) -> None:
-    for item in _list_of("trained models, one for each fit", answer, len(arguments["fits"])):
+def _check_models(answer: object, arguments: Mapping[str, Any]) -> None:
+    for item in _require_list("trained models, one for each fit", answer, len(arguments["fits"])):
         if not callable(getattr(item, "predict", None)) or not hasattr(item, "standardisation"):
             raise PluginError(f"returned {type(item).__name__}, which lacks predict or standardisation")
 
 
-def _metrics(answer: object, arguments: Mapping[str, Any]) -> None:
-    for item in _list_of("mappings, one for each fold", answer, len(arguments["held_out"])):
+def _check_metrics(answer: object, arguments: Mapping[str, Any]) -> None:
+    for item in _require_list("mappings, one for each fold", answer, len(arguments["held_out"])):
         if not isinstance(item, Mapping):
             raise PluginError(f"returned a list with {type(item).__name__} in it, not a mapping")
         for name, value in item.items():
@@ -51,13 +51,13 @@ def _metrics(answer: object, arguments: Mapping[str, Any]) -> None:
                 raise PluginError(f"returned {type(value).__name__} for the metric {name!r}, not a number")
 
 
-def _criteria(answer: object, _: Mapping[str, Any]) -> None:
-    for item in _list_of("criteria", answer):
+def _check_criteria(answer: object, _: Mapping[str, Any]) -> None:
+    for item in _require_list("criteria", answer):
         if not isinstance(item, Criterion):
             raise PluginError(f"returned a list with {type(item).__name__} in it, not Criterion")
 
 
-def _graphs(answer: object, _: Mapping[str, Any]) -> None:
+def _check_graphs(answer: object, _: Mapping[str, Any]) -> None:
     if not isinstance(answer, Mapping):
         raise PluginError(f"returned {type(answer).__name__}, not a mapping of names to ONNX models")
     for name, graph in answer.items():
@@ -66,7 +66,7 @@ def _graphs(answer: object, _: Mapping[str, Any]) -> None:
             raise PluginError(f"returned {type(graph).__name__} under {name!r}, not an ONNX ModelProto")
 
 
-def _description(answer: object, _: Mapping[str, Any]) -> None:
+def _check_description(answer: object, _: Mapping[str, Any]) -> None:
     if not isinstance(answer, Description):
         raise PluginError(f"returned {type(answer).__name__}, not Description")
     if answer.extra and not answer.schema:
@@ -74,10 +74,10 @@ def _description(answer: object, _: Mapping[str, Any]) -> None:
 
 
 _CHECKS: Mapping[str, Callable[[object, Mapping[str, Any]], None]] = {
-    "tinyai_recipes": _recipes,
-    "tinyai_train": _models,
-    "tinyai_evaluate": _metrics,
-    "tinyai_gate": _criteria,
-    "tinyai_export": _graphs,
-    "tinyai_describe": _description,
+    "tinyai_recipes": _check_recipes,
+    "tinyai_train": _check_models,
+    "tinyai_evaluate": _check_metrics,
+    "tinyai_gate": _check_criteria,
+    "tinyai_export": _check_graphs,
+    "tinyai_describe": _check_description,
 }

@@ -6,6 +6,7 @@ is kept as *failed*, with the reason, and the others go on.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,9 +18,13 @@ import pluggy
 from tinyai_registry.errors import PluginError
 from tinyai_registry.plugins import builtin, hookspecs
 from tinyai_registry.plugins.answers import check_answer
+from tinyai_registry.plugins.distributions import find_announced
 from tinyai_registry.plugins.installed import BUILTIN, Plugins
 from tinyai_registry.plugins.plugin import Plugin, describe_error
+from tinyai_registry.plugins.process_state import restore_settings
 from tinyai_registry.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 BLOCK_VARIABLE = "TINYAI_BLOCK_PLUGINS"
 HOOKS = tuple(sorted(name for name in vars(hookspecs) if name.startswith("tinyai_")))
@@ -37,35 +42,44 @@ def discover(block: Iterable[str] | None = None, *, block_all: bool = False) -> 
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     core = Plugin(BUILTIN, "tinyai-registry", metadata.version("tinyai-registry"), "active")
-    found = [_activated(manager, core, builtin)]
-    entry_points = metadata.entry_points(group=hookspecs.ENTRY_POINT_GROUP)
-    for entry_point in sorted(entry_points, key=lambda e: e.name):
-        plugin = _found(entry_point)
-        if block_all or entry_point.name in blocked:
+    found = [_activate(manager, core, builtin)]
+    for announced in find_announced():
+        plugin = announced.plugin
+        if announced.entry_point is None:
+            found.append(plugin)
+        elif block_all or plugin.name in blocked:
             why = "--no-plugins" if block_all else BLOCK_VARIABLE
             found.append(replace(plugin, status="blocked", reason=f"by {why}"))
         elif any(plugin.name == other.name for other in found):
             found.append(replace(plugin, status="failed", reason="another plugin has the same name"))
         else:
-            found.append(_loaded(manager, plugin, entry_point))
+            found.append(_load(manager, plugin, announced.entry_point))
     return Plugins(manager, found)
 
 
-def _found(entry_point: metadata.EntryPoint) -> Plugin:
-    distribution = entry_point.dist
-    name, version = (distribution.name, distribution.version) if distribution else ("unknown", "?")
-    return Plugin(entry_point.name, name, version, "active")
+def _load(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
+    with restore_settings() as changed:
+        loaded = _import(manager, plugin, entry_point)
+    if not changed:
+        return loaded
+    what = f"its import changed {', '.join(changed)}, which was set back"
+    logger.warning("%s: %s", plugin, what)
+    return replace(loaded, reason=f"{loaded.reason}; {what}" if loaded.reason else what)
 
 
-def _loaded(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
+def _import(manager: pluggy.PluginManager, plugin: Plugin, entry_point: metadata.EntryPoint) -> Plugin:
     try:
-        return _activated(manager, plugin, entry_point.load())
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin's module may raise anything; none of it is ours
+        return _activate(manager, plugin, entry_point.load())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # a plugin's module may raise anything; none of it is ours
         return replace(plugin, status="failed", reason=describe_error(error))
 
 
-def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) -> Plugin:
+def _activate(manager: pluggy.PluginManager, plugin: Plugin, module: object) -> Plugin:
     """``plugin`` with its hooks and recipes; raises whatever is wrong with ``module``."""
+    if manager.is_registered(module):
+        raise PluginError(f"plugin {manager.get_name(module)} is the same module; keep one entry point of the two")
     attributes = ((name, getattr(module, name)) for name in dir(module) if name.startswith("tinyai_"))
     hooks = tuple(name for name, value in attributes if not isinstance(value, ModuleType))
     for name in hooks:
@@ -78,8 +92,8 @@ def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) ->
         recipes: tuple[Recipe, ...] = ()
         if "tinyai_recipes" in hooks:
             others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
-            with plugin.blamed_for("tinyai_recipes"):
-                recipes = _declared(manager.subset_hook_caller("tinyai_recipes", others)())
+            with plugin.blame_for("tinyai_recipes"):
+                recipes = _take_recipes(manager.subset_hook_caller("tinyai_recipes", others)())
     except BaseException:
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
@@ -87,7 +101,7 @@ def _activated(manager: pluggy.PluginManager, plugin: Plugin, module: object) ->
     return replace(plugin, hooks=hooks, recipes=recipes)
 
 
-def _declared(answers: Sequence[object]) -> tuple[Recipe, ...]:
+def _take_recipes(answers: Sequence[object]) -> tuple[Recipe, ...]:
     if not answers:
         raise PluginError("returned None; return a list of recipes, if need be an empty one")
     check_answer("tinyai_recipes", answers[0], {})

@@ -98,7 +98,8 @@ def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOutRows]) -> Sequence
 def tinyai_gate(recipe: Recipe, evaluation: Evaluation, previous: Mapping[str, Any] | None) -> Sequence[Criterion]:
     """Criteria on top of those of the recipe; all must pass. ``previous`` is the registered sidecar, if any.
 
-    Called for the owner, and for the plugins that ``tinyai.toml`` names under ``[policy]``.
+    Called for the owner, and for the plugins that ``tinyai.toml`` names under ``[policy]``. A refresh asks once more
+    before the training, with an evaluation that has no folds: a criterion that could never be judged is refused then.
 
     >>> from tinyai_registry import Criterion, hookimpl
     >>> @hookimpl

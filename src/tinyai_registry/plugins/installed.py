@@ -14,6 +14,7 @@ from tinyai_registry.errors import PluginError
 from tinyai_registry.plugins.answers import check_answer
 from tinyai_registry.plugins.plugin import Plugin
 from tinyai_registry.recipe import Recipe
+from tinyai_registry.text import suggest
 
 BUILTIN = "builtin"
 
@@ -37,9 +38,12 @@ class Plugins:
         """
         owners = [(p, r) for p in self.all for r in p.recipes if r.id == model]
         if not owners:
-            known = ", ".join(sorted(r.id for r in self.recipes)) or "none"
+            known = sorted({r.id for r in self.recipes})
             idle = "".join(f"; {p} is {p.status}: {p.reason}" for p in self.all if p.status != "active")
-            raise PluginError(f"no plugin declares the model {model!r} (declared: {known}{idle})")
+            raise PluginError(
+                f"no plugin declares the model {model!r}{suggest(model, known)} "
+                f"(declared: {', '.join(known) or 'none'}{idle})"
+            )
         if len(owners) > 1:
             named = " and ".join(str(plugin) for plugin, _ in owners)
             raise PluginError(f"the model {model!r} is declared by {named}; block or uninstall one of them")
@@ -54,12 +58,14 @@ class Plugins:
 
     def active(self, name: str) -> Plugin:
         """The plugin called ``name``. Raises PluginError if there is none, or it cannot be asked."""
-        by_name = {plugin.name: plugin for plugin in self.all}
-        if name not in by_name:
-            raise PluginError(f"no plugin is called {name!r} (known: {', '.join(by_name)})")
-        if by_name[name].status != "active":
-            raise PluginError(f"{by_name[name]} is {by_name[name].status}: {by_name[name].reason}")
-        return by_name[name]
+        called = [plugin for plugin in self.all if plugin.name == name]
+        if not called:
+            known = list(dict.fromkeys(plugin.name for plugin in self.all))
+            raise PluginError(f"no plugin is called {name!r}{suggest(name, known)} (known: {', '.join(known)})")
+        first = called[0]  # any other of that name has failed for it
+        if first.status != "active":
+            raise PluginError(f"{first} is {first.status}: {first.reason}")
+        return first
 
     def gather(self, hook: str, names: Iterable[str], **arguments: Any) -> list[Any]:
         """What each plugin in ``names`` that implements ``hook`` answers, one after another."""
@@ -73,7 +79,7 @@ class Plugins:
         """
         plugin = next(p for p in self.all if p.name == name)
         others = [p for n, p in self._manager.list_name_plugin() if n != name]
-        with plugin.blamed_for(hook):
+        with plugin.blame_for(hook):
             answers = self._manager.subset_hook_caller(hook, others)(**arguments)
             if not answers:
                 raise PluginError("returned None")

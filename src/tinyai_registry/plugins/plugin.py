@@ -10,6 +10,9 @@ from typing import Literal
 from tinyai_registry.errors import PluginError, TinyaiError
 from tinyai_registry.recipe import Recipe
 
+# Characters of a plugin's error that a message repeats.
+MAX_REASON = 500
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -27,22 +30,29 @@ class Plugin:
         return f"plugin {self.name} ({self.distribution} {self.version})"
 
     @contextmanager
-    def blamed_for(self, what: str) -> Iterator[None]:
-        """Within, whatever goes wrong is this plugin's doing: raises PluginError with its name and ``what``.
+    def blame_for(self, what: str) -> Iterator[None]:
+        """Blame this plugin for what is raised within: raises PluginError with its name and ``what``.
 
-        A TinyaiError that is no PluginError passes: it names its cause already.
+        A TinyaiError that is no PluginError passes: it names its cause already. So does KeyboardInterrupt, which is the
+        user's.
         """
         try:
             yield
         except PluginError as error:
             raise PluginError(f"{self}: {what} {error}") from error
-        except TinyaiError:
+        except (KeyboardInterrupt, TinyaiError):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise PluginError(f"{self}: {what} raised {describe_error(error)}") from error
 
 
 def describe_error(error: BaseException) -> str:
-    """The class of ``error`` and what it says, in one line."""
-    words = " ".join(str(error).split())
+    """The class of ``error`` and what it says, in one line of bounded length."""
+    try:
+        said = str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:  # noqa: BLE001  # `__str__` is the plugin's code too
+        said = f"(its message raises {type(fault).__name__})"
+    words = " ".join(said.split())[:MAX_REASON]
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -9,6 +9,7 @@ from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
 from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint
 from tinyai_registry.recipe._inputs import Input, Lookup, one_hot
+from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
 from tinyai_registry.recipe._protocols import Protocol, Published
 from tinyai_registry.recipe._schemes import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout, Scheme
@@ -36,5 +37,6 @@ __all__ = [
     "criterion_of",
     "decisive",
     "fingerprint",
+    "name_flaw",
     "one_hot",
 ]

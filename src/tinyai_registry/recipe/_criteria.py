@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.recipe._checks import as_floats
+from tinyai_registry.recipe._checks import make_floats
 
 Aggregation = Literal["mean", "min", "max", "spread", "median"]
 
@@ -35,7 +35,7 @@ class Criterion:
     against: Literal["difference", "ratio"] | None = None
 
     def __post_init__(self) -> None:
-        as_floats(self, "threshold")
+        make_floats(self, "threshold")
         choices: dict[str, tuple[object, ...]] = {
             "aggregate": get_args(Aggregation),
             "relation": (">=", "<="),

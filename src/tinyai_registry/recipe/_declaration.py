@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -9,9 +10,10 @@ from itertools import chain
 from typing import Literal
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.recipe._checks import are_tuples
+from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
 from tinyai_registry.recipe._inputs import Input, Lookup
+from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
 from tinyai_registry.recipe._protocols import Protocol
 from tinyai_registry.recipe._schemes import HeldOut, Scheme
@@ -19,7 +21,7 @@ from tinyai_registry.recipe._schemes import HeldOut, Scheme
 Kind = Literal["fr", "nr", "filter"]
 KINDS: tuple[Kind, ...] = ("fr", "nr", "filter")
 
-_ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}\Z")
+_ID = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 # Names that begin with an underscore are the exporter's own.
 _TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _DESCRIPTIVE = {"descriptive": True}
@@ -27,7 +29,10 @@ _DESCRIPTIVE = {"descriptive": True}
 
 @dataclass(frozen=True)
 class CardText:
-    """The words of the model card that only the model's owner can write. Markdown, one paragraph each."""
+    """The words of the model card that only the model's owner can write.
+
+    They may have paragraphs, ``- `` lists and code in back-ticks; other markup is shown as it is written.
+    """
 
     title: str
     summary: str
@@ -80,10 +85,12 @@ class Recipe:
     stage: Literal["proposed", "production"] = field(default="production", metadata=_DESCRIPTIVE)
 
     def __post_init__(self) -> None:
-        are_tuples(self, "inputs", "key", "criteria", "derived", "protocols")
+        require_tuples(self, "inputs", "key", "criteria", "derived", "protocols")
         object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
         if not _ID.match(self.id):
             raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")
+        if why := name_flaw(self.id):
+            raise RecipeError(f"recipe id {self.id!r} will not do: {why}; choose another")
         for problem in self._contradictions():
             raise RecipeError(f"recipe {self.id}: {problem}")
 
@@ -91,15 +98,22 @@ class Recipe:
         low, high = self.target_range
         tensors = [i.tensor for i in self.inputs] + [self.output]
         columns = self.feature_order
+        escaped = [name for name in columns if json.dumps(name) != f'"{name}"']
         checks = {
             f"kind {self.kind!r} is none of {', '.join(KINDS)}": self.kind not in KINDS,
             "declares no input": not columns,
             "two tensors share a name": len(set(tensors)) != len(tensors),
             f"tensor names {tensors} must match {_TENSOR.pattern}": not all(_TENSOR.match(t) for t in tensors),
             "a feature column is named twice": len(set(columns)) != len(columns),
+            f"feature columns {escaped} are written with escapes, which the C runtime does not know; rename them": bool(
+                escaped
+            ),
             "the target is also a feature": self.target in columns,
             f"target_range {self.target_range} is empty or endless": not 0 < high - low < math.inf,
             "declares no key column": not self.key,
+            f"its members would be called {self.id}_seed{self.seed} and so on, which is too long": any(
+                not _ID.match(name) for name in self.member_names
+            ),
             "declares no criterion, so every model would pass": not self.criteria,
             "a criterion compares with a reference that is not declared": self.reference is None
             and any(c.against for c in self.criteria),

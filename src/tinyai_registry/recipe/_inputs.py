@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinyai_registry.recipe._checks import are_tuples
+from tinyai_registry.recipe._checks import require_tuples
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Input:
     columns: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        are_tuples(self, "columns")
+        require_tuples(self, "columns")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tinyai_registry.errors import RecipeError
-from tinyai_registry.recipe._checks import are_tuples, as_floats, at_least_two
+from tinyai_registry.recipe._checks import make_floats, require_tuples, require_two
 
 Activation = Literal["gelu", "relu", "tanh"]
 
@@ -26,8 +26,8 @@ class MLP:
     bounded: bool = False
 
     def __post_init__(self) -> None:
-        are_tuples(self, "hidden")
-        as_floats(self, "dropout")
+        require_tuples(self, "hidden")
+        make_floats(self, "dropout")
         if self.activation not in get_args(Activation):
             raise RecipeError(f"MLP.activation is {self.activation!r}, not one of {get_args(Activation)}")
         if not self.hidden or min(self.hidden) < 1:
@@ -48,7 +48,7 @@ class AdamW:
     epochs: int
 
     def __post_init__(self) -> None:
-        as_floats(self, "learning_rate", "weight_decay")
+        make_floats(self, "learning_rate", "weight_decay")
         if self.batch_size < 1 or self.epochs < 1 or not self.learning_rate > 0 or not self.weight_decay >= 0:
             raise RecipeError(
                 f"AdamW takes a positive batch_size, epochs and learning_rate, and no negative weight_decay: {self}"
@@ -66,4 +66,4 @@ class Ensemble:
     separate: bool = False
 
     def __post_init__(self) -> None:
-        at_least_two("Ensemble.size", self.size)
+        require_two("Ensemble.size", self.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyai_registry.recipe._checks import at_least_two, share
+from tinyai_registry.recipe._checks import require_share, require_two
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class KFold:
     stratify: bool = False
 
     def __post_init__(self) -> None:
-        at_least_two("KFold.folds", self.folds)
+        require_two("KFold.folds", self.folds)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class GroupKFold:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_two("GroupKFold.folds", self.folds)
+        require_two("GroupKFold.folds", self.folds)
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class RepeatedHoldout:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_two("RepeatedHoldout.splits", self.splits)
-        share("RepeatedHoldout.test", self.test)
+        require_two("RepeatedHoldout.splits", self.splits)
+        require_share("RepeatedHoldout.test", self.test)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class HeldOut:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        share("HeldOut.test", self.test)
+        require_share("HeldOut.test", self.test)
 
 
 Scheme = LeaveOneGroupOut | KFold | GroupKFold | RepeatedHoldout | HeldOut

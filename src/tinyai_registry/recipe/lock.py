@@ -8,7 +8,7 @@ from typing import Any
 from tinyai_registry.errors import RecipeChangedError
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
 
-MISSING = "not set"
+_ABSENT = object()
 
 
 def check(recipe: Recipe, sidecar: Mapping[str, Any] | None) -> tuple[str, ...] | None:
@@ -59,13 +59,13 @@ def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
             inner = f"{where}.{key}" if where else key
-            yield from _differences(inner, old.get(key, MISSING), new.get(key, MISSING))
+            yield from _differences(inner, old.get(key, _ABSENT), new.get(key, _ABSENT))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (before, now) in enumerate(zip(old, new, strict=True)):
             yield from _differences(f"{where}[{index}]", before, now)
     elif old != new:
-        yield f"{where}: {_shown(old)} registered, {_shown(new)} now"
+        yield f"{where}: {_word(old)} registered, {_word(new)} now"
 
 
-def _shown(value: Any) -> str:
-    return "default" if value == MISSING else str(value)
+def _word(value: Any) -> str:
+    return "default" if value is _ABSENT else str(value)

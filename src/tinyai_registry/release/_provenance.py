@@ -44,12 +44,16 @@ class Account:
 
 @dataclass(frozen=True)
 class Provenance:
-    """``command`` has file names in place of paths; ``time`` is UTC, ISO 8601; ``git`` is the registry's checkout."""
+    """``command`` has file names in place of paths; ``time`` is UTC, ISO 8601; ``git`` is the registry's checkout.
+
+    ``cpu_capability`` is the instruction set that torch used: it changes the last bits of what is trained.
+    """
 
     command: str
     reason: str | None
     time: str
     python: str
     packages: dict[str, str]
+    cpu_capability: str
     git: Git | NoGit
     seeds: tuple[int, ...]

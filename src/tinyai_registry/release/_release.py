@@ -47,7 +47,8 @@ class Description:
     """What a plugin adds to a release of its own.
 
     ``extra`` goes into the sidecar, and ``schema``, a JSON Schema that describes it, is published beside the model,
-    so that CI checks it without the plugin. ``sections`` are further sections of the card, Markdown by heading.
+    so that CI checks it without the plugin. ``sections`` are further sections of the card, by heading, written
+    as CardText is.
     """
 
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -28,7 +28,9 @@ PACKAGES = (
 )
 
 
-def collect(account: Account, command: str, folder: Path, plugin: str, seeds: tuple[int, ...]) -> Provenance:
+def collect(
+    account: Account, command: str, folder: Path, plugin: str, seeds: tuple[int, ...], cpu_capability: str
+) -> Provenance:
     """The provenance of a release that ``account`` tells of, for the registry in ``folder``."""
     return Provenance(
         command=encodable(command),
@@ -36,6 +38,7 @@ def collect(account: Account, command: str, folder: Path, plugin: str, seeds: tu
         time=account.time,
         python=platform.python_version(),
         packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),
+        cpu_capability=cpu_capability,
         git=read_git(folder),
         seeds=seeds,
     )

@@ -10,7 +10,7 @@ from tinyai_registry.checks.files import MISSING, flaws, line_ends
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.files import MAX_BYTES, File, Folder
 from tinyai_registry.store import chain, layout, log
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 # All rows by id, None where they cannot be read.
 Rows = Mapping[str, Mapping[str, Any]] | None
@@ -20,7 +20,7 @@ def of_store(folder: Folder, rows: Rows) -> Iterator[Finding]:
     """Whether the store has links, which nobody follows, and whether the registry is what its log says."""
     links = [link.relative_to(folder.root).as_posix() for link in layout.find_links(folder.root)]
     for link in links:
-        yield Finding(history.LINK, link, f"{shown(link)} is a link")
+        yield Finding(history.LINK, link, f"{shorten(link)} is a link")
     if {layout.FOLDER, f"{layout.FOLDER}/log"}.isdisjoint(links):
         for model in layout.logged_models(folder.root):
             if not any(f"{link}/".startswith(chain.name(model, "")) for link in links):
@@ -42,10 +42,10 @@ def _of_history(folder: Folder, model: str, rows: Rows) -> Iterator[Finding]:
                 yield Finding(flaw.rule, entry, flaw.message, "/files", model)
         if not isinstance(file, File) or file.sha256 != sha256:
             why = line_ends(file, sha256) if isinstance(file, File) else ""
-            what = f"{shown(name)} is not what the log says was published{why}"
+            what = f"{shorten(name)} is not what the log says was published{why}"
             yield Finding(history.FILES, entry, what, "/files", model)
     for index, recorded in enumerate(head.rows if rows is not None else ()):
         row = (rows or {}).get(recorded["id"], {})
         if row.get("sha256") != recorded.get("sha256"):
-            what = f"the row of {shown(recorded['id'])} is not what the log says was published"
+            what = f"the row of {shorten(recorded['id'])} is not what the log says was published"
             yield Finding(history.ROWS, entry, what, f"/rows/{index}", model)

@@ -13,7 +13,7 @@ from tinyai_registry.documents.schema import violations
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import File, Folder
 from tinyai_registry.store import layout, log
-from tinyai_registry.text import shown
+from tinyai_registry.text import shorten
 
 
 def breaks(folder: Folder, model: str) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _between_entries(folder: Folder, model: str) -> Iterator[Finding]:
 
 def _of_schema(read: Document, at: str, model: str) -> Iterator[Finding]:
     for found in violations("log-entry", read.value):
-        last = shown(found.pointer.rpartition("/")[2])
+        last = shorten(found.pointer.rpartition("/")[2])
         yield Finding(ENTRY_SCHEMA, at, f"{last}: {found.message}" if last else found.message, found.pointer, model)
 
 
@@ -63,7 +63,7 @@ def _of_entry(read: Document, model: str, number: int, parent: str | None) -> It
         yield CHANGED, str(error)
         return
     if entry.model != model:
-        yield BROKEN, f"it is an entry of {shown(entry.model)}"
+        yield BROKEN, f"it is an entry of {shorten(entry.model)}"
     if entry.number != number:
         yield BROKEN, f"it says that it is entry {entry.number}"
     if entry.parent != parent:

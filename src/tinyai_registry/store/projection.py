@@ -61,7 +61,7 @@ def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
 
 def _project_rows(registry: Registry, rows: list[Mapping[str, Any]], leaving: Collection[str], workplace: Path) -> None:
     if rows or leaving:
-        text = reduce(index.with_row, rows, reduce(index.without, leaving, registry.text))
+        text = reduce(index.put_row, rows, reduce(index.remove_row, leaving, registry.text))
         _put_in_place(registry.root, registry.root / INDEX, text.encode(), workplace)
 
 

@@ -6,10 +6,15 @@ import os
 from pathlib import Path
 
 
-def top(folder: Path) -> Path:
-    """The nearest folder at or above ``folder`` that holds ``.git``; the working directory if there is none."""
+def find_top(folder: Path) -> Path | None:
+    """The nearest folder at or above ``folder`` that holds ``.git``."""
     here = folder.resolve()
-    return next((each for each in (here, *here.parents) if (each / ".git").exists()), Path.cwd().resolve())
+    return next((each for each in (here, *here.parents) if (each / ".git").exists()), None)
+
+
+def top(folder: Path) -> Path:
+    """The top of the repository that ``folder`` lies in; the working directory where it lies in none."""
+    return find_top(folder) or Path.cwd().resolve()
 
 
 def within(folder: Path, above: Path) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release import Account, Release
-from tinyai_registry.store import log, objects
+from tinyai_registry.store import layout, log, objects
 from tinyai_registry.store.publish import publish
 from tinyai_registry.store.turn import PATIENCE
+from tinyai_registry.text import suggest
 
 
 def rollback(root: Path, model: str, account: Account, to: str | None = None, patience: float = PATIENCE) -> log.Entry:
@@ -25,7 +26,8 @@ def _restore(root: Path, model: str, to: str | None) -> Release:
     history = log.entries(root, model)
     head = log.head(root, model)
     if head is None:
-        raise RegistryError(f"{root} has no history of {model!r}; there is nothing to go back to")
+        near = suggest(model, layout.logged_models(root))
+        raise RegistryError(f"{root} has no history of {model!r}; there is nothing to go back to{near}")
     target = _target(model, history, head, to)
     files = {name: objects.get(root, model, sha256) for name, sha256 in target.files.items()}
     return Release(model, files, target.rows, restores=target.number)

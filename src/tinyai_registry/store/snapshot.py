@@ -22,6 +22,7 @@ from tinyai_registry.store.activity import is_pending
 from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.projection import stale_rows
 from tinyai_registry.store.registry import Registered, Registry, open_registry
+from tinyai_registry.text import suggest
 
 # Seconds between two looks at a registry in which a publish is under way, and for which a reader looks.
 PAUSE, PATIENCE = 0.02, 10.0
@@ -69,8 +70,9 @@ def read_as_it_stands(root: Path, model: str, patience: float = PATIENCE) -> tup
 def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Registered:
     look = _look_until_quiet(root, model, choose, patience)
     if look.found is None:
-        known = ", ".join(str(each.get("id")) for each in look.registry.rows) or "none"
-        raise RegistryError(f"{root} has no model {model!r}; it has: {known}")
+        known = [str(each.get("id")) for each in look.registry.rows]
+        they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
+        raise RegistryError(f"{root} has no model {model!r}; {they}")
     if look.wrong:
         raise RegistryError(f"{look.wrong}; `tinyai validate` says what else is wrong")
     return look.found

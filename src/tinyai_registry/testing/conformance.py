@@ -25,7 +25,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from tinyai_registry.checks.selection import failed
+from tinyai_registry.checks.selection import is_failure
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import Fit, TrainedModel
 from tinyai_registry.evaluation.progress import Progress
@@ -33,6 +33,7 @@ from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.lab.trial import Trial, run_models
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.discovery import BLOCK_VARIABLE, discover
 from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.plugins.owner import Owner, find_owner
@@ -43,7 +44,8 @@ from tinyai_registry.testing.recorder import record
 from tinyai_registry.workflows.cross_validation import Trained
 from tinyai_registry.workflows.evaluate import judge, train
 from tinyai_registry.workflows.export import export
-from tinyai_registry.workflows.refresh import Request, refresh
+from tinyai_registry.workflows.refresh import refresh
+from tinyai_registry.workflows.starting_point import Request
 from tinyai_registry.workflows.validate import validate
 
 HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim"})
@@ -51,6 +53,7 @@ HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsi
 # In another process, and with another order of sets: what the recipe's fingerprint is, and what was loaded for it.
 ELSEWHERE = """
 import json, sys
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.recipe import decisive, fingerprint
 _, recipe = discover().owner(sys.argv[1])
@@ -192,12 +195,12 @@ class Conformance:
     def test_the_export_passes_every_check_and_has_the_same_bytes_each_time(
         self, owner: Owner, training: Training
     ) -> None:
-        first, second = (export(owner, training.trained) for _ in range(2))
+        first, second = (export(owner, training.trained, load_runtime()) for _ in range(2))
         assert [artifact.sha256 for artifact in first] == [artifact.sha256 for artifact in second]
 
     def test_the_published_release_is_valid_and_nothing_else_is_left_behind(self, owner: Owner, registry: Path) -> None:
         findings = validate(registry)
-        assert not failed(findings, strict=True), findings
+        assert not is_failure(findings, strict=True), findings
         sidecar = _sidecar(registry, owner)
         assert sidecar["plugin"] == {"distribution": owner.plugin.distribution, "version": owner.plugin.version}
         assert all(path.name.startswith(owner.recipe.id) for path in registry.iterdir() if path.suffix == ".onnx")

@@ -5,17 +5,17 @@ It is a function of the two: where the registry has moved on meanwhile, it can b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from tinyai_registry.documents import card, row, sidecar, strict_json
-from tinyai_registry.documents.schema import extra_schema_name, extra_violations, require_valid
-from tinyai_registry.errors import DocumentError
+from tinyai_registry.documents.extra_schema import extra_schema_name, require_valid_extra
+from tinyai_registry.documents.schema import require_valid
+from tinyai_registry.documents.sidecar_types import Sidecar
 from tinyai_registry.evaluation import Caveat
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
-from tinyai_registry.onnxfile.runtime import load_runtime
+from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.workflows.starting_point import StartingPoint
@@ -32,8 +32,8 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
-    for violation in extra_violations(candidate.description.schema, candidate.description.extra):
-        raise DocumentError(f"the extra fields of {recipe.id} do not fit their schema at {violation}")
+    told = candidate.description
+    require_valid_extra(told.schema, told.extra, f"the extra fields of {recipe.id} do not fit their schema")
     rows = tuple(row.merge(start.registry.row(d["id"]), d) for d in (document, *sidecar.members(document)))
     return Release(recipe.id, _files(candidate, document), rows, withdrawn)
 
@@ -45,7 +45,7 @@ def _names(candidate: Candidate) -> frozenset[str]:
     return frozenset((*(a.path for a in candidate.artifacts), *documents, f"{recipe.id}.md", *extra))
 
 
-def _files(candidate: Candidate, document: Mapping[str, Any]) -> dict[str, bytes]:
+def _files(candidate: Candidate, document: Sidecar) -> dict[str, bytes]:
     files = {artifact.path: artifact.data for artifact in candidate.artifacts}
     if candidate.description.schema:
         files[extra_schema_name(document["id"])] = strict_json.dumps(candidate.description.schema).encode()
@@ -59,12 +59,13 @@ def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tupl
     """What the registry's own state before this release obliges a reader to know."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
-    runtime, names = load_runtime(), len(candidate.recipe.feature_order)
-    if names > runtime.max_feature_names:
+    names = len(candidate.recipe.feature_order)
+    most = max(known_runtimes(), key=lambda runtime: runtime.command.max_features)
+    if names > most.command.max_features:
         yield Caveat(
             "runtime-limit",
-            f"feature_order has {names} names; {runtime.name} reads {runtime.max_feature_names}, so it cannot feed "
-            "this model from its own features",
+            f"feature_order has {names} names; {most.name} reads {most.command.max_features}, and no runtime that we "
+            "know reads more, so none can feed this model from its own features",
         )
     before = start.before
     if before is None or "sigstore_bundle" not in before.row:

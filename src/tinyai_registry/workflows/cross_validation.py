@@ -83,7 +83,7 @@ def _groups(plan: folds.Plan) -> tuple[str, ...]:
 
 def _predict(owner: Owner, models: Sequence[TrainedModel], table: Table, split: folds.Split) -> HeldOutRows:
     rows = split.held_out
-    with owner.plugin.blamed_for(f"predict of the model of {split.group}"):
+    with owner.plugin.blame_for(f"predict of the model of {split.group}"):
         prediction = mean_prediction(models, table.inputs(rows))
         if prediction.shape != rows.shape:
             raise PluginError(f"gave {prediction.shape} for {len(rows)} rows")

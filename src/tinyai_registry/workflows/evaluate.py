@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.errors import RecipeError
-from tinyai_registry.evaluation import Judgement, gate
+from tinyai_registry.errors import RecipeError, TableError
+from tinyai_registry.evaluation import Judgement, ProtocolResult, gate
 from tinyai_registry.evaluation.caveats import evaluation_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.lab.table import read_table
+from tinyai_registry.lab import folds
+from tinyai_registry.lab.table import Table, read_table
+from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Outcome
+from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
+
+# A fold has four counts and four metrics, each on a line of its own.
+FOLD_BYTES = 200
 
 
 def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None = None) -> Outcome:
@@ -27,8 +33,8 @@ def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None 
         return Outcome(recipe.id, "evaluated", judgement)
     declared = {p.name: p for p in recipe.protocols}
     if protocol not in declared:
-        known = ", ".join(declared) or "none"
-        raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; it declares: {known}")
+        known = f"it declares: {', '.join(declared) or 'none'}{suggest(protocol, declared)}"
+        raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
         table = read_table(path, recipe)
     with progress.step(f"protocol {protocol}"):
@@ -36,12 +42,40 @@ def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None 
     return Outcome(recipe.id, "evaluated", Judgement(table.fingerprint, result.evaluation, (), ()))
 
 
+def evaluate_protocols(owner: Owner, table: Table, progress: Progress) -> tuple[ProtocolResult, ...]:
+    """The figures of the recipe under each of its protocols."""
+    results = []
+    for protocol in owner.recipe.protocols:
+        with progress.step(f"protocol {protocol.name}"):
+            results.append(evaluate_protocol(owner, table, protocol))
+    return tuple(results)
+
+
 def train(owner: Owner, path: Path, progress: Progress) -> Trained:
-    """Train every fit that the recipe's scheme asks for on the table at ``path``."""
+    """Train every fit that the recipe's scheme asks for on the table at ``path``.
+
+    Raises TableError if the table does not do for one of the recipe's schemes, or no sidecar could hold its folds.
+    """
     with progress.step("read table"):
         table = read_table(path, owner.recipe)
+        _check_plans(table)
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds)
+
+
+def _check_plans(table: Table) -> None:
+    """What would come to light after the training: a protocol that cannot be cut, a sidecar that is too long."""
+    recipe = table.recipe
+    for protocol in recipe.protocols:
+        folds.plan(table, protocol.scheme)
+    names = [split.group for split in folds.plan(table, recipe.folds).splits]
+    least = sum(2 * len(name) + FOLD_BYTES for name in names) + sum(map(len, table.fingerprint.groups))
+    most = min(runtime.sidecar.max_bytes for runtime in known_runtimes())
+    if least > most:
+        raise TableError(
+            f"{len(table.fingerprint.groups)} groups and {len(names)} folds would make a sidecar of {least} bytes or "
+            f"more, and the C reader takes {most}; hold out several groups at a time (GroupKFold)"
+        )
 
 
 def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, progress: Progress) -> Judgement:

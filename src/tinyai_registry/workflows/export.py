@@ -6,14 +6,14 @@ import re
 
 from tinyai_registry.errors import PluginError
 from tinyai_registry.lab.verification import verify
-from tinyai_registry.onnxfile.runtime import load_runtime
+from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Artifact
 from tinyai_registry.workflows.cross_validation import Trained
 
 
-def export(owner: Owner, trained: Trained) -> tuple[Artifact, ...]:
-    """Every artifact of the release, verified.
+def export(owner: Owner, trained: Trained, runtime: Runtime) -> tuple[Artifact, ...]:
+    """Every artifact of the release, verified for ``runtime``.
 
     Raises PluginError if they are not those that the recipe names, VerificationError if one fails a check.
     """
@@ -27,8 +27,8 @@ def export(owner: Owner, trained: Trained) -> tuple[Artifact, ...]:
             f"{owner.plugin}: tinyai_export returned {sorted(protos)}; the artifacts of this recipe are called "
             f"{', '.join((recipe.id, *members))}, any other {recipe.id}.<something>"
         )
-    runtime = load_runtime()
-    return tuple(
-        verify(name, proto, [members[name]] if name in members else trained.final, trained.table, runtime)
-        for name, proto in protos.items()
-    )
+    with owner.plugin.blame_for("verification of its artifacts"):  # it calls the plugin's predict
+        return tuple(
+            verify(name, proto, [members[name]] if name in members else trained.final, trained.table, runtime)
+            for name, proto in protos.items()
+        )

@@ -15,13 +15,13 @@ from tinyai_registry.documents.index import INDEX
 from tinyai_registry.files import File, Folder
 from tinyai_registry.lab.trial import Trial, run_models
 from tinyai_registry.onnxfile.graph import Graph, ParsedGraph
-from tinyai_registry.onnxfile.runtime import load_runtime
+from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.onnxfile.weights import data_files
 
 
-def load(root: Path) -> list[Finding]:
+def load(root: Path, profile: str = DEFAULT) -> list[Finding]:
     """What is wrong with the models of the registry in ``root`` when they are run; what cannot be read is left out."""
-    folder, runtime = Folder(root), load_runtime()
+    folder, runtime = Folder(root), load_runtime(profile)
     registry = read_document(folder.fetch(INDEX, strict_json.MAX_BYTES))
     rows = registry.value.get("models") if isinstance(registry, Document) else None
     owners: dict[str, tuple[Subject, str]] = {}

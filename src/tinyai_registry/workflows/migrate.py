@@ -18,7 +18,7 @@ from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.files import File, Folder, Unreadable
 from tinyai_registry.onnxfile.graph import ParsedGraph, UnparsedGraph
-from tinyai_registry.onnxfile.runtime import load_runtime
+from tinyai_registry.onnxfile.runtime import DEFAULT, Runtime, load_runtime
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.onnxfile.weights import data_files
 from tinyai_registry.release import Account, Release
@@ -48,33 +48,36 @@ class Migration:
     why: str | None = None
 
 
-def migrate(root: Path, model: str, account: Account, patience: float, *, dry_run: bool) -> Migration:
+def migrate(
+    root: Path, model: str, account: Account, patience: float, *, dry_run: bool, runtime: str = DEFAULT
+) -> Migration:
     """Publish ``model`` with a sidecar of today's in place of one of an earlier dialect; with ``dry_run``, plan it.
 
+    Its files are held to the limits of ``runtime``.
     Raises RegistryBusyError or PublishError where the registry cannot be written; what is wrong with the model is told
     in the answer.
     """
     try:
-        rewrite = _rewrite(open_registry(root), model)
+        rewrite = _rewrite(open_registry(root), model, load_runtime(runtime))
         if rewrite is None:
             return Migration(model, "current")
         if dry_run:
             return Migration(model, "planned", rewrite)
         why = f"migrated from the {rewrite.written_in.name} dialect"
-        publish(root, model, lambda: _rewrite_now(root, model), replace(account, reason=why), patience)
+        publish(root, model, lambda: _rewrite_now(root, model, runtime), replace(account, reason=why), patience)
     except (DocumentError, RegistryError) as error:
         return Migration(model, "failed", why=str(error))
     return Migration(model, "migrated", rewrite)
 
 
-def _rewrite_now(root: Path, model: str) -> Release:
-    rewrite = _rewrite(open_registry(root), model)
+def _rewrite_now(root: Path, model: str, runtime: str) -> Release:
+    rewrite = _rewrite(open_registry(root), model, load_runtime(runtime))
     if rewrite is None:
         raise RegistryError(f"another process has published {model} meanwhile; nothing is left to do")
     return rewrite.release
 
 
-def _rewrite(registry: Registry, model: str) -> Rewrite | None:
+def _rewrite(registry: Registry, model: str, runtime: Runtime) -> Rewrite | None:
     """None for a model whose sidecar is one of today's. Raises DocumentError or RegistryError where it cannot be."""
     found = registry.find(model)
     if found is None:
@@ -88,8 +91,8 @@ def _rewrite(registry: Registry, model: str) -> Rewrite | None:
     require_valid(written_in.schema, found.sidecar, "the sidecar is broken")
     _agree(found)
     folder = Folder(registry.root)
-    read = read_subject(folder, 0, found.row, load_runtime())
-    files = _files(read, folder)
+    read = read_subject(folder, 0, found.row, runtime)
+    files = _files(read, folder, runtime)
     document = imported.compose(found.sidecar, found.row, _facts(read, files))
     require_valid("sidecar", document, "today's sidecar would be broken")
     after = sidecar.render(document)
@@ -110,7 +113,7 @@ def _agree(found: Registered) -> None:
             raise DocumentError(f"{key} is {said[key]} in the sidecar, {found.row[key]} in the row; mend one of them")
 
 
-def _files(read: Subject, folder: Folder) -> list[File]:
+def _files(read: Subject, folder: Folder, runtime: Runtime) -> list[File]:
     """Every file whose bytes a runtime would load. Raises DocumentError if one is not there or not what was pinned."""
     for finding in (*pinned.of_row(read), *twins.of_model(read)):
         # A twin that only the sidecar pins so far is pinned by the row from now on.
@@ -123,7 +126,7 @@ def _files(read: Subject, folder: Folder) -> list[File]:
         if each is not None:
             files[each.file.name] = each.file
             for name in data_files(each.outside, each.file.name):
-                files[name] = folder.fetch(name, load_runtime().max_file_bytes)
+                files[name] = folder.fetch(name, runtime.max_file_bytes)
     for file in files.values():
         for flaw in flaws(file):
             raise DocumentError(flaw.message)

@@ -1,4 +1,4 @@
-"""A new plugin, complete and working: a distribution folder filled from the templates beside this module."""
+"""Writes a new plugin, complete and working: a distribution folder filled from the templates beside this module."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ FILES = {
 }
 
 
-def new_plugin(name: str, into: Path) -> Path:
-    """A plugin that declares ``<name>_v1``, in the new folder ``<into>/tinyai-<name>``, which is returned.
+def write_plugin(name: str, into: Path) -> Path:
+    """Write a plugin that declares ``<name>_v1`` into the new folder ``<into>/tinyai-<name>``; return that.
 
     Raises ScaffoldError if the name will not do, or the folder exists or cannot be made.
     """
@@ -37,7 +37,7 @@ def new_plugin(name: str, into: Path) -> Path:
             f"words joined by one underscore, a letter first, and is neither {' nor '.join(sorted(_TAKEN))}"
         )
     folder = into / f"tinyai-{name.replace('_', '-')}"
-    contents = {_filled(path, name): _filled(_template(source), name) for path, source in FILES.items()}
+    contents = {_fill(path, name): _fill(_read_template(source), name) for path, source in FILES.items()}
     try:
         folder.mkdir(parents=True)
         for path, text in contents.items():
@@ -50,11 +50,11 @@ def new_plugin(name: str, into: Path) -> Path:
     return folder
 
 
-def _template(source: str) -> str:
+def _read_template(source: str) -> str:
     return (resources.files(__package__) / "templates" / f"{source}.template").read_text(encoding="utf-8")
 
 
-def _filled(text: str, name: str) -> str:
+def _fill(text: str, name: str) -> str:
     title = name.replace("_", " ")
     return Template(text).substitute(
         name=name, dashed=name.replace("_", "-"), title=title[0].upper() + title[1:], constant=f"{name.upper()}_V1"

@@ -1,4 +1,4 @@
-"""A GitHub workflow that validates a registry, filled from the template beside this module."""
+"""Writes a GitHub workflow that validates a registry, filled from the template beside this module."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from tinyai_registry.store import repository
 FILE = Path(".github", "workflows", "tinyai.yml")
 
 
-def new_workflow(registry: Path) -> Path:
-    """The workflow for the folder ``registry``, at the top of the repository that it lies in; returns the file.
+def write_workflow(registry: Path) -> Path:
+    """Write the workflow for the folder ``registry`` at the top of the repository that it lies in; return the file.
 
-    Raises ScaffoldError if there is such a file, if it cannot be written, or if no repository holds the registry.
+    Where it lies in none, it is taken for the top of one. Raises ScaffoldError if there is such a file, or it cannot be
+    written.
     """
-    top = repository.top(registry)
+    top = repository.find_top(registry) or registry.resolve()
     within, file = repository.within(registry, top), top / FILE
-    if within.startswith("..") or Path(within).is_absolute():
-        raise ScaffoldError(f"{registry} is in no git repository, nor in the working directory; CI would not find it")
+    if not file.resolve().is_relative_to(top):
+        raise ScaffoldError(f"{file} lies behind a link that leads out of {top}; nothing was written")
     template = (resources.files(__package__) / "templates" / "workflow.yml.template").read_text(encoding="utf-8")
     # A JSON string is a YAML string.
     quoted = json.dumps(within, ensure_ascii=False)

@@ -5,14 +5,14 @@ A feature table goes in, a release comes out, and nothing in between can leave t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from tinyai_registry.documents import parts, sidecar
 from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.drift import measure_drift
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.lab.table import digest
+from tinyai_registry.lab.table_file import digest
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Account, Candidate, Outcome, Release
 from tinyai_registry.release.provenance import collect, give_account
@@ -21,23 +21,9 @@ from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.snapshot import read_as_it_stands
 from tinyai_registry.workflows.compose import compose
-from tinyai_registry.workflows.cross_validation import Trained, evaluate_protocol
-from tinyai_registry.workflows.evaluate import judge, train
-from tinyai_registry.workflows.export import export
-from tinyai_registry.workflows.starting_point import StartingPoint, is_up_to_date, starting_point
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for. ``command`` is the command line, with file names in place of paths."""
-
-    registry: Path
-    table: Path
-    command: str
-    reason: str | None = None
-    force: bool = False
-    dry_run: bool = False
-    lock_timeout: float = 60.0
+from tinyai_registry.workflows.prerequisites import check_prerequisites
+from tinyai_registry.workflows.staged import check_release
+from tinyai_registry.workflows.starting_point import Request, StartingPoint, is_up_to_date, starting_point
 
 
 def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
@@ -53,20 +39,38 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         current = not request.force and is_up_to_date(start, owner, digest(request.table))
     if current:
         return Outcome(recipe.id, "up-to-date", sidecar=start.sidecar)
+    with progress.step("check prerequisites"):
+        check_prerequisites(owner, request, start)
 
+    with progress.step("load the lab"):
+        # It takes seconds to import, which a release that is up to date need not wait for.
+        from tinyai_registry.lab.processor import cpu_capability
+        from tinyai_registry.workflows.evaluate import evaluate_protocols, judge, train
+        from tinyai_registry.workflows.export import export
     trained = train(owner, request.table, progress)
     judgement = judge(owner, trained, start.sidecar, progress)
     account = _account(request, judgement)
     if not judgement.passed:
-        if not request.dry_run:
-            refuse(request.registry, recipe.id, account)
-        drift = measure_drift(start.sidecar, recipe, judgement.table)
-        return Outcome(recipe.id, "refused", judgement, previous=start.previous, drift=drift)
+        return _refuse(owner, request, start, judgement, account)
 
-    candidate = _candidate(owner, trained, judgement, account, request, progress)
+    with progress.step("export and verify"):
+        artifacts = export(owner, trained, load_runtime(request.runtime))
+    plugin = owner.plugin
+    candidate = Candidate(
+        recipe=recipe,
+        plugin=(plugin.distribution, plugin.version),
+        judgement=judgement,
+        artifacts=artifacts,
+        scaler=trained.final[0].standardisation,
+        protocols=evaluate_protocols(owner, trained.table, progress),
+        description=owner.call("tinyai_describe", evaluation=judgement.evaluation),
+        provenance=collect(
+            account, request.command, request.registry, plugin.distribution, recipe.seeds, cpu_capability()
+        ),
+    )
     if request.dry_run:
         with progress.step("compare and describe"):
-            release = compose(candidate, start)
+            release = _compose(request, candidate, start)
     else:
         with progress.step("publish"):
             _, release = publish(
@@ -81,37 +85,24 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     )
 
 
-def _candidate(
-    owner: Owner, trained: Trained, judgement: Judgement, account: Account, request: Request, progress: Progress
-) -> Candidate:
-    """The model that has passed its gate, exported, evaluated under its protocols and described."""
-    recipe, plugin = owner.recipe, owner.plugin
-    with progress.step("export and verify"):
-        artifacts = export(owner, trained)
-    protocols = []
-    for protocol in recipe.protocols:
-        with progress.step(f"protocol {protocol.name}"):
-            protocols.append(evaluate_protocol(owner, trained.table, protocol))
-    return Candidate(
-        recipe=recipe,
-        plugin=(plugin.distribution, plugin.version),
-        judgement=judgement,
-        artifacts=artifacts,
-        scaler=trained.final[0].standardisation,
-        protocols=tuple(protocols),
-        description=owner.call("tinyai_describe", evaluation=judgement.evaluation),
-        provenance=collect(account, request.command, request.registry, plugin.distribution, recipe.seeds),
-    )
+def _refuse(owner: Owner, request: Request, start: StartingPoint, judgement: Judgement, account: Account) -> Outcome:
+    if not request.dry_run:
+        refuse(request.registry, owner.recipe.id, account)
+    drift = measure_drift(start.sidecar, owner.recipe, judgement.table)
+    return Outcome(owner.recipe.id, "refused", judgement, previous=start.previous, drift=drift)
 
 
 def _compose_now(request: Request, candidate: Candidate) -> Release:
     """The release in place of what is registered now: somebody else may have published the model meanwhile."""
-    return compose(candidate, _start_now(request, candidate))
-
-
-def _start_now(request: Request, candidate: Candidate) -> StartingPoint:
     registry = open_registry(request.registry)  # we hold the turn: what does not agree is damage, and we mend it
-    return starting_point(registry, registry.find(candidate.recipe.id), candidate.recipe)
+    recipe = candidate.recipe
+    return _compose(request, candidate, starting_point(registry, registry.find(recipe.id), recipe))
+
+
+def _compose(request: Request, candidate: Candidate, start: StartingPoint) -> Release:
+    release = compose(candidate, start)
+    check_release(release, start.registry, load_runtime(request.runtime))
+    return release
 
 
 def _account(request: Request, judgement: Judgement) -> Account:

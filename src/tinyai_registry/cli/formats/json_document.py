@@ -1,4 +1,4 @@
-"""For programs: one JSON document."""
+"""Write findings for programs: one JSON document."""
 
 from __future__ import annotations
 

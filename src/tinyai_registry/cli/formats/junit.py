@@ -1,4 +1,4 @@
-"""For test dashboards: JUnit XML, in which every model is a test, and so is the registry itself."""
+"""Write findings for test dashboards: JUnit XML with a test for each model and one for the registry itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _case(report: ValidationReport, model: str | None, findings: Sequence[Findin
     failing = [finding for finding in findings if report.fails(finding)]
     others = [finding for finding in findings if not report.fails(finding)]
     if failing:
-        # Most readers show one failure for each test, so there is one, with all that there is to say.
+        # Most readers show one failure for each test, so one failure has all findings.
         about = {"type": failing[0].rule.code, "message": printable(failing[0].message)}
         ET.SubElement(case, "failure", about).text = _lines(report, failing)
     if others:

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from tinyai_registry.checks.finding import Finding, Severity
-from tinyai_registry.checks.selection import failed
+from tinyai_registry.checks.selection import is_failure
 from tinyai_registry.store import repository
-from tinyai_registry.text import printable
+from tinyai_registry.text import log_line
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class ValidationReport:
 
     def fails(self, finding: Finding) -> bool:
         """Whether this finding alone fails the validation."""
-        return failed([finding], strict=self.strict)
+        return is_failure([finding], strict=self.strict)
 
     @property
     def summary(self) -> str:
-        """How many findings of which kind, in words."""
+        """How many findings of which kind, and where, as a line of output."""
         kinds = [f"{count} {kind}{'s' * (count != 1)}" for kind, count in self.counts.items() if count]
-        return f"{', '.join(kinds) or 'no findings'} in {printable(str(self.place))}"
+        return log_line(f"{', '.join(kinds) or 'no findings'} in {self.place}")

@@ -1,4 +1,4 @@
-"""For code scanners: SARIF 2.1.0."""
+"""Write findings for code scanners: SARIF 2.1.0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.cli.formats.report import ValidationReport
 from tinyai_registry.documents import strict_json
-from tinyai_registry.text import printable
+from tinyai_registry.text import printable, sarif_message
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -37,6 +37,7 @@ def sarif(report: ValidationReport) -> str:
 def _rule(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.code,
+        "name": rule.slug,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
         "help": {"text": rule.mend, "markdown": rule.mend},
@@ -56,7 +57,7 @@ def _result(report: ValidationReport, finding: Finding, index: Mapping[str, int]
         "ruleId": finding.rule.code,
         "ruleIndex": index[finding.rule.code],
         "level": LEVELS[finding.rule.severity],
-        "message": {"text": printable(finding.message)},
+        "message": {"text": sarif_message(finding.message)},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}],
         "partialFingerprints": {"tinyaiFinding/v1": _fingerprint(finding)},
         "properties": {"model": printable(finding.model or "") or None, "pointer": printable(finding.pointer)},
@@ -64,6 +65,6 @@ def _result(report: ValidationReport, finding: Finding, index: Mapping[str, int]
 
 
 def _fingerprint(finding: Finding) -> str:
-    """The same when lines and rows move: where the finding is does not enter, only what it says about what."""
+    """A digest that stays the same when lines and rows move: of rule, file, model and message, not of the place."""
     said = "\0".join((finding.rule.code, finding.file, finding.model or "", finding.message))
     return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""For people: like a compiler's messages, each with its line of JSON and carets under what is meant."""
+"""Write findings for people, as a compiler does: each with its line of JSON and carets under the place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.cli.formats.report import ValidationReport
-from tinyai_registry.text import printable
+from tinyai_registry.text import printable, without_commands
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARGIN = "blue"
@@ -29,7 +29,7 @@ def text(report: ValidationReport) -> str:
         for finding in findings:
             blocks.append("\n".join(_block(report, finding, lines, first=finding.rule.code not in explained)))
             explained.add(finding.rule.code)
-    return "\n\n".join((*blocks, report.summary)) + "\n"
+    return "\n".join(map(without_commands, "\n\n".join((*blocks, report.summary)).split("\n"))) + "\n"
 
 
 def _block(report: ValidationReport, finding: Finding, lines: Sequence[str], *, first: bool) -> Iterator[str]:
@@ -37,17 +37,17 @@ def _block(report: ValidationReport, finding: Finding, lines: Sequence[str], *, 
     margin = " " * len(str(finding.line))
     about = f" ({printable(finding.model)})" if finding.model else ""
     where = printable(f"{report.place / finding.file}:{finding.line}:{finding.column}")
-    head = _painted(report, f"{rule.severity}[{rule.code}]", fg=COLOURS[rule.severity], bold=True)
-    yield f"{head}{_painted(report, f': {printable(finding.message)}', bold=True)}"
-    yield f"{margin}{_painted(report, '-->', fg=MARGIN)} {where}{about}"
+    head = _paint(report, f"{rule.severity}[{rule.code} {rule.slug}]", fg=COLOURS[rule.severity], bold=True)
+    yield f"{head}{_paint(report, f': {printable(finding.message)}', bold=True)}"
+    yield f"{margin}{_paint(report, '-->', fg=MARGIN)} {where}{about}"
     if _has_a_place(finding) and finding.line <= len(lines):
-        shown, blank, carets = _excerpt(lines[finding.line - 1].removesuffix("\r"), finding.column, finding.length)
-        yield _painted(report, f"{margin} |", fg=MARGIN)
-        yield f"{_painted(report, f'{finding.line} |', fg=MARGIN)} {shown}"
-        under = _painted(report, "^" * carets, fg=COLOURS[rule.severity], bold=True)
-        yield f"{_painted(report, f'{margin} |', fg=MARGIN)} {' ' * blank}{under}"
+        excerpt, blank, carets = _excerpt(lines[finding.line - 1].removesuffix("\r"), finding.column, finding.length)
+        yield _paint(report, f"{margin} |", fg=MARGIN)
+        yield f"{_paint(report, f'{finding.line} |', fg=MARGIN)} {excerpt}"
+        under = _paint(report, "^" * carets, fg=COLOURS[rule.severity], bold=True)
+        yield f"{_paint(report, f'{margin} |', fg=MARGIN)} {' ' * blank}{under}"
     if first:
-        yield f"{margin} {_painted(report, '=', fg=MARGIN)} help: tinyai explain {rule.code}"
+        yield f"{margin} {_paint(report, '=', fg=MARGIN)} help: tinyai explain {rule.code}"
 
 
 def _has_a_place(finding: Finding) -> bool:
@@ -79,5 +79,5 @@ def _width(shown: str) -> int:
     )
 
 
-def _painted(report: ValidationReport, words: str, **style: Any) -> str:
+def _paint(report: ValidationReport, words: str, **style: Any) -> str:
     return click.style(words, **style) if report.colour else words

@@ -1,0 +1,32 @@
+"""Names under which the target runtime can log a model: they become XML attributes, JSON keys and CSV columns."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib import resources
+
+# The runtime escapes nothing of a name.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+
+
+def name_flaw(name: str) -> str | None:
+    """Why the runtime cannot log scores under ``name``; None if it can.
+
+    >>> name_flaw("fr_regressor_v1")
+    >>> name_flaw("3d_v1")
+    'it is not a letter followed by letters, digits and underscores'
+    >>> name_flaw("vmaf")
+    'libvmaf logs a score or a feature under that name'
+    """
+    if not _NAME.match(name):
+        return "it is not a letter followed by letters, digits and underscores"
+    return "libvmaf logs a score or a feature under that name" if name.casefold() in _taken() else None
+
+
+@cache
+def _taken() -> frozenset[str]:
+    file = resources.files("tinyai_registry") / "recipe" / "libvmaf_names.toml"
+    families = tomllib.loads(file.read_text(encoding="utf-8")).values()
+    return frozenset(name for family in families for name in family)

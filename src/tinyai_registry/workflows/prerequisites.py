@@ -1,0 +1,63 @@
+"""What would stop a release after minutes of training, and can be known before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinyai_registry.checks import identity
+from tinyai_registry.errors import PluginError, RecipeError, RegistryError
+from tinyai_registry.evaluation import STANDARD_METRICS, Evaluation, Metrics
+from tinyai_registry.plugins.owner import Owner
+from tinyai_registry.recipe import Criterion, HeldOut, Recipe
+from tinyai_registry.store.rehearsal import rehearse
+from tinyai_registry.workflows.starting_point import Request, StartingPoint
+
+# What a plugin that adds criteria is asked with before there is an evaluation.
+NO_FIGURES = Evaluation(folds=(), expected_groups=(), summary={}, in_sample=Metrics({}))
+
+
+def check_prerequisites(owner: Owner, request: Request, start: StartingPoint) -> None:
+    """Raises a TinyaiError if the model's names are taken, its gate cannot be judged, or nothing can be written."""
+    check_names(owner.recipe, start)
+    for criterion in (*owner.recipe.criteria, *_known_criteria(owner, start)):
+        check_criterion(criterion, owner)
+    if not request.dry_run:
+        rehearse(request.registry, owner.recipe.id)
+
+
+def check_names(recipe: Recipe, start: StartingPoint) -> None:
+    """Raises RegistryError if the registry has another model under an id or a file name of the release."""
+    if whole := (start.sidecar or {}).get("member_of"):
+        raise RegistryError(f"{recipe.id} is registered as a member of the ensemble {whole}; give the model another id")
+    ours = {recipe.id, *(member["id"] for member in (start.sidecar or {}).get("members", ()))}
+    others = [row for row in start.registry.rows if row.get("id") not in ours]
+    names = (recipe.id, *recipe.member_names)
+    rows = [{"id": name, "onnx": f"{name}.onnx"} for name in names]
+    for found in identity.of_rows([*others, *rows]):
+        if found.model in names:
+            raise RegistryError(
+                f"{start.registry.root}: the name {found.model} is taken ({found.message}, the last of them being "
+                f"those of {recipe.id}); give the model another id, or remove the other row"
+            )
+
+
+def _known_criteria(owner: Owner, start: StartingPoint) -> Sequence[Criterion]:
+    """What plugins add to the gate whatever the evaluation says; one that needs figures is asked again with them."""
+    try:
+        return owner.added_criteria(NO_FIGURES, start.sidecar)
+    except PluginError:
+        return ()
+
+
+def check_criterion(criterion: Criterion, owner: Owner) -> None:
+    """Raises RecipeError if no evaluation of the recipe can have what ``criterion`` judges."""
+    recipe = owner.recipe
+    why = None
+    if criterion.part == "test" and not isinstance(recipe.folds, HeldOut):
+        why = f"{type(recipe.folds).__name__} sets no test split aside"
+    elif criterion.against is not None and recipe.reference is None:
+        why = "the recipe declares no reference model"
+    elif criterion.metric not in STANDARD_METRICS and "tinyai_evaluate" not in owner.plugin.hooks:
+        why = f"{owner.plugin} has no tinyai_evaluate, which would have to compute {criterion.metric}"
+    if why is not None:
+        raise RecipeError(f"the gate of {recipe.id} can never be passed: {criterion} cannot be judged, as {why}")

@@ -1,0 +1,84 @@
+"""The checks of a validation on a release that is about to be committed: what they would reject is not published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from tinyai_registry.checks import identity, schemas
+from tinyai_registry.checks.finding import Finding, Severity
+from tinyai_registry.checks.subject import read_subject
+from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.row import is_kept
+from tinyai_registry.errors import VerificationError
+from tinyai_registry.files import File, Folder, Problem, Unreadable
+from tinyai_registry.onnxfile.inspector import Inspector
+from tinyai_registry.onnxfile.runtime import Runtime
+from tinyai_registry.release import Release
+from tinyai_registry.store.registry import Registry
+from tinyai_registry.workflows.validate import check_model
+
+# Where the key of a row stands in a pointer that leads to it.
+KEY_IN_POINTER = 3
+
+
+@dataclass(frozen=True)
+class StagedFolder(Folder):
+    """A registry folder as it will be: with the files of a release that is still in memory."""
+
+    files: Mapping[str, bytes]
+    withdrawn: frozenset[str]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every file in it and below, as in :class:`Folder`."""
+        return tuple(sorted({*Folder(self.root).names, *self.files} - self.withdrawn))
+
+    def fetch(self, name: str, limit: int) -> File | Unreadable:
+        """The file ``name``, of at most ``limit`` bytes."""
+        if name in self.withdrawn:
+            return Unreadable(name, Problem.MISSING, "is missing")
+        if name not in self.files:
+            return super().fetch(name, limit)
+        data = self.files[name]
+        if len(data) > limit:
+            return Unreadable(name, Problem.SIZE, f"has {len(data)} bytes; at most {limit} can be read")
+        return File(name, data)
+
+
+def check_release(release: Release, registry: Registry, runtime: Runtime) -> None:
+    """Raises VerificationError if a validation of ``registry`` for ``runtime`` would find an error in ``release``.
+
+    What others have to mend is not judged: neighbours, what the row keeps of before, and a signature, which its owner
+    can renew only when the new bytes are there.
+    """
+    found = (each for each in _findings(release, registry, runtime) if not _is_of_kept_key(each, release, registry))
+    errors = [each for each in found if each.rule.severity is Severity.ERROR]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
+        raise VerificationError(
+            f"the release of {release.model} would not pass `tinyai validate`, so it was not published: "
+            f"{errors[0].file}: {errors[0].message} ({errors[0].rule.code}){more}. If it is not your plugin, table or "
+            "row that says so, this is a fault of tinyai-registry: please report it"
+        )
+
+
+def _is_of_kept_key(found: Finding, release: Release, registry: Registry) -> bool:
+    at = found.pointer.split("/")  # "/models/0/license" where it is a key of a row
+    if found.file != INDEX or len(at) <= KEY_IN_POINTER or found.model is None:
+        return False
+    return found.model in {row["id"] for row in release.rows} and is_kept(at[KEY_IN_POINTER], registry.row(found.model))
+
+
+def _findings(release: Release, registry: Registry, runtime: Runtime) -> Iterator[Finding]:
+    folder = StagedFolder(registry.root, release.files, frozenset(release.withdrawn))
+    ours = {row["id"] for row in release.rows}
+    others = [row for row in registry.rows if row.get("id") not in ours]
+    by_id = {row["id"]: row for row in (*others, *release.rows) if isinstance(row.get("id"), str)}
+    yield from (found for found in identity.of_rows([*others, *release.rows]) if found.model in ours)
+    yield from schemas.of_registry({"models": list(release.rows), "schema_version": 1})
+    with Inspector() as inspector:
+        for index, row in enumerate(release.rows):
+            subject = read_subject(folder, index, row, runtime)
+            yield from check_model(subject, folder, by_id, runtime, inspector)

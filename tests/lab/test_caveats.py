@@ -1,0 +1,160 @@
+"""Every caveat, at its threshold and just beyond."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tinyai_registry.evaluation import ColumnDrift, Drift, Evaluation, Fold, Metrics
+from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats, table_caveats
+from tinyai_registry.recipe import Criterion
+
+CRITERIA = (Criterion("plcc", "mean", ">=", 0.95),)
+GOOD = {"plcc": 0.99, "srocc": 0.99, "krocc": 0.9, "rmse": 2.0}
+
+
+def fold(group, tied=0.0, undefined=None, **values):
+    undefined = undefined or {}
+    return Fold(group, 100, 4, tied, Metrics(GOOD | values | dict.fromkeys(undefined), undefined))
+
+
+@pytest.fixture
+def caveats(table):
+    """The caveats of some folds, on a table of as many groups as folds and several clips each."""
+
+    def of(*folds, criteria=CRITERIA, **changes):
+        evaluation = Evaluation(folds, tuple(f.group for f in folds), {}, Metrics({}))
+        fingerprint = replace(table.fingerprint, **changes)
+        return [*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, table.recipe)]
+
+    return of
+
+
+def test_good_folds_have_no_caveat(caveats):
+    assert caveats(fold("a"), fold("b"), fold("c")) == []
+
+
+@pytest.mark.parametrize("metric", ["plcc", "srocc"])
+def test_a_correlation_below_095_is_a_weak_fold(caveats, metric):
+    at, below = 0.95, math.nextafter(0.95, 0)
+    [caveat] = caveats(fold("fine", **{metric: at}), fold("Maples", **{metric: below}))
+    assert caveat.code == "weak-fold"
+    assert caveat.message.startswith(f"Maples: {metric.upper()} 0.9500 is below 0.95")
+
+
+def test_a_weak_fold_says_all_its_figures_in_one_caveat(caveats):
+    weak = fold("Maples", plcc=0.92924, srocc=0.94218, rmse=13.384)
+    [caveat] = caveats(fold("a"), weak, fold("c"))
+    figures = ("Maples", "PLCC 0.9292", "SROCC 0.9422", "RMSE 13.384", "6.7 times", "2.000")
+    assert [figure for figure in figures if figure not in caveat.message] == []
+
+
+def test_a_low_krocc_alone_is_no_caveat(caveats):
+    assert caveats(fold("a", krocc=0.1), fold("b")) == []
+
+
+def test_an_rmse_above_twice_the_median_folds_is_a_weak_fold(caveats):
+    others = fold("a", rmse=1.0), fold("b", rmse=2.0), fold("c", rmse=3.0)
+    assert caveats(*others, fold("at", rmse=2.0), fold("twice", rmse=4.0)) == []
+    [caveat] = caveats(*others, fold("low", rmse=1.0), fold("beyond", rmse=4.01))
+    assert caveat.code == "weak-fold"
+    assert "beyond: RMSE 4.010 is 2.0 times the median fold's 2.000" in caveat.message
+
+
+def test_a_median_rmse_of_zero_is_no_division_by_zero(caveats):
+    [caveat] = caveats(fold("a", rmse=0.0), fold("b", rmse=0.0), fold("c", rmse=0.5))
+    assert "c: RMSE 0.500 where the median fold has 0" in caveat.message
+
+
+def test_half_or_more_tied_targets_are_a_caveat(caveats):
+    [half, most] = caveats(fold("few", tied=0.499), fold("half", tied=0.5), fold("most", tied=0.987))
+    assert [half.code, most.code] == ["tied-targets", "tied-targets"]
+    assert half.message.startswith("half: 50.0% of the targets")
+    assert most.message.startswith("most: 98.7% of the targets")
+    assert "rank correlation" in most.message
+
+
+def test_an_undefined_metric_that_no_criterion_uses_is_a_caveat(caveats):
+    why = {"srocc": "the target is constant (100)", "krocc": "the target is constant (100)"}
+    srocc, krocc = caveats(fold("a", undefined=why), fold("b"))
+    assert [srocc.code, krocc.code] == ["undefined-metric", "undefined-metric"]
+    assert srocc.message == "a: SROCC is undefined: the target is constant (100)"
+    assert krocc.message == "a: KROCC is undefined: the target is constant (100)"
+
+
+def test_an_undefined_metric_that_a_criterion_uses_is_the_gates_business(caveats):
+    assert caveats(fold("a", undefined={"plcc": "one row"}), fold("b")) == []
+    judged = (Criterion("mae", "max", "<=", 9.0),)
+    assert caveats(fold("a", undefined={"mae": "NaN"}), criteria=judged) == []
+    assert [c.code for c in caveats(fold("a", undefined={"mae": "NaN"}))] == ["undefined-metric"]
+
+
+def test_folds_without_any_rmse_have_no_median(caveats):
+    found = caveats(fold("a", undefined={"rmse": "overflow"}))
+    assert [caveat.code for caveat in found] == ["undefined-metric"]
+
+
+def test_one_clip_in_each_group_is_a_caveat(caveats, table):
+    groups = len(table.fingerprint.groups)
+    [caveat] = caveats(fold("a"), fold("b"), clips=groups)
+    assert caveat.code == "one-clip-per-group"
+    assert f"each of the {groups} groups has one clip" in caveat.message
+    assert caveats(fold("a"), fold("b"), clips=groups + 1) == []
+
+
+def test_one_clip_in_each_group_is_no_caveat_where_a_clip_is_its_own_group(table):
+    fingerprint = replace(table.fingerprint, clips=len(table.fingerprint.groups))
+    assert list(table_caveats(fingerprint, replace(table.recipe, group=table.recipe.clip))) == []
+
+
+def test_caveats_come_in_fold_order(caveats):
+    found = caveats(fold("b", plcc=0.5, tied=0.9), fold("a", plcc=0.5))
+    assert [(c.code, c.message[0]) for c in found] == [
+        ("weak-fold", "b"),
+        ("tied-targets", "b"),
+        ("weak-fold", "a"),
+    ]
+
+
+MOVED = {
+    "not at all": (0.0, 1.0, False),
+    "a quarter deviation up": (0.25, 1.0, False),
+    "a quarter deviation down": (-0.25, 1.0, False),
+    "more than a quarter up": (0.2501, 1.0, True),
+    "more than a quarter down": (-0.2501, 1.0, True),
+    "a spread 1.25 times as wide": (0.0, 1.25, False),
+    "a spread 1.25 times as narrow": (0.0, 0.8, False),
+    "a wider spread": (0.0, 1.2501, True),
+    "a narrower spread": (0.0, 0.7999, True),
+    "no spread any more": (0.0, 0.0, True),
+}
+
+
+@pytest.mark.parametrize(("shift", "ratio", "notable"), MOVED.values(), ids=MOVED)
+def test_drift_is_a_caveat_beyond_its_thresholds(shift, ratio, notable):
+    inputs = ColumnDrift("steady", 0.0, 1.0), ColumnDrift("adm2", shift, ratio)
+    steady = ColumnDrift("vmaf", 0.0, 1.0)
+    found = list(drift_caveats(Drift(inputs, steady, None, (0.0, 100.0))))
+    assert [caveat.code for caveat in found] == ["input-drift"] * notable
+    for caveat in found:
+        assert caveat.message.startswith("adm2: ")
+        assert f"{shift:+.2f} old standard deviations" in caveat.message
+        assert f"{ratio:.2f} times" in caveat.message
+
+
+@pytest.mark.parametrize(("shift", "ratio", "notable"), MOVED.values(), ids=MOVED)
+def test_drift_of_the_target_is_a_caveat_beyond_the_same_thresholds(shift, ratio, notable):
+    found = list(drift_caveats(Drift((), ColumnDrift("vmaf", shift, ratio), None, (0.0, 100.0))))
+    assert [caveat.code for caveat in found] == ["target-drift"] * notable
+    for caveat in found:
+        assert caveat.message.startswith(f"vmaf: the mean moved by {shift:+.2f} old standard deviations")
+        assert "another scale" in caveat.message
+
+
+def test_filled_cells_are_a_caveat_that_counts_them_by_column(caveats):
+    [caveat] = caveats(fold("a"), fold("b"), missing_cells={"motion2": 2, "adm2": 1})
+    assert caveat.code == "missing-cells"
+    assert caveat.message.startswith("3 empty feature cells were filled with the median")
+    assert caveat.message.endswith(": adm2 1, motion2 2")
