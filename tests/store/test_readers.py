@@ -25,6 +25,7 @@ from harness import (
     waited,
 )
 
+from tinyai_registry.checks.history import LINK
 from tinyai_registry.cli.app import main
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.store import layout
@@ -201,7 +202,7 @@ def test_no_reader_follows_a_link_in_the_store(root, outside, what, command):
 @pytest.mark.parametrize("what", LINKS)
 def test_a_link_in_the_store_is_found_and_named(root, outside, what):
     link(root, outside, LINKS[what])
-    [found] = [found for found in validate(root) if found.rule.code == "TAI616"]
+    [found] = [found for found in validate(root) if found.rule is LINK]
     assert (found.file, found.message) == (LINKS[what], f"{LINKS[what]} is a link")
 
 

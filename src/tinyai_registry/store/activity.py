@@ -1,4 +1,4 @@
-"""What writers are at in a registry, as a reader sees it, who takes no lock and writes nothing."""
+"""What writers are doing in a registry, as seen by a reader, which takes no lock and writes nothing."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tinyai_registry.store import layout
 
 @dataclass(frozen=True)
 class Activity:
-    """The last entry of each model, the models that are being worked on, and when that last began or ended.
+    """The number of each model's last entry, the models that have a workplace, and when workplaces last came or went.
 
-    Between two that are equal nobody wrote, unless somebody is at work or died there: then something is ``pending``.
+    If two are equal and nothing is ``pending``, nobody wrote between them.
     """
 
     committed: Mapping[str, int]
@@ -30,7 +30,7 @@ NOTHING = Activity({}, (), 0)
 
 
 def observe(root: Path) -> Activity:
-    """What writers have done in ``root`` so far, and are at."""
+    """The state of ``root`` as writers have left it."""
     try:
         committed = {model: max(layout.entry_numbers(root, model), default=0) for model in layout.logged_models(root)}
         folder = layout.pending_folder(root)

@@ -4,8 +4,8 @@
 releases, ``pending/<model>.<unique>/`` what a publish is working on; both stay out of git.
 
 A registry may come from anyone, and git carries links. Every path that these functions return leads through real
-folders only; where a link lies in the way they raise RegistryError. What has no name that the store gives is not the
-store's: nobody reads it, nobody removes it.
+folders only; if there is a link on the way they raise RegistryError. A file whose name the store would not give is not
+the store's: it is neither read nor removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ IGNORED = "objects/\npending/\nlock\n"
 LOG_ATTRIBUTES = "* -text\n"
 ATTRIBUTES = "*.json -text\n*.md -text\n*.onnx binary\n*.data binary\n"
 
-# Beside the entries of a model: which is the last, so that it is missed if it goes.
+# Beside the entries of a model: names the last one, so that its removal is found.
 TIP = "tip.json"
 
 # The store itself, its parts, a model's, a file there.

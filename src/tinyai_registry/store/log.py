@@ -126,9 +126,9 @@ def head(root: Path, model: str) -> Entry | None:
 
 
 def find_tip(root: Path, model: str) -> Tip:
-    """The last entry that ``model`` ever had; one whose file was removed has had its number, and no other gets it.
+    """The last entry that ``model`` ever had. The number of an entry whose file was removed is not used again.
 
-    Raises RegistryError where a folder lies in its place: no file can take that.
+    Raises RegistryError where a folder lies in place of the tip: it could not be written.
     """
     if (path := layout.tip_file(root, model)).is_dir():
         raise RegistryError(f"{path} is a folder; move it away, a file belongs there")
@@ -188,7 +188,7 @@ def holds(root: Path, entry: Entry) -> bool:
     """
     path = layout.entry_file(root, entry.model, entry.number)
     try:
-        os.lstat(path)  # asked first: a process without descriptors cannot open what is missing either
+        os.lstat(path)  # a process without free descriptors cannot even learn from open() that a file is missing
     except FileNotFoundError:
         return False
     return read_bytes(path, strict_json.MAX_BYTES) == render(entry)

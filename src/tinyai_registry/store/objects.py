@@ -25,7 +25,7 @@ def _holds(target: Path, sha256: str) -> bool:
     try:
         return digest(target, MAX_BYTES) == sha256
     except FileProblemError:
-        return False  # it is missing, or damaged; the rename puts that right, or says why it cannot
+        return False  # missing or damaged: it is written again
 
 
 def get(root: Path, model: str, sha256: str) -> bytes:

@@ -1,7 +1,7 @@
 """Making the files with fixed names what the log says: artifacts, sidecars, card, ``registry.json``, then withdrawals.
 
-Idempotent: who was interrupted, or took over from one who was, does it again. ``workplace`` is the caller's, who is
-alone in the registry for as long as that is there (:mod:`takeover`).
+Idempotent: after an interruption it is done again from the start. ``workplace`` is the caller's, who is the only writer
+for as long as it exists (:mod:`takeover`).
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def _is(registry: Registry, name: str, sha256: str) -> bool:
     try:
         return registry.digest(name) == sha256
     except RegistryError:
-        return False  # what cannot be read is not it; it is replaced, or is said to be in the way
+        return False  # it cannot be read, so it is replaced, or refused as something that cannot be
 
 
 def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
     registry = files_under(root)
-    # All of them at hand, or none is put in place: where the store lost one, the release before stays whole.
+    # All are read before the first is put in place: if the store has lost one, the release before stays whole.
     at_hand = {n: objects.get(root, head.model, sha256) for n, sha256 in _stale_files(registry, head).items()}
     for name in at_hand:
         registry.require_replaceable(name)
@@ -72,7 +72,7 @@ def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
 
 
 def _leaving_rows(registry: Registry, head: log.Entry) -> set[str]:
-    """The ids of rows that went with the release before; not of one that somebody has registered anew, or shares."""
+    """The ids of rows that the release withdraws, except those registered anew or that another model shares."""
     rows = {model: registry.row(model) or {} for model in head.withdrawn_rows}
     leaving = {model for model, each in rows.items() if each and each.get("sha256") == head.withdrawn_rows[model]}
     if not leaving:

@@ -7,8 +7,8 @@
 4. The fixed names are made what the log says (:mod:`projection`), objects of old releases are dropped, and the pending
    folder goes.
 
-The lock is courtesy: it saves writers from each other's races. Should it lie, as on some network file systems, the
-later of two writers takes the earlier one's workplace away, without which nothing can be changed (:mod:`turn`).
+The lock only saves writers from racing. Correctness does not rest on it, as on some network file systems two processes
+may hold it: there the later of two writers fences the earlier one by taking its workplace away (:mod:`takeover`).
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class _Change:
 
 
 def _commit(root: Path, model: str, change: _Change, patience: float) -> log.Entry:
-    """Append the entry of ``change`` to the log of ``model``, and finish; again if another writer came in between."""
+    """Append the entry of ``change`` to the log of ``model`` and finish it; start over if another writer fences us."""
     entry: log.Entry | None = None
     committed = False
     try:
@@ -121,7 +121,7 @@ def _commit(root: Path, model: str, change: _Change, patience: float) -> log.Ent
             # The call that commits may do so and fail.
             committed = committed or (entry is not None and log.holds(root, entry))
             if entry is not None and committed and not lags(open_registry(root), model):
-                return entry  # who has overtaken us after the commit has finished it
+                return entry  # the writer that fenced us after the commit has finished it
             with suppress(OvertakenError), take_turn(root, model, patience) as workplace:
                 if entry is None or not (committed or log.holds(root, entry)):
                     entry = change.prepare(workplace)
@@ -202,7 +202,7 @@ def _store(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) 
 
 
 def _adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
-    """A release that has no history becomes an entry, so that one can go back to it; returns the last entry then."""
+    """Record a release that has no history as an entry, so that a rollback can restore it; return the last entry."""
     tip = log.find_tip(root, model)
     if log.head(root, model) is not None:
         return tip

@@ -1,7 +1,6 @@
-"""Finishing what a process began and did not live to finish, and bringing up to its log what lags behind it.
+"""Finishing what a killed process began, and bringing models up to their log that lag behind it.
 
-What is committed is brought into place, what is not is dropped; a recovery can itself be killed, and the next one
-does the rest.
+What was committed is put in place, what was not is dropped. A recovery may be killed as well; the next one goes on.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ def settle(root: Path) -> None:
     try:
         _finish(root, patience=0)
     except RegistryBusyError:
-        return  # somebody is at work; readers see one release or the other
+        return  # another writer is at work, and finishes it
     except DocumentError:
-        return  # registry.json cannot be read, as whoever opens it will say
+        return  # registry.json cannot be read: the caller opens it next, and reports that
     except OSError as error:
         raise RegistryBusyError(
             f"{root} was left half-published, or cannot be looked into, and cannot be mended from here "
@@ -72,10 +71,10 @@ def _finish(root: Path, patience: float) -> set[str]:
 
 
 def _is_behind(registry: Registry, model: str) -> bool:
-    """Whether files or rows of ``model`` are not yet those of its last release, and can be made so.
+    """Whether files or rows of ``model`` are not those of its last release, and can be replaced by them.
 
-    Raises RegistryError where they are not, and cannot: the log is broken, the store has not got a file, or what is
-    there is of no release, so that somebody must have put it there.
+    Raises RegistryError where they cannot: the log is broken, the store lacks a file, or a file is of no release in
+    the log, so somebody must have put it there.
     """
     for found in chain.breaks(Folder(registry.root), model):
         raise RegistryError(f"{found.file}: {found.message}")

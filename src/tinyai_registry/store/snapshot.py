@@ -79,13 +79,13 @@ def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Regist
 
 
 def _look_until_quiet(root: Path, model: str, choose: Choice, patience: float) -> _Look:
-    """A look in which nothing is wrong, or nothing that a publish has to do with."""
+    """Look again until everything agrees, or what does not agree cannot be the work of a publish."""
     deadline = time.monotonic() + patience
     while True:
         head, busy = log.head(root, model), is_pending(root)
         look = _look(root, model, head, choose)
         busy = busy or is_pending(root)
-        # Who published, and was done before we asked who is at work, has moved the head.
+        # A publish that began and ended between our questions has moved the head.
         if log.head(root, model) == head and (look.wrong is None or not busy):
             return look
         if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""Taking a registry over from everyone who is at work in it, dead or alive, and finishing what they began.
+"""Fencing off every other writer of a registry, dead or alive, and finishing what they began.
 
-A writer changes a registry only by renaming or linking files out of its workplace, or, to remove them, into it. Who
-begins takes every other workplace away: from then on the others change nothing more. Nor can one that comes later go
-unnoticed, as it takes ours. So between reading and writing nobody comes in between, whether or not a lock holds.
+A writer changes a registry only by renaming or linking files out of its workplace, or, to remove them, into it. A
+writer that begins removes every other workplace, so a fenced writer cannot change anything. A writer that begins
+later removes ours, so we notice. So nobody writes between our reads and our writes, whether or not the lock holds.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ logger = logging.getLogger(__name__)
 
 
 def new_workplace(root: Path, model: str) -> Path:
-    """A folder that says that there may be something to finish for ``model``, for as long as it is there."""
+    """Make a workplace for ``model``. While it exists, it says that there may be something to finish."""
     workplace = layout.new_workplace(root, model)
     try:
         durable.make_folder(workplace, root)
-    except FileNotFoundError as error:  # taken before it was ours altogether
+    except FileNotFoundError as error:  # another writer removed it while we made it
         raise OvertakenError(f"another writer has taken {root} over; try again") from error
     return workplace
 
 
 def take_over(root: Path, workplace: Path) -> None:
-    """Leave nobody but the owner of ``workplace`` at work in the registry ``root``, and finish what the others began.
+    """Remove every workplace in ``root`` but ``workplace``, and finish what their owners began.
 
-    Should we die as well, a mark for each of their models still says that there is something to finish.
+    First a workplace of our own is made for each of their models, a mark: if we die, the next writer still knows what
+    to finish.
     """
     marks: dict[str, Path] = {}
     while others := [each for each in layout.workplaces(root) if each not in {workplace, *marks.values()}]:
@@ -47,9 +48,9 @@ def take_over(root: Path, workplace: Path) -> None:
 
 
 def finish(root: Path, model: str, workplace: Path) -> None:
-    """Bring ``model`` up to its log, or warn that there is damage, which waiting does not mend.
+    """Bring ``model`` up to its log, or warn that it is damaged: a later attempt would fail as well.
 
-    Raises DocumentError where ``registry.json`` cannot be read: then nothing is finished, and nothing forgotten.
+    Raises DocumentError where ``registry.json`` cannot be read: somebody will restore it, and then it can be finished.
     """
     try:
         bring_up(root, model, workplace)
@@ -75,4 +76,4 @@ def _take(folder: Path, workplace: Path) -> None:
     except FileNotFoundError:
         if not workplace.is_dir():
             raise
-        # Its owner was done, or another was quicker.
+        # Its owner has removed it, or another writer has.

@@ -1,6 +1,6 @@
-"""A writer's turn at a registry: alone in it, with nothing left to finish, and a workplace of its own.
+"""A writer's turn at a registry: the only writer, with nothing left to finish, and a workplace of its own.
 
-The lock is courtesy between writers, on which no correctness rests.
+The lock only saves writers from racing; correctness does not rest on it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ PAUSE = 0.02
 
 
 def attempts(root: Path, patience: float) -> Iterator[None]:
-    """Times to try to get a turn undisturbed, for ``patience`` seconds.
+    """Yield once for each attempt to get a turn, for ``patience`` seconds, with exponential back-off between them.
 
-    Between them the others get the chance to come to their end: a longer one each time, and a random one, or writers
-    that overtake each other could do so for ever. Whom one waits for may be dead, so one does not wait for good.
+    The pauses are random, or writers that fence each other could do so for ever. A pause ends when no other writer is
+    at work, and has a limit, as the other writer may be dead.
     """
     deadline, longest = time.monotonic() + patience, PAUSE
     yield
@@ -47,11 +47,11 @@ def attempts(root: Path, patience: float) -> Iterator[None]:
 
 @contextmanager
 def take_turn(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Path]:
-    """A turn at the registry ``root``, with a workplace of one's own, and what others began finished.
+    """Take a turn at the registry ``root``: finish what others began, and provide a workplace.
 
-    Where anything goes wrong, it is tidied up at once if the disk lets us; else the workplace stays, and the next
-    command knows by it that there is something to finish. Raises RegistryBusyError if another writer keeps the
-    registry for ``patience`` seconds, OvertakenError if one has taken the workplace away.
+    After an error the model is brought up to its log at once, if the disk allows that; else the workplace stays, and
+    tells the next writer that there is something to finish. Raises RegistryBusyError if another writer keeps the
+    registry for ``patience`` seconds, OvertakenError if another writer has removed the workplace.
     """
     layout.require_trusted(root, model)
     durable.make_folder(layout.pending_folder(root), root)
@@ -73,7 +73,7 @@ def take_turn(root: Path, model: str, patience: float = PATIENCE) -> Iterator[Pa
 
 
 def write_git_files(root: Path, workplace: Path) -> None:
-    """Keep git from the store, and from the ends of lines; a file that is there is its owner's, and stays."""
+    """Tell git to ignore objects and workplaces, and to leave line ends alone; a file that exists is not changed."""
     for file, text in layout.git_files(root).items():
         if not os.path.lexists(file):
             durable.stage(workplace / file.name, text.encode())
@@ -93,7 +93,7 @@ def _hold_lock(root: Path, patience: float) -> Iterator[None]:
         _acquire(lock, root, patience)
     except Timeout:
         raise RegistryBusyError(f"{root} has been busy for {patience:g} seconds; try again") from None
-    except OSError as error:  # another user's, or no file at all: then we do without
+    except OSError as error:  # it belongs to another user, or is no file: we go on without
         logger.debug("%s cannot be locked: %s", root, error)
     try:
         yield
