@@ -9,10 +9,10 @@ from tinyai_registry.onnxfile.runtime import DEFAULT, known_runtimes, load_runti
 LIBVMAF, VMAFX = load_runtime("libvmaf"), load_runtime("vmafx")
 
 
-def test_there_are_two_and_the_newer_is_the_default():
+def test_there_are_two_and_the_released_one_is_the_default():
     assert runtime_names() == ("libvmaf", "vmafx")
     assert known_runtimes() == (LIBVMAF, VMAFX)
-    assert load_runtime() == load_runtime(DEFAULT) == VMAFX
+    assert load_runtime() == load_runtime(DEFAULT) == LIBVMAF
 
 
 def test_an_unknown_runtime_is_an_error():

@@ -59,8 +59,8 @@ def refresh(tinyai, registry, table):
 
 @pytest.fixture
 def validated(tinyai, registry):
-    """What ``tinyai validate`` finds without any plugin."""
-    return lambda: tinyai("--no-plugins", "validate", registry, "--json").json["findings"]
+    """What ``tinyai validate`` finds without any plugin, besides that libvmaf's command feeds no features."""
+    return lambda: tinyai("--no-plugins", "validate", registry, "--json", "--ignore", "TAI515").json["findings"]
 
 
 def read(registry: Path, name: str):

@@ -77,7 +77,8 @@ def run(words: list[str], root: Path) -> int:
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
             writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING
-            if (writes and arguments[0] != os.devnull) or event in CHANGES:
+            pipe = isinstance(arguments[0], int) if arguments else False  # to the child that inspects graphs
+            if (writes and not pipe and arguments[0] != os.devnull) or event in CHANGES:
                 changes.append(f"{event} {arguments}")
 
         sys.dont_write_bytecode = True

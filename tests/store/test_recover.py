@@ -31,7 +31,7 @@ from tinyai_registry.store.recovery import recover
 from tinyai_registry.workflows.validate import validate
 
 # What is found in every registry of these tests: earlier dialects, imported models, weights outside.
-BORN_WITH = "TAI0,TAI301,TAI803"
+BORN_WITH = "TAI0,TAI301,TAI515,TAI803"
 
 
 @pytest.fixture

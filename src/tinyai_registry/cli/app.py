@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from io import StringIO
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ from tinyai_registry.cli.answer import echo_failure, write_failure
 from tinyai_registry.cli.interruption import Interrupted, as_interrupted, raise_on_signals
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.text import suggest
+from tinyai_registry.text import log_line, suggest
 
 # The first line of each command's help, so that `tinyai --help` need not import it. A test compares.
 COMMANDS: Mapping[str, str] = {
@@ -66,7 +67,9 @@ class Commands(click.Group):
             code = error.exit_code
             if as_json:
                 write_failure(sys.stdout, type(error).__name__, error.format_message(), code)
-            error.show()
+            page = StringIO()
+            error.show(file=page)
+            click.echo("\n".join(map(log_line, page.getvalue().splitlines())), err=True)
         except _Stopped as stopped:
             code = stopped.exit_code
             if as_json:

@@ -61,7 +61,7 @@ class Display(Progress):
     def fold(self, fold: Fold) -> None:
         """Write one line for a fold."""
         figures = " ".join(f"{m.upper()} {_figure(fold.metrics.values[m])}" for m in STANDARD_METRICS)
-        self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}", soft_wrap=True)
+        self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}")
 
     def outcome(self, document: Report) -> None:
         """Write old against new, the gate, the caveats, and what became of the release.
@@ -83,12 +83,11 @@ class Display(Progress):
             self._line(caveat["message"], ("caveat ", "yellow"))
         self._line(_sentence(document))
 
-    def _line(
-        self, words: str, mark: tuple[str, str] | None = None, *, style: str = "", soft_wrap: bool = False
-    ) -> None:
+    def _line(self, words: str, mark: tuple[str, str] | None = None, *, style: str = "") -> None:
         """Write ``words``, which may be anyone's, behind a coloured mark."""
         before = (mark, " ") if mark else ()
-        self.console.print(Text.assemble(*before, (log_line(words), style)), soft_wrap=soft_wrap)
+        # Never wrapped: a word in the middle of a line would begin one, and could be a command to a runner.
+        self.console.print(Text.assemble(*before, (log_line(words), style)), soft_wrap=True)
 
 
 def _comparison(document: Report) -> Table:

@@ -63,7 +63,7 @@ def _read(path: Path) -> Config:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (RecursionError, ValueError) as error:  # not UTF-8, not TOML, a number or a nesting beyond Python's limits
         raise ConfigError(f"{path}: {error}") from error
     _check(path, data)
     registry = data.get("registry", {}).get("path")

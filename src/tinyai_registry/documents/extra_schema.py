@@ -60,12 +60,13 @@ def extra_violations(schema: Mapping[str, Any], extra: Any) -> Iterator[Violatio
 
     try:
         require_usable(schema, extra)
-        jsonschema.Draft202012Validator.check_schema(schema)
+        # Without formats: they try each pattern in Python's engine, which is not the one that matches.
+        jsonschema.Draft202012Validator.check_schema(schema, format_checker=jsonschema.FormatChecker(formats=()))
         top = {key: value for key, value in schema.items() if key not in {"$id", "$schema"}}
         yield from describe(Linear(top, registry=Registry()), extra, MAX_VIOLATIONS)
     except jsonschema.SchemaError as error:
         yield Violation("", f"the schema itself: {error.message[:300]}")
-    except (RecursionError, UnusableError) as error:
+    except (ArithmeticError, RecursionError, UnusableError, ValueError) as error:
         yield Violation("", f"the schema cannot be used: {error}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -90,6 +91,13 @@ def refuse_lookalikes(path: Path, column: str, names: pd.Series[str]) -> None:
             )
 
 
+# Characters of other categories that nobody sees: Unicode's default ignorables (DerivedCoreProperties.txt), and the
+# blank of Braille.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+
+
 def fold(name: str) -> str:
     r"""What is left of ``name`` for whoever reads it: no case, single blanks, nothing invisible, one Unicode form.
 
@@ -100,4 +108,5 @@ def fold(name: str) -> str:
         return " ".join(name.split()).casefold()
     composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     invisible = ("Cf", "Cc")
-    return " ".join("".join(c for c in composed if c.isspace() or unicodedata.category(c) not in invisible).split())
+    seen = "".join(c for c in composed if c.isspace() or unicodedata.category(c) not in invisible)
+    return " ".join(_UNSEEN.sub("", seen).replace("\u0131", "i").replace("i\u0307", "i").split())

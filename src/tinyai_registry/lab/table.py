@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import TableFingerprint
 from tinyai_registry.files import sha256_of
-from tinyai_registry.lab.keys import as_text, refuse_lookalikes, value_type
+from tinyai_registry.lab.keys import as_text, fold, refuse_lookalikes, value_type
 from tinyai_registry.lab.parquet import open_parquet
 from tinyai_registry.lab.standardisation import standardise
 from tinyai_registry.lab.table_file import read_file
@@ -150,7 +150,7 @@ def _check_keys(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
             )
         if pd.api.types.is_numeric_dtype(names):
             continue
-        blank = (names.str.strip() == "").to_numpy()
+        blank = names.isin([name for name in names.unique() if not fold(name)]).to_numpy()
         if blank.any():
             raise TableError(
                 f"{path}: column {column} is blank in {blank.sum()} rows, first in row {blank.argmax()}; "

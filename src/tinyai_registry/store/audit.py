@@ -8,8 +8,11 @@ from typing import Any
 from tinyai_registry.checks import history
 from tinyai_registry.checks.files import MISSING, flaws, line_ends
 from tinyai_registry.checks.finding import Finding
+from tinyai_registry.errors import RegistryError
 from tinyai_registry.files import MAX_BYTES, File, Folder
 from tinyai_registry.store import chain, layout, log
+from tinyai_registry.store.projection import require_own
+from tinyai_registry.store.registry import Registry
 from tinyai_registry.text import shorten
 
 # All rows by id, None where they cannot be read.
@@ -32,6 +35,11 @@ def _of_history(folder: Folder, model: str, rows: Rows) -> Iterator[Finding]:
     broken = list(chain.breaks(folder, model))
     yield from broken
     head = None if broken else log.head(folder.root, model)
+    if head is not None and rows is not None:
+        try:
+            require_own(Registry(folder.root, {"models": list(rows.values())}), head)
+        except RegistryError as error:
+            yield Finding(history.FILES, chain.name(model, f"{head.number:08}.json"), str(error), "/files", model)
     if head is None:
         return
     entry = chain.name(model, f"{head.number:08}.json")

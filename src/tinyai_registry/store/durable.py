@@ -126,9 +126,12 @@ def remove_folder(folder: Path) -> None:
 
     What is in it is nobody's by now, so its end need not be durable.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    except RecursionError as error:
+        raise OSError(errno.ELOOP, "has folders nested more deeply than anyone made here", str(folder)) from error
 
 
 def sync_folder(folder: Path) -> None:

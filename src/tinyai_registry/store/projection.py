@@ -6,7 +6,7 @@ for as long as it exists (:mod:`takeover`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ def project(root: Path, model: str, workplace: Path) -> None:
     head = log.head(root, model)
     if head is None:
         return
-    _project_files(root, head, workplace)
     registry = open_registry(root)
+    require_own(registry, head)
+    _project_files(root, head, workplace)
     leaving = _leaving_rows(registry, head)
     _project_rows(registry, stale_rows(registry, head), leaving, workplace)
     _withdraw(registry, head, leaving, workplace)
@@ -72,27 +73,71 @@ def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
 
 
 def _leaving_rows(registry: Registry, head: log.Entry) -> set[str]:
-    """The ids of rows that the release withdraws, except those registered anew or that another model shares."""
+    """The ids of rows that the release withdraws, except those registered anew or that another model shares.
+
+    Only what an earlier entry of the same log has registered is taken away: an entry may have been planted.
+    """
     rows = {model: registry.row(model) or {} for model in head.withdrawn_rows}
     leaving = {model for model, each in rows.items() if each and each.get("sha256") == head.withdrawn_rows[model]}
     if not leaving:
         return leaving
-    others = (log.head(registry.root, model) for model in layout.logged_models(registry.root) if model != head.model)
-    return leaving - {each["id"] for other in others if other for each in other.rows}
+    registered = {each["id"] for entry in _earlier(registry, head) for each in entry.rows}
+    return leaving & registered - {each["id"] for other in _other_heads(registry, head) for each in other.rows}
 
 
 def _withdraw(registry: Registry, head: log.Entry, leaving: Collection[str], workplace: Path) -> None:
+    """Remove the files that an earlier entry of the same log has published and no other model has."""
     if not head.withdrawn:
         return
-    spared = {INDEX, *head.files}
-    own = {*leaving, *(each["id"] for each in head.rows)}
-    for other in registry.rows:
-        if other.get("id") not in own and isinstance(other.get("onnx"), str):
-            stem = other["onnx"].removesuffix(".onnx")
-            spared |= {stem + ending for ending in ENDINGS}
+    published = {name for entry in _earlier(registry, head) for name in entry.files}
+    spared = {INDEX, *head.files, *_files_of_others(registry, head, leaving)}
     for name in head.withdrawn:
-        if name not in spared:
+        if name in published and name.casefold() not in {each.casefold() for each in spared}:
             durable.discard(registry.place(name), workplace)
+
+
+def _earlier(registry: Registry, head: log.Entry) -> list[log.Entry]:
+    return [entry for entry in log.entries(registry.root, head.model) if entry.number < head.number]
+
+
+def _other_heads(registry: Registry, head: log.Entry) -> Iterator[log.Entry]:
+    for model in layout.logged_models(registry.root):
+        other = None if model == head.model else log.head(registry.root, model)
+        if other is not None:
+            yield other
+
+
+def _files_of_others(registry: Registry, head: log.Entry, leaving: Collection[str] = ()) -> set[str]:
+    """The files of every model that is not the head's, nor a member of it, nor one whose row is leaving."""
+    others = list(_other_heads(registry, head))
+    found = {name for other in others for name in other.files}
+    logged = {each["id"] for other in others for each in other.rows}
+    own = {*leaving, *(each["id"] for each in head.rows)} - logged
+    for row_of_other in registry.rows:
+        if row_of_other.get("id") not in own and isinstance(row_of_other.get("onnx"), str):
+            stem = row_of_other["onnx"].removesuffix(".onnx")
+            found |= {stem + ending for ending in ENDINGS}
+    return found
+
+
+def require_own(registry: Registry, head: log.Entry) -> None:
+    """Raises RegistryError if the release names a row or a file of another model: its entry may have been planted.
+
+    The rows of a release are the model's own and those of its members, called ``<model>_...``, which have no log.
+    """
+    model, root = head.model, registry.root
+    for member in (each["id"] for each in head.rows if each["id"] != model):
+        if not member.startswith(f"{model}_") or layout.entry_numbers(root, member):
+            raise RegistryError(f"the log of {model} claims the row of {member}, another model")
+    own = {model, *(each["id"] for each in head.rows)}
+    neighbours = [str(each["onnx"]) for each in registry.rows if each.get("id") not in own and "onnx" in each]
+    taken = {(name.removesuffix(".onnx") + ending).casefold() for name in neighbours for ending in ENDINGS}
+    # Files that are not called like the model are rare, and so is the need to read the log of every other.
+    if any(not name.rpartition("/")[2].startswith(model) for name in head.files):
+        taken |= {name.casefold() for other in _other_heads(registry, head) for name in other.files}
+    for name in head.files:
+        if name.casefold() in taken:
+            raise RegistryError(f"the log of {model} claims {name}, which belongs to another model")
 
 
 def _put_in_place(root: Path, target: Path, data: bytes, workplace: Path) -> None:

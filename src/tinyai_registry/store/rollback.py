@@ -40,7 +40,13 @@ def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | Non
         if not earlier:
             raise RegistryError(f"{model} has no release before the registered one")
         # What was registered before may itself have been a rollback; then it stands for what that restored.
-        return next(entry for entry in releases if entry.number == earlier[-1].release_number)
+        stands_for = earlier[-1].release_number
+        found = [entry for entry in releases if entry.number == stands_for]
+        if not found:
+            raise RegistryError(
+                f"the log of {model} restores entry {stands_for}, which is no release; restore it from git"
+            )
+        return found[0]
     originals = [entry for entry in releases if entry.restores is None]
     found = [entry for entry in originals if any(digest.startswith(to) for digest in _digests(entry))]
     if not found:
