@@ -78,7 +78,13 @@ def test_an_ensemble_is_one_release_of_several_artifacts_each_with_row_and_sidec
     ran = refresh()
     assert (ran.code, ran.json["status"]) == (0, "published"), ran
     assert sorted(path.name for path in registry.iterdir() if path.is_file()) == sorted(
-        ["registry.json", "panel_v1.md", EXTRA, *(f"{name}{end}" for name in ALL for end in (".onnx", ".json"))]
+        [
+            "registry.json",
+            ".gitattributes",
+            "panel_v1.md",
+            EXTRA,
+            *(f"{name}{end}" for name in ALL for end in (".onnx", ".json")),
+        ]
     )
     assert sorted(rows(registry)) == sorted(ALL)
     assert [artifact["path"] for artifact in ran.json["artifacts"]] == [f"{name}.onnx" for name in ALL]

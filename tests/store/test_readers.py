@@ -256,7 +256,7 @@ def test_nothing_is_written_behind_a_link_beside_the_store(root, outside, inside
     (root / "sub").symlink_to(".git" if inside else outside)
     before = landscape(root), landscape(outside)
     with pytest.raises(RegistryError, match="sub is a link" if inside else "is no file inside the registry folder"):
-        put(root, "b", "3", also={"sub/config": b"[core]\n\tfsmonitor = touch owned\n"})
+        put(root, "b", "3", also={"sub/config.json": b"[core]\n\tfsmonitor = touch owned\n"})
     assert not list(hidden.iterdir())
     assert landscape(outside) == before[1]
 

@@ -37,7 +37,8 @@ def command(
         if model not in known:
             they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
             raise RegistryError(f"{opened.root} has no model {model!r}; {they}")
-    session.watch(opened.root, known)
+    if not dry_run:
+        session.watch(opened.root, known)
     account = give_account(opened.root)
     runtime = session.config.runtime
     done = [

@@ -70,7 +70,8 @@ def command(
     # What is published of the command line: a path shows someone's folders, its last part says enough.
     command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
     folder = session.config.registry_folder(registry)
-    session.watch(folder, [model])
+    if not dry_run:
+        session.watch(folder, [model])
     display = Display(session.as_json)
     runtime = session.config.runtime
     request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)

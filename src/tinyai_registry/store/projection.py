@@ -123,14 +123,15 @@ def _files_of_others(registry: Registry, head: log.Entry, leaving: Collection[st
 def require_own(registry: Registry, head: log.Entry) -> None:
     """Raises RegistryError if the release names a row or a file of another model: its entry may have been planted.
 
-    The rows of a release are the model's own and those of its members, called ``<model>_...``, which have no log.
+    The rows of a release are the model's own and those of its members, called ``<model>_...``. A member that has a log of
+    its own is shared as that has it, or not at all.
     """
-    model, root = head.model, registry.root
-    for member in (each["id"] for each in head.rows if each["id"] != model):
-        if not member.startswith(f"{model}_") or layout.entry_numbers(root, member):
+    model, own = head.model, {each["id"]: each for each in head.rows}
+    for member in own.keys() - {model}:
+        other = log.head(registry.root, member)
+        if not member.startswith(f"{model}_") or (other is not None and not _agree(head, other, member)):
             raise RegistryError(f"the log of {model} claims the row of {member}, another model")
-    own = {model, *(each["id"] for each in head.rows)}
-    neighbours = [str(each["onnx"]) for each in registry.rows if each.get("id") not in own and "onnx" in each]
+    neighbours = [str(each["onnx"]) for each in registry.rows if each.get("id") not in {model, *own} and "onnx" in each]
     taken = {(name.removesuffix(".onnx") + ending).casefold() for name in neighbours for ending in ENDINGS}
     # Files that are not called like the model are rare, and so is the need to read the log of every other.
     if any(not name.rpartition("/")[2].startswith(model) for name in head.files):
@@ -138,6 +139,11 @@ def require_own(registry: Registry, head: log.Entry) -> None:
     for name in head.files:
         if name.casefold() in taken:
             raise RegistryError(f"the log of {model} claims {name}, which belongs to another model")
+
+
+def _agree(head: log.Entry, other: log.Entry, member: str) -> bool:
+    here, there = (next((r.get("sha256") for r in e.rows if r["id"] == member), None) for e in (head, other))
+    return here == there and all(head.files.get(name, sha256) == sha256 for name, sha256 in other.files.items())
 
 
 def _put_in_place(root: Path, target: Path, data: bytes, workplace: Path) -> None:
