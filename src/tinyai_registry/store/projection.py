@@ -123,8 +123,8 @@ def _files_of_others(registry: Registry, head: log.Entry, leaving: Collection[st
 def require_own(registry: Registry, head: log.Entry) -> None:
     """Raises RegistryError if the release names a row or a file of another model: its entry may have been planted.
 
-    The rows of a release are the model's own and those of its members, called ``<model>_...``. A member that has a log of
-    its own is shared as that has it, or not at all.
+    The rows of a release are the model's own and those of its members, called ``<model>_...``. A member that has a log
+    of its own is shared as that has it, or not at all.
     """
     model, own = head.model, {each["id"]: each for each in head.rows}
     for member in own.keys() - {model}:
