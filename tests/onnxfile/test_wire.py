@@ -58,8 +58,13 @@ def test_a_number_that_does_not_end_is_left_to_the_parser(end):
     assert not takes_more_memory(model(100)[:-1] + end, DESCRIPTOR, 200 * MESSAGE)
 
 
+START, END = b"\xa3\x06", b"\xa4\x06"  # of a group, the field 100
+GROUP = START + victim.field(7, b"\xff" * 20) + END
+
 BOMBS = {
     "a million empty nodes": model(1_000_000),
+    # A parser passes by a group that it does not know, and what is in it need not be a message.
+    "behind a group of no message": GROUP + model(1_000_000),
     "packed dimensions": victim.field(7, victim.field(5, victim.field(1, b"\1" * 40_000_000))),
 }
 
@@ -73,6 +78,10 @@ def test_a_bomb_is_refused_before_it_is_parsed(monkeypatch, bomb):
     with pytest.raises(GraphError) as caught:
         parse(bomb)
     assert caught.value.problem is GraphProblem.TOO_LARGE
+
+
+def test_a_parser_passes_by_a_group_that_it_does_not_know():
+    assert len(onnx.load_model_from_string(GROUP + model(3)).graph.node) == 3
 
 
 def test_a_tensor_of_more_dimensions_than_there_are_is_refused():

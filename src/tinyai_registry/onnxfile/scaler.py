@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import onnx
 
@@ -19,13 +19,15 @@ _SCALES = {"Sub", "Add", "Mul", "Div", "BatchNormalization"}
 def scaler_in_graph(model: onnx.ModelProto) -> bool:
     """Whether the first arithmetic on an input of rank 2 is with one constant for each feature."""
     constants = _constants(model.graph)
-    for value in model.graph.input:
-        dims = value.type.tensor_type.shape.dim
-        if value.name not in constants and len(dims) == 2:  # noqa: PLR2004  # rows of features
-            width = dims[1].dim_value
-            if any(_scales(node, constants, width, model.graph) for node in _first(model.graph, value.name)):
-                return True
-    return False
+    widths = {
+        value.name: value.type.tensor_type.shape.dim[1].dim_value
+        for value in model.graph.input
+        if value.name not in constants and len(value.type.tensor_type.shape.dim) == 2  # noqa: PLR2004  # rows of features
+    }
+    scaled = _scaled(model.graph, constants)
+    return any(
+        _scales(node, constants, width, scaled) for node, found in _first(model.graph, widths) for width in found
+    )
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, int]:
@@ -41,26 +43,34 @@ def _constants(graph: onnx.GraphProto) -> dict[str, int]:
     return found
 
 
-def _first(graph: onnx.GraphProto, name: str) -> Iterator[onnx.NodeProto]:
-    """The nodes that compute with ``name``, past those that only carry it elsewhere."""
-    carried = {name}
+def _scaled(graph: onnx.GraphProto, constants: Mapping[str, int]) -> set[str]:
+    """The values that are multiplied with a constant, or divided."""
+    nodes = [each for each in graph.node if each.op_type in {"Div", "Mul"}]
+    return {name for node in nodes if not constants.keys().isdisjoint(node.input) for name in node.input}
+
+
+def _first(graph: onnx.GraphProto, widths: Mapping[str, int]) -> Iterator[tuple[onnx.NodeProto, frozenset[int]]]:
+    """The nodes that compute with an input, past those that only carry it elsewhere; and how wide the inputs are.
+
+    All inputs are followed at once: a walk for each would take their number times that of the nodes.
+    """
+    carried = {name: frozenset({width}) for name, width in widths.items()}
     for node in graph.node:  # in the order of computation, as ONNX has it
-        if carried.isdisjoint(node.input):
+        found = frozenset[int]().union(*(carried[name] for name in node.input if name in carried))
+        if not found:
             continue
         if node.op_type in _PREPARES:
-            carried.update(node.output)
+            # Of many inputs in one, a single feature and the narrowest of the others say all that is asked.
+            carried |= dict.fromkeys(node.output, frozenset({min(found), min(found - {0, 1}, default=min(found))}))
         else:
-            yield node
+            yield node, found
 
 
-def _scales(node: onnx.NodeProto, constants: dict[str, int], width: int, graph: onnx.GraphProto) -> bool:
+def _scales(node: onnx.NodeProto, constants: Mapping[str, int], width: int, scaled: set[str]) -> bool:
     sizes = [constants[name] for name in node.input if name in constants]
     if node.op_type not in _SCALES or not sizes:
         return False
     if width > 1:
         return width <= max(sizes)  # a concatenation of inputs may be wider
     # Of a single feature, a constant alone may be anything; a shift and a scale are a standardisation.
-    return node.op_type in {"Sub", "Add"} and any(
-        then.op_type in {"Div", "Mul"} and node.output[0] in then.input and not constants.keys().isdisjoint(then.input)
-        for then in graph.node
-    )
+    return node.op_type in {"Sub", "Add"} and node.output[0] in scaled

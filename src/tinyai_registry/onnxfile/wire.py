@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -24,36 +25,42 @@ def takes_more_memory(data: bytes, kind: Descriptor, limit: int) -> bool:
 
     What is no protobuf is left to the parser.
     """
-    if len(data) * _MOST_FOR_A_BYTE <= limit:
-        return False
-    try:
-        return _memory(data, kind, limit) > limit
-    except (IndexError, ValueError):  # a number does not end
-        return False
+    return len(data) * _MOST_FOR_A_BYTE > limit and _memory(data, kind, limit) > limit
 
 
 def _memory(data: bytes, kind: Descriptor, limit: int) -> int:
     total, pending = 0, [(0, len(data), kind)]
-    while pending:
-        at, end, kind = pending.pop()
-        messages, packed = _messages(kind), _packed(kind)
-        while at < end and total <= limit:
-            key, at = _varint(data, at)
-            field = key >> 3
-            if key & 7 == _LENGTH:
-                length, at = _varint(data, at)
-                if field in messages:
-                    total += _MESSAGE
-                    pending.append((at, min(at + length, end), messages[field]))
-                elif field in packed:
-                    total += _PACKED * len(data[at : at + length].translate(None, _GOES_ON))
-                else:
-                    total += _TEXT
-                at += length
-                continue
-            total += _NUMBER
-            at = _varint(data, at)[1] if key & 7 == _VARINT else at + _SIZES.get(key & 7, 0)
+    while pending and total <= limit:
+        # A message whose numbers do not end is no reason to trust the others: a parser passes by what it does not know.
+        with suppress(IndexError, ValueError):
+            for cost in _costs(data, *pending.pop(), pending):
+                total += cost
+                if total > limit:
+                    break
     return total
+
+
+def _costs(
+    data: bytes, at: int, end: int, kind: Descriptor, pending: list[tuple[int, int, Descriptor]]
+) -> Iterator[int]:
+    """What each field of a message takes; the messages in it are left in ``pending``."""
+    messages, packed = _messages(kind), _packed(kind)
+    while at < end:
+        key, at = _varint(data, at)
+        field = key >> 3
+        if key & 7 == _LENGTH:
+            length, at = _varint(data, at)
+            if field in messages:
+                pending.append((at, min(at + length, end), messages[field]))
+                yield _MESSAGE
+            elif field in packed:
+                yield _PACKED * len(data[at : at + length].translate(None, _GOES_ON))
+            else:
+                yield _TEXT
+            at += length
+        else:
+            yield _NUMBER
+            at = _varint(data, at)[1] if key & 7 == _VARINT else at + _SIZES.get(key & 7, 0)
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
