@@ -408,7 +408,7 @@ ORDINARY = [
     "/encoder/layer1/Gemm_output_0",
     "/net/net.0/Gemm",
     "/level2/home/Conv_output_0",
-    "/level2/root/Conv",
+    "/level2/usr/Conv",
     "https://example.org/home/ada/train.py",
 ]
 
@@ -422,7 +422,7 @@ def test_ordinary_words_are_no_name_of_the_machine(text):
     assert found(proto) == []
 
 
-@pytest.mark.parametrize("name", ["/root/conv1/Conv", "/content/Conv", "/data/x/Gemm", "/home/Conv_output_0"])
+@pytest.mark.parametrize("name", ["/usr/conv1/Conv", "/content/Conv", "/data/x/Gemm", "/home/Conv_output_0"])
 def test_the_name_of_a_node_may_look_like_a_folder(name):
     proto = parsed(GOOD)
     proto.graph.node[0].name = name

@@ -95,11 +95,11 @@ def test_without_a_repository_nothing_is_written_outside_the_folder(tinyai, tmp_
     assert not [path for path in written if not path.is_relative_to(given)]
 
 
-@pytest.mark.parametrize("link", [".github", ".github/workflows", ".github/workflows/tinyai.yml"])
+@pytest.mark.parametrize("link", [*reversed(WORKFLOW.parents[:-1]), WORKFLOW], ids=str)
 def test_no_workflow_is_written_through_a_link_that_leads_out(tinyai, repository, tmp_path, link):
     (tmp_path / "outside").mkdir()
     (repository / link).parent.mkdir(parents=True, exist_ok=True)
-    target = tmp_path / "outside" / ("new.yml" if link.endswith("yml") else "")
+    target = tmp_path / "outside" / ("new.yml" if link.suffix else "")
     (repository / link).symlink_to(target)
     ran = tinyai("init", "tiny", "--ci")
     assert ran.code == 2

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -49,7 +49,7 @@ FILES = {
     "the configuration of git": ".git/config",
     "a hook": ".git/hooks/post-checkout",
     "attributes": ".gitattributes",
-    "a workflow": ".github/workflows/ci.yml",
+    "a workflow": PurePosixPath(".github", "workflows", "ci.yml").as_posix(),
     "below a folder": "a/.git/config",
     "another log": ".tinyai/log/c/00000002.json",
     "short name": "git~1/config",

@@ -23,7 +23,7 @@ LOCAL_NAME = Rule(
 )
 
 # Fields that hold prose, as metadata and attributes do. All others name nodes and tensors, which may look like paths:
-# /root/conv1/Conv.
+# /data/conv1/Conv.
 _PROSE = {"doc_string", "producer_name", "producer_version"}
 
 # Folders at the top of a file system: of Unix, of containers and of notebook services.

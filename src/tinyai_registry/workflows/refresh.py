@@ -44,9 +44,9 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
 
     with progress.step("load the lab"):
         # It takes seconds to import, which a release that is up to date need not wait for.
-        from tinyai_registry.lab.processor import cpu_capability
-        from tinyai_registry.workflows.evaluate import evaluate_protocols, judge, train
-        from tinyai_registry.workflows.export import export
+        from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
+        from tinyai_registry.workflows.evaluate import evaluate_protocols, judge, train  # noqa: PLC0415
+        from tinyai_registry.workflows.export import export  # noqa: PLC0415
     trained = train(owner, request.table, progress)
     judgement = judge(owner, trained, start.sidecar, progress)
     account = _account(request, judgement)
