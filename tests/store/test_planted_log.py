@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
@@ -112,15 +113,17 @@ def test_a_row_without_an_id_that_is_one_is_not_put_into_the_registry(root, tiny
     assert contents(root) == before
 
 
-def test_the_folders_of_a_project_are_not_withdrawn(root, tinyai):
-    (root / "src").mkdir()
-    (root / "src" / "train.py").write_text("years of work")
-    os.mkfifo(root / "pipe")
+# An entry of names that no release may have is none; of those that it may have, what is no file is left alone.
+@pytest.mark.parametrize(("folder", "pipe", "code"), [("src", "pipe", 5), ("src.bin", "pipe.json", 0)])
+def test_the_folders_of_a_project_are_not_withdrawn(root, tinyai, folder, pipe, code):
+    (root / folder).mkdir()
+    (root / folder / "train.py").write_text("years of work")
+    os.mkfifo(root / pipe)
     last = log.entries(root, "a")[-1]
-    plant(root, files=last.files, withdrawn=("src", "pipe"))
-    assert tinyai("recover", root).code == 0
-    assert (root / "src" / "train.py").read_text() == "years of work"
-    assert (root / "pipe").exists()
+    plant(root, files=last.files, withdrawn=(folder, pipe))
+    assert tinyai("recover", root).code == code
+    assert (root / folder / "train.py").read_text() == "years of work"
+    assert stat.S_ISFIFO((root / pipe).stat().st_mode)
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
