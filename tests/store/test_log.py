@@ -60,7 +60,7 @@ def test_a_changed_entry_is_found_and_named(root, number):
 
 
 def test_a_changed_entry_whose_own_digest_was_made_right_is_found_by_the_next(root):
-    changed = replace(log.entries(root, "a")[1], withdrawn=("x",))
+    changed = replace(log.entries(root, "a")[1], withdrawn=("x.md",))
     entry_file(root, 2).write_bytes(log.render(changed))
     assert found(root) == {
         "00000003.json": ["the entry before it is not the one that it was written after"],
@@ -87,7 +87,7 @@ def test_removed_last_entries_are_found_and_named_and_their_numbers_not_given_ag
 
 
 def test_a_changed_last_entry_whose_own_digest_was_made_right_is_found_by_the_tip(root):
-    changed = replace(log.entries(root, "a")[-1], withdrawn=("x",))
+    changed = replace(log.entries(root, "a")[-1], withdrawn=("x.md",))
     entry_file(root, 4).write_bytes(log.render(changed))
     assert found(root) == {"00000004.json": ["it is not the entry that tip.json names"]}
 

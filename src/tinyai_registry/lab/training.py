@@ -13,7 +13,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -36,6 +36,10 @@ from tinyai_registry.recipe import MLP, AdamW, Recipe
 # Two workers of one thread each beat one worker of two threads: the tensors of a step are too small to be
 # worth splitting. More workers would leave too few fits in each stack.
 WORKERS = 2
+
+# Seconds that are waited for a worker at a time. Python handles a signal once the main thread comes back from a wait,
+# and one that arrives just before a wait does not end it.
+MOMENT = 0.2
 
 # Every matrix of a fit takes a multiple of this many floats (64 bytes, a cache line and an AVX-512 register): a fit's
 # row of parameters, the rows of a batch and the width of a hidden layer are padded to it. Kernels choose their way by
@@ -85,10 +89,15 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
     cohorts = _cohorts(table, fits, standardisations, mlp.squash)
     trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
     cancelled = Event()
+
+    def train(share: list[Cohort]) -> dict[int, tuple[NDArray[np.float32], ...]]:
+        return _Stack(share, mlp, settings, bounds).train(cancelled)
+
     with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool, _set_at_end(cancelled):
-        shares = _shares(cohorts, settings)
-        for stack in pool.map(lambda share: _Stack(share, mlp, settings, bounds).train(cancelled), shares):
-            trained.update(stack)
+        for stack in [pool.submit(train, share) for share in _shares(cohorts, settings)]:
+            while not wait([stack], MOMENT).done:
+                pass
+            trained.update(stack.result())
     tensors = tuple(i.tensor for i in recipe.inputs)
     return [
         TrainedMLP(tensors, mlp.activation, standardisation, trained[i], mlp.squash, bounds)

@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 
 from tinyai_registry.documents.config import Config
 from tinyai_registry.recipe import Recipe
+
+# Seconds that are waited for a child at a time. Python handles a signal once the main thread comes back from a wait,
+# and one that arrives just before a wait does not end it.
+MOMENT = 0.2
 
 # The status of a model that has no table, and of one whose refresh ended in an error.
 SKIPPED, FAILED = "skipped", "failed"
@@ -54,10 +58,16 @@ def refresh_all(
 
         futures = [pool.submit(one, recipe) for recipe in recipes]
         try:
-            return [future.result() for future in futures]
+            return [_wait_for(future) for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _wait_for(future: Future[Result]) -> Result:
+    while not wait([future], MOMENT).done:
+        pass
+    return future.result()
 
 
 def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str], lifeline: TextIOWrapper) -> Result:
