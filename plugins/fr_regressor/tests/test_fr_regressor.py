@@ -209,8 +209,8 @@ def test_the_same_refresh_twice_changes_no_byte(registry, second):
     assert (again.code, again.json["status"]) == (0, "up-to-date")
     assert files == second[1]
     findings = tinyai("validate", registry).json["findings"]
-    # What a refresh keeps as it is: that it takes features, which the command of libvmaf does not feed, the licence that
-    # the row has, and the name of its signature, which is not there.
+    # What a refresh keeps as it is: that it takes features, which the command of libvmaf does not feed, the licence of
+    # the row, and the name of its signature, which is not there.
     found = {finding["code"] for finding in findings if finding["model"] == "fr_regressor_v1"}
     assert found == {"TAI515", "TAI711", "TAI802", "TAI803"}
 
