@@ -40,6 +40,7 @@ from tinyai_registry.evaluation import (
 from tinyai_registry.plugins.hookspecs import hookimpl
 from tinyai_registry.recipe import (
     MLP,
+    Adam,
     AdamW,
     CardText,
     Criterion,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
+    "Adam",
     "AdamW",
     "Aggregate",
     "CardText",

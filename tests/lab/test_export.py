@@ -34,6 +34,14 @@ VARIANTS = {
         "architecture": MLP((8, 6), squash=2.5, bounded=True),
         "scaler_in_graph": True,
     },
+    "layer-normalised": {"architecture": MLP((8,), layer_norm=True)},
+    "squashed and layer-normalised, two inputs": {
+        "architecture": MLP((8, 6), "relu", squash=2.5, layer_norm=True, bounded=True),
+        "inputs": TWO,
+        "scaler_in_graph": True,
+    },
+    "sigmoid at the output": {"architecture": MLP((8,), output_activation="sigmoid")},
+    "softplus at the output": {"architecture": MLP((8,), output_activation="softplus")},
     "three layers": {"architecture": MLP((8, 6, 4))},
     "another opset": {"opset": 20},
     "another output": {"output": "mos"},
@@ -142,6 +150,7 @@ ENSEMBLES = {
         "inputs": TWO,
         "architecture": MLP((8, 6), "tanh", squash=2.0, bounded=True),
     },
+    "layer-normalised": {"ensemble": Ensemble(2), "architecture": MLP((8,), layer_norm=True)},
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from tinyai_registry.lab import export, mlp, training
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.folds import fits, plan
 from tinyai_registry.lab.training import train_mlps
-from tinyai_registry.recipe import MLP, AdamW, Ensemble, GroupKFold, Input
+from tinyai_registry.recipe import MLP, Adam, AdamW, Ensemble, GroupKFold, Input
+from tinyai_registry.recipe._network import OutputActivation
 
 ACTIVATION_MODULES = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
+OUTPUT_MODULES = {"linear": [], "sigmoid": [nn.Sigmoid()], "softplus": [nn.Softplus()]}
 
 
 class Scaled(nn.Module):
@@ -44,15 +47,18 @@ def plain_loop(recipe, table, fit):
         activation = ACTIVATION_MODULES[recipe.architecture.activation]()
         layers += [nn.Linear(width, hidden), activation, nn.Dropout(recipe.architecture.dropout)]
         width = hidden
-    last = [nn.Linear(width, 1)]
+    last = [nn.Linear(width, 1), *OUTPUT_MODULES[recipe.architecture.output_activation]]
     if recipe.architecture.bounded:
         low, high = recipe.target_range
         last += [nn.Sigmoid(), Scaled(low, high - low)]
     squash = recipe.architecture.squash
     first = [] if squash is None else [Scaled(0.0, 1 / squash), nn.Tanh(), Scaled(0.0, squash)]
+    if recipe.architecture.layer_norm:
+        first.append(nn.LayerNorm(features.shape[1]))
     network = nn.Sequential(*first, *layers, *last)
     settings = recipe.training
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    algorithm = getattr(torch.optim, type(settings).__name__)
+    optimiser = algorithm(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     loader = DataLoader(data, batch_size=settings.batch_size, shuffle=True)
     for _ in range(settings.epochs):
         for batch, wanted in loader:
@@ -98,6 +104,15 @@ RECIPES = {
     "with a layer of one unit": {"architecture": MLP((20, 1, 4), "gelu", 0.1)},
     "with batches of two rows": {"training": AdamW(1e-3, 1e-2, 2, 1)},
     "with another seed": {"seed": 7},
+    "with Adam": {"training": Adam(1e-2, 1e-2, 37, 3)},
+    "with Adam without decay": {"training": Adam(1e-2, 0.0, 37, 3)},
+    "layer-normalised": {"architecture": MLP((12, 10), "relu", 0.1, layer_norm=True)},
+    "squashed, layer-normalised, bounded, with Adam": {
+        "architecture": MLP((12, 10), "gelu", 0.1, squash=3.0, bounded=True, layer_norm=True),
+        "training": Adam(1e-2, 1e-2, 37, 3),
+    },
+    "with a sigmoid at the output": {"architecture": MLP((12, 10), output_activation="sigmoid")},
+    "with softplus at the output": {"architecture": MLP((12, 10), output_activation="softplus")},
     "at the size that ships": {"architecture": MLP((64, 64), "gelu", 0.1)},
 }
 
@@ -334,3 +349,4 @@ def test_a_recipe_without_network_or_settings_is_refused(recipe, table, all_fits
 
 def test_every_activation_trains_exports_and_has_its_torch_module():
     assert set(mlp.ACTIVATIONS) == set(export.ACTIVATION_NODES) == set(ACTIVATION_MODULES)
+    assert set(get_args(OutputActivation)) == set(OUTPUT_MODULES)

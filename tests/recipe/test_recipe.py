@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe import (
     MLP,
+    Adam,
     AdamW,
     CardText,
     Criterion,
@@ -100,6 +101,14 @@ CONTRADICTIONS = {
     "a target range upside down": ({"target_range": (5.0, 1.0)}, "is empty"),
     "a target range of NaN": ({"target_range": (0.0, float("nan"))}, "target_range"),
     "an endless target range": ({"target_range": (0.0, float("inf"))}, "target_range"),
+    "one feature, layer-normalised": (
+        {"inputs": (Input("x", ("a",)),), "architecture": MLP((4,), layer_norm=True)},
+        "layer normalisation takes two or more features",
+    ),
+    "a layer normalisation before opset 17": (
+        {"opset": 16, "architecture": MLP((4,), layer_norm=True)},
+        "layer normalisation takes two or more features, and opset 17 or later",
+    ),
     "no key": ({"key": ()}, "declares no key column"),
     "a key without its comma": ({"key": "clip"}, r"Recipe\.key must be a tuple, not 'clip'"),
     "criteria in a list": ({"criteria": list(RECIPE.criteria)}, r"Recipe\.criteria must be a tuple"),
@@ -121,6 +130,15 @@ BAD_PARTS = {
     "a negative dropout": (lambda: MLP((64,), dropout=-0.1), "MLP.dropout must lie in"),
     "a dropout of NaN": (lambda: MLP((64,), dropout=float("nan")), "MLP.dropout must lie in"),
     "an unknown activation": (lambda: MLP((64,), "gelo"), "gelo"),
+    "an unknown output activation": (
+        lambda: MLP((64,), output_activation="relu6"),
+        r"MLP\.output_activation is 'relu6'",
+    ),
+    "two output activations": (
+        lambda: MLP((64,), bounded=True, output_activation="sigmoid"),
+        r"MLP\.bounded is an output activation of its own",
+    ),
+    "Adam in batches of nothing": (lambda: Adam(1e-3, 0.0, 0, 30), "Adam takes a positive batch_size"),
     "columns without their comma": (lambda: Input("x", "luma"), r"Input\.columns must be a tuple, not 'luma'"),
     "a width without its comma": (lambda: MLP(64), r"MLP\.hidden must be a tuple, not 64"),
     "one fold": (lambda: KFold(1), r"KFold\.folds must be two or more, not 1"),
@@ -194,6 +212,9 @@ DECISIVE = {
     "activation": {"architecture": MLP((64, 64), "relu", 0.1)},
     "no architecture": {"architecture": None},
     "training": AdamW(1e-3, 1e-5, 256, 31),
+    "another optimiser": {"training": Adam(1e-3, 1e-5, 256, 30)},
+    "layer normalisation": {"architecture": MLP((64, 64), dropout=0.1, layer_norm=True)},
+    "output activation": {"architecture": MLP((64, 64), dropout=0.1, output_activation="softplus")},
     "seed": 1,
     "output": "mos",
     "opset": 18,

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import TrainedModel
-from tinyai_registry.lab.mlp import TrainedMLP
+from tinyai_registry.lab.mlp import LAYER_NORM_EPSILON, TrainedMLP
 from tinyai_registry.recipe import Recipe
 
 # ``{x}`` is the name of the layer's linear output. GELU is the exact one, x/2 (1 + erf(x / sqrt 2)); the Gelu
@@ -99,8 +99,9 @@ def _features(recipe: Recipe, network: TrainedMLP, weights: Weights) -> tuple[st
         weights["_scaler_std"] = network.standardisation.std.astype(np.float32)
         nodes += [f"_centred = Sub({current}, _scaler_mean)", "_standardised = Div(_centred, _scaler_std)"]
         current = "_standardised"
-    if network.squash is not None:
-        weights["_squash"] = np.array(network.squash, np.float32)
+    squash = network.architecture.squash
+    if squash is not None:
+        weights["_squash"] = np.array(squash, np.float32)
         nodes += [
             f"_relative = Div({current}, _squash)",
             "_limited = Tanh(_relative)",
@@ -114,23 +115,38 @@ def _layers(prefix: str, features: str, network: TrainedMLP, weights: Weights) -
     """The name of a network's score ``[N, 1]``, and the nodes that make it in ONNX's textual syntax."""
     nodes, current = [], features
     layers = list(zip(network.parameters[::2], network.parameters[1::2], strict=True))
+    if network.architecture.layer_norm:
+        norm = f"{prefix}_normalised"
+        weight, bias = layers.pop(0)
+        weights[f"{norm}_weight"], weights[f"{norm}_bias"] = weight[0], bias[0]
+        attributes = f"axis = -1, epsilon = {LAYER_NORM_EPSILON}"
+        nodes.append(f"{norm} = LayerNormalization <{attributes}> ({current}, {norm}_weight, {norm}_bias)")
+        current = norm
     for number, (weight, bias) in enumerate(layers, start=1):
         layer = f"{prefix}_layer{number}"
         weights[f"{layer}_weight"], weights[f"{layer}_bias"] = weight, bias[0]
         nodes.append(f"{layer} = Gemm({current}, {layer}_weight, {layer}_bias)")
         current = layer
         if number < len(layers):
-            nodes.append(ACTIVATION_NODES[network.activation].format(x=layer))
+            nodes.append(ACTIVATION_NODES[network.architecture.activation].format(x=layer))
             current = f"{layer}_out"
-    if network.bounds is not None:
-        low, high = network.bounds
-        weights["_lower_bound"] = np.array(low, np.float32)
-        weights["_bound_range"] = np.array(high - low, np.float32)
-        score = f"{prefix}_bounded"
-        nodes += [
-            f"{score}_share = Sigmoid({current})",
-            f"{score}_scaled = Mul({score}_share, _bound_range)",
-            f"{score} = Add({score}_scaled, _lower_bound)",
-        ]
-        current = score
-    return current, nodes
+    return _output(prefix, current, network, weights, nodes), nodes
+
+
+def _output(prefix: str, linear: str, network: TrainedMLP, weights: Weights, nodes: list[str]) -> str:
+    """The name of the score after the network's output activation, whose nodes are appended to ``nodes``."""
+    score = f"{prefix}_bounded"
+    if network.architecture.output_activation == "softplus":
+        nodes.append(f"{score} = Softplus({linear})")
+        return score
+    if network.bounds is None:
+        return linear
+    low, high = network.bounds
+    weights["_lower_bound"] = np.array(low, np.float32)
+    weights["_bound_range"] = np.array(high - low, np.float32)
+    nodes += [
+        f"{score}_share = Sigmoid({linear})",
+        f"{score}_scaled = Mul({score}_share, _bound_range)",
+        f"{score} = Add({score}_scaled, _lower_bound)",
+    ]
+    return score

@@ -1,7 +1,7 @@
 """Training many fits of one MLP recipe together, as one stack, with the numbers of a plain PyTorch loop.
 
 The plain loop is ``torch.manual_seed(seed)``, a ``nn.Sequential`` of ``Linear``, activation and ``Dropout``,
-a ``DataLoader(shuffle=True)`` and ``AdamW``, one fit after another. It spends its time on dispatch: the
+a ``DataLoader(shuffle=True)`` and ``AdamW`` (or ``Adam``), one fit after another. It spends its time on dispatch: the
 networks are tiny. Here every step advances all fits at once through batched matrix products, and each
 fit still draws its random numbers from a generator of its own in the order of that loop. So the recipe does
 not change by being stacked, and a fit does not depend on its neighbours.
@@ -12,10 +12,10 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from threading import Event
 
@@ -24,14 +24,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
+from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
 from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.evaluation import Fit
-from tinyai_registry.lab.mlp import TrainedMLP, forward, limit_softly
+from tinyai_registry.lab.mlp import TrainedMLP, forward, output_bounds, prepared
 from tinyai_registry.lab.standardisation import Standardisation, standardise
 from tinyai_registry.lab.table import Table
-from tinyai_registry.recipe import MLP, AdamW, Recipe
+from tinyai_registry.recipe import MLP, Adam, AdamW, Recipe, Training
 
 # Two workers of one thread each beat one worker of two threads: the tensors of a step are too small to be
 # worth splitting. More workers would leave too few fits in each stack.
@@ -40,6 +41,8 @@ WORKERS = 2
 # Seconds that are waited for a worker at a time. Python handles a signal once the main thread comes back from a wait,
 # and one that arrives just before a wait does not end it.
 MOMENT = 0.2
+
+UPDATES: Mapping[type[Training], Callable[..., None]] = {AdamW: adamw, Adam: adam}
 
 # Every matrix of a fit takes a multiple of this many floats (64 bytes, a cache line and an AVX-512 register): a fit's
 # row of parameters, the rows of a batch and the width of a hidden layer are padded to it. Kernels choose their way by
@@ -60,7 +63,7 @@ class Cohort:
     rows: Tensor
     target: Tensor
 
-    def steps(self, settings: AdamW) -> int:
+    def steps(self, settings: Training) -> int:
         """Optimiser steps from beginning to end, the same for every member."""
         return settings.epochs * math.ceil(self.rows.shape[1] / settings.batch_size)
 
@@ -84,9 +87,9 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
             f"recipe {recipe.id} declares no architecture and training, and its plugin brings no tinyai_train"
         )
     mlp, settings = recipe.architecture, recipe.training
-    bounds = recipe.target_range if mlp.bounded else None
+    bounds = output_bounds(mlp, recipe.target_range)
     standardisations = [_standardisation(table, fit) for fit in fits]
-    cohorts = _cohorts(table, fits, standardisations, mlp.squash)
+    cohorts = _cohorts(table, fits, standardisations, mlp)
     trained: dict[int, tuple[NDArray[np.float32], ...]] = {}
     cancelled = Event()
 
@@ -100,7 +103,7 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
             trained.update(stack.result())
     tensors = tuple(i.tensor for i in recipe.inputs)
     return [
-        TrainedMLP(tensors, mlp.activation, standardisation, trained[i], mlp.squash, bounds)
+        TrainedMLP(tensors, mlp, standardisation, trained[i], bounds)
         for i, standardisation in enumerate(standardisations)
     ]
 
@@ -114,9 +117,7 @@ def _standardisation(table: Table, fit: Fit) -> Standardisation:
     return standardise(features)
 
 
-def _cohorts(
-    table: Table, fits: Sequence[Fit], standardisations: Sequence[Standardisation], squash: float | None
-) -> list[Cohort]:
+def _cohorts(table: Table, fits: Sequence[Fit], standardisations: Sequence[Standardisation], mlp: MLP) -> list[Cohort]:
     largest = math.ceil(len(fits) / WORKERS)  # or else one worker might have it all
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index, fit in enumerate(fits):
@@ -125,7 +126,7 @@ def _cohorts(
     def cohort(seed: int, members: Sequence[int]) -> Cohort:
         rows = np.stack([standardisations[i].apply(table.features[fits[i].rows]) for i in members])
         target = np.stack([table.target[fits[i].rows] for i in members]).astype(np.float32)
-        return Cohort(tuple(members), seed, limit_softly(torch.from_numpy(rows), squash), torch.from_numpy(target))
+        return Cohort(tuple(members), seed, prepared(torch.from_numpy(rows), mlp), torch.from_numpy(target))
 
     return [
         cohort(seed, together[k : k + largest])
@@ -134,7 +135,7 @@ def _cohorts(
     ]
 
 
-def _shares(cohorts: Sequence[Cohort], settings: AdamW) -> list[list[Cohort]]:
+def _shares(cohorts: Sequence[Cohort], settings: Training) -> list[list[Cohort]]:
     """The cohorts dealt out to the workers, about as much work to each."""
     shares: list[list[Cohort]] = [[] for _ in range(WORKERS)]
     loads = [0] * WORKERS
@@ -164,28 +165,34 @@ def _one_thread_each() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _shapes(features: int, hidden: Sequence[int]) -> list[tuple[int, int]]:
-    """Of weights ``(in, out)`` and biases ``(1, out)``, in turn."""
-    widths = (features, *hidden, 1)
-    return [shape for fan in pairwise(widths) for shape in (fan, (1, fan[1]))]
+def _shapes(features: int, mlp: MLP) -> list[tuple[int, int]]:
+    """Of weights ``(in, out)`` and biases ``(1, out)``, in turn; those of a layer normalisation come first."""
+    widths = (features, *mlp.hidden, 1)
+    return [(1, features)] * 2 * mlp.layer_norm + [shape for fan in pairwise(widths) for shape in (fan, (1, fan[1]))]
 
 
-def _initial_parameters(
-    shapes: Sequence[tuple[int, int]], padded: Sequence[tuple[int, int]], generator: torch.Generator
-) -> Tensor:
-    """One flat row of parameters, drawn as ``nn.Linear`` draws them, each with zeros up to its ``padded`` shape.
-
-    A unit of zeros gives zero through every activation and gets no gradient: it stays what it is.
-    """
-    parts = []
-    for (fan_in, fan_out), (rows, columns) in zip(shapes[::2], padded[::2], strict=True):
+def _initial_parameters(shapes: Sequence[tuple[int, int]], mlp: MLP, generator: torch.Generator) -> list[Tensor]:
+    """Weights ``[in, out]`` and biases ``[1, out]``, drawn as ``nn.Linear`` draws them."""
+    parts = [torch.ones(shapes[0]), torch.zeros(shapes[1])] if mlp.layer_norm else []
+    for fan_in, fan_out in shapes[len(parts) :: 2]:
         weight = torch.empty(fan_out, fan_in)
         torch.nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
         bound = 1 / math.sqrt(fan_in)
-        bias = torch.nn.init.uniform_(torch.empty(fan_out), -bound, bound, generator=generator)
-        beyond = (0, columns - fan_out)
-        parts += [pad(weight.T, (*beyond, 0, rows - fan_in)).flatten(), pad(bias, beyond)]
-    return _pad_row(torch.cat(parts)[None])[0]
+        bias = torch.nn.init.uniform_(torch.empty(1, fan_out), -bound, bound, generator=generator)
+        parts += [weight.T, bias]
+    return parts
+
+
+def _flatten(parts: Sequence[Tensor], padded: Sequence[tuple[int, int]]) -> Tensor:
+    """One flat row of parameters, each with zeros up to its ``padded`` shape.
+
+    A unit of zeros gives zero through every activation and gets no gradient: it stays what it is.
+    """
+    filled = [
+        pad(part, (0, columns - part.shape[1], 0, rows - part.shape[0])).flatten()
+        for part, (rows, columns) in zip(parts, padded, strict=True)
+    ]
+    return _pad_row(torch.cat(filled)[None])[0]
 
 
 def _pad_row(flat: Tensor) -> Tensor:
@@ -204,7 +211,7 @@ def _unflatten(flat: Tensor, shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
     return [part.view(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _batches(rows: int, mlp: MLP, settings: AdamW, generator: torch.Generator) -> Iterator[Batch]:
+def _batches(rows: int, mlp: MLP, settings: Training, generator: torch.Generator) -> Iterator[Batch]:
     """Every step of a fit on ``rows`` rows, drawn as ``DataLoader(shuffle=True)`` and ``nn.Dropout`` draw."""
     keep = 1 - mlp.dropout
     for _ in range(settings.epochs):
@@ -225,10 +232,10 @@ def _draw_seed(generator: torch.Generator) -> int:
 
 
 class _Stack:
-    """Cohorts side by side, K fits in all: their parameters, the moments of AdamW, the buffers of one step."""
+    """Cohorts side by side, K fits in all: their parameters, the moments of Adam, the buffers of one step."""
 
     def __init__(
-        self, cohorts: Sequence[Cohort], mlp: MLP, settings: AdamW, bounds: tuple[float, float] | None
+        self, cohorts: Sequence[Cohort], mlp: MLP, settings: Training, bounds: tuple[float, float] | None
     ) -> None:
         # Longest first, so that the fits that still run are a prefix of every stacked tensor.
         self.cohorts = sorted(cohorts, key=lambda c: -c.steps(settings))
@@ -236,15 +243,17 @@ class _Stack:
         sizes = [len(c.members) for c in self.cohorts]
         self.ends = list(accumulate(sizes))
         count, features = sum(sizes), self.cohorts[0].rows.shape[2]
-        self.shapes, widths = _shapes(features, mlp.hidden), [_whole(width) for width in mlp.hidden]
-        self.padded = _shapes(features, widths)
+        self.shapes, widths = _shapes(features, mlp), tuple(_whole(width) for width in mlp.hidden)
+        self.padded = _shapes(features, replace(mlp, hidden=widths))
+        if mlp.layer_norm:
+            self.padded[:2] = [(1, _whole(features))] * 2
         size = _whole(settings.batch_size)
         self.rows = torch.zeros(count, size, features)
         self.target = torch.zeros(count, size)
         self.weight = torch.zeros(count, size)
         self.masks = [torch.ones(count, size, width) for width in widths if mlp.dropout]
         generators = [torch.Generator().manual_seed(c.seed) for c in self.cohorts]
-        initial = [_initial_parameters(self.shapes, self.padded, generator) for generator in generators]
+        initial = [_flatten(_initial_parameters(self.shapes, mlp, g), self.padded) for g in generators]
         self.draws = [
             _batches(c.rows.shape[1], mlp, settings, generator)
             for c, generator in zip(self.cohorts, generators, strict=True)
@@ -285,15 +294,17 @@ class _Stack:
                 buffer[fits, :size, : mask.shape[1]] = mask
 
     def _step(self, running: int) -> None:
-        """One step of AdamW for the first ``running`` fits; the others are out of its reach, and so frozen."""
+        """One step of the optimiser for the first ``running`` fits; the others are out of its reach, and so frozen."""
         flat = self.parameters[:running]
         parameters = [view.requires_grad_() for view in _unflatten(flat, self.padded)]
         masks = [mask[:running] for mask in self.masks]
-        scores = forward(self.rows[:running], parameters, self.mlp.activation, self.bounds, masks)
+        narrowed = [p[..., : self.rows.shape[2]] for p in parameters[: 2 * self.mlp.layer_norm]]
+        used = [*narrowed, *parameters[len(narrowed) :]]
+        scores = forward(self.rows[:running], used, self.mlp, self.bounds, masks)
         # A sum of each fit's own mean: no gradient crosses from one fit to another.
         loss = ((scores - self.target[:running]).square() * self.weight[:running]).sum()
         gradients = torch.autograd.grad(loss, parameters)
-        adamw(
+        UPDATES[type(self.settings)](
             [flat],
             [_pad_row(torch.cat([g.flatten(1) for g in gradients], dim=1))],
             [self.moments[0, :running]],

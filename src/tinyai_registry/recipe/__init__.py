@@ -10,13 +10,14 @@ from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint
 from tinyai_registry.recipe._inputs import Input, Lookup, one_hot
 from tinyai_registry.recipe._names import name_flaw
-from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
+from tinyai_registry.recipe._network import MLP, Adam, AdamW, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol, Published
 from tinyai_registry.recipe._schemes import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout, Scheme
 
 __all__ = [
     "KINDS",
     "MLP",
+    "Adam",
     "AdamW",
     "CardText",
     "Criterion",
@@ -34,6 +35,7 @@ __all__ = [
     "Recipe",
     "RepeatedHoldout",
     "Scheme",
+    "Training",
     "criterion_of",
     "decisive",
     "fingerprint",

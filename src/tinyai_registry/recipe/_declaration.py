@@ -14,7 +14,7 @@ from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
 from tinyai_registry.recipe._inputs import Input, Lookup
 from tinyai_registry.recipe._names import name_flaw
-from tinyai_registry.recipe._network import MLP, AdamW, Ensemble
+from tinyai_registry.recipe._network import MLP, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol
 from tinyai_registry.recipe._schemes import HeldOut, Scheme
 
@@ -24,6 +24,8 @@ KINDS: tuple[Kind, ...] = ("fr", "nr", "filter")
 _ID = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 # Names that begin with an underscore are the exporter's own.
 _TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+# The first that has LayerNormalization.
+_LAYER_NORM_OPSET = 17
 _DESCRIPTIVE = {"descriptive": True}
 
 
@@ -72,7 +74,7 @@ class Recipe:
     decision: str = field(metadata=_DESCRIPTIVE)
     card: CardText = field(metadata=_DESCRIPTIVE)
     architecture: MLP | None = None
-    training: AdamW | None = None
+    training: Training | None = None
     seed: int = 0
     output: str = "score"
     opset: int = 17
@@ -110,6 +112,9 @@ class Recipe:
             ),
             "the target is also a feature": self.target in columns,
             f"target_range {self.target_range} is empty or endless": not 0 < high - low < math.inf,
+            "layer normalisation takes two or more features, and opset 17 or later": self.architecture is not None
+            and self.architecture.layer_norm
+            and (len(columns) == 1 or self.opset < _LAYER_NORM_OPSET),
             "declares no key column": not self.key,
             f"its members would be called {self.id}_seed{self.seed} and so on, which is too long": any(
                 not _ID.match(name) for name in self.member_names
