@@ -52,10 +52,12 @@ from tinyai_registry.recipe import (
     LeaveOneGroupOut,
     Lookup,
     MeanBy,
+    PredefinedSplit,
     Protocol,
     Published,
     Recipe,
     RepeatedHoldout,
+    Where,
     one_hot,
 )
 from tinyai_registry.release import Description
@@ -85,6 +87,7 @@ __all__ = [
     "Lookup",
     "MeanBy",
     "Metrics",
+    "PredefinedSplit",
     "Protocol",
     "Published",
     "Recipe",
@@ -93,6 +96,7 @@ __all__ = [
     "TinyaiError",
     "TrainedModel",
     "Verdict",
+    "Where",
     "hookimpl",
     "one_hot",
 ]

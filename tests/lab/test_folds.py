@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.folds import fits, plan
-from tinyai_registry.recipe import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout
+from tinyai_registry.recipe import (
+    GroupKFold,
+    HeldOut,
+    KFold,
+    LeaveOneGroupOut,
+    PredefinedSplit,
+    RepeatedHoldout,
+    Where,
+)
 
 LOSO = LeaveOneGroupOut()
 SEEDS = st.integers(0, 2**32)
@@ -191,6 +199,96 @@ def test_the_splits_of_a_repeated_holdout_are_independent(table):
     times = np.bincount(np.concatenate([split.held_out for split in cut]), minlength=len(table.target))
     assert times.min() > 0
     assert times.mean() == pytest.approx(20)
+
+
+# --- by another column, within some rows
+
+
+@pytest.fixture
+def encoded(frame):
+    """The rows with the codec that made them, as their names say."""
+    return frame.assign(codec=frame.dis_basename.str.extract("_(x264|x265|vp9|svtav1|mpeg2)_", expand=False))
+
+
+def test_groups_may_be_those_of_another_column(read, encoded):
+    table = read(encoded, folds=LeaveOneGroupOut(by="codec"))
+    splits = plan(table, table.recipe.folds).splits
+    assert [split.group for split in splits] == sorted(set(encoded.codec))
+    for split in splits:
+        assert set(encoded.codec[split.held_out]) == {split.group}
+        assert split.group not in set(encoded.codec[split.train])
+
+
+BY_GROUP = {
+    "leave one group out": lambda within: LeaveOneGroupOut(within=within),
+    "group k-fold": lambda within: GroupKFold(4, within=within),
+    "held out": lambda within: HeldOut(LeaveOneGroupOut(within=within)),
+}
+
+
+@pytest.mark.parametrize("scheme", BY_GROUP.values(), ids=BY_GROUP)
+def test_only_rows_within_are_held_out_and_no_other_row_of_their_group_is_trained_on(read, encoded, scheme):
+    folds = scheme(Where("codec", "==", "x264"))
+    cut = plan(read(encoded, folds=folds), folds)
+    sources = encoded.source.to_numpy()
+    for split in cut.splits:
+        assert set(encoded.codec[split.held_out]) == {"x264"}
+        assert len(set(encoded.codec[split.train])) > 1
+        assert not set(sources[split.held_out]) & set(sources[split.train])
+    held_out = np.concatenate([split.held_out for split in cut.splits])
+    assert sorted(held_out) == [row for row in cut.development if encoded.codec[row] == "x264"]
+    assert set(encoded.codec[cut.development]) == set(encoded.codec)
+
+
+def test_a_condition_on_text_is_not_asked_of_numbers(read, encoded):
+    folds = LeaveOneGroupOut(within=Where("frame_index", "==", "0"))
+    with pytest.raises(TableError, match="column frame_index has numbers, and the recipe asks for the rows where"):
+        plan(read(encoded, folds=folds), folds)
+
+
+def test_a_condition_that_no_row_meets_leaves_nothing_to_hold_out(read, encoded):
+    folds = LeaveOneGroupOut(within=Where("codec", "==", "x266"))
+    with pytest.raises(TableError, match="0 groups cannot be cut into 2 parts"):
+        plan(read(encoded, folds=folds), folds)
+
+
+# --- a split that the table gives
+
+
+def _with_splits(frame):
+    return frame.assign(split=np.resize(["train", "train", "val", "test"], len(frame)))
+
+
+def test_the_table_says_which_rows_are_trained_on_held_out_and_set_aside(read, frame):
+    given = _with_splits(frame)
+    cut = plan(read(given, folds=PredefinedSplit("split")), PredefinedSplit("split"))
+    rows = {part: np.flatnonzero(given.split == part).tolist() for part in ("train", "val", "test")}
+    assert as_lists(cut) == (
+        [("val", rows["train"], rows["val"]), ("test", sorted(rows["train"] + rows["val"]), rows["test"])],
+        sorted(rows["train"] + rows["val"]),
+    )
+
+
+def test_a_table_without_a_test_split_is_cut_in_two(read, frame):
+    scheme = PredefinedSplit("split", "train", "test", test=None)
+    given = frame.assign(split=np.resize(["train", "test"], len(frame)))
+    cut = plan(read(given, folds=scheme), scheme)
+    assert [split.group for split in cut.splits] == ["test"]
+    assert cut.test is None
+
+
+GIVEN = {
+    "a part that the recipe does not know": ({"val": "dev"}, "column split is 'dev' in row 2"),
+    "a part without rows": ({"val": "train"}, "column split is 'val' in no row"),
+}
+
+
+@pytest.mark.parametrize(("names", "told"), GIVEN.values(), ids=GIVEN)
+def test_a_split_column_with_other_values_is_refused(read, frame, names, told):
+    given = _with_splits(frame)
+    given["split"] = given.split.replace(names)
+    with pytest.raises(TableError, match=told):
+        plan(read(given, folds=PredefinedSplit("split")), PredefinedSplit("split"))
 
 
 # --- held out

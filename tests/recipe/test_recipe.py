@@ -18,10 +18,16 @@ from tinyai_registry.recipe import (
     CardText,
     Criterion,
     Ensemble,
+    GroupKFold,
+    HeldOut,
     Input,
     KFold,
     LeaveOneGroupOut,
+    PredefinedSplit,
+    Protocol,
     Recipe,
+    Where,
+    criterion_of,
     decisive,
     fingerprint,
 )
@@ -113,6 +119,18 @@ CONTRADICTIONS = {
     "a key without its comma": ({"key": "clip"}, r"Recipe\.key must be a tuple, not 'clip'"),
     "criteria in a list": ({"criteria": list(RECIPE.criteria)}, r"Recipe\.criteria must be a tuple"),
     "no criterion": ({"criteria": ()}, "declares no criterion, so every model would pass"),
+    "a criterion over seeds without an ensemble": (
+        {"criteria": (Criterion("plcc", "min", ">=", 0.9, part="seeds"),)},
+        "min PLCC over seeds >= 0.9: the recipe declares no ensemble",
+    ),
+    "two protocols of one name": (
+        {"protocols": (Protocol("twice", KFold(2)), Protocol("twice", KFold(3)))},
+        "two protocols share a name",
+    ),
+    "a protocol's criterion on a test split that it does not set aside": (
+        {"protocols": (Protocol("p", KFold(2), criteria=(Criterion("plcc", "mean", ">=", 0.9, part="test"),)),)},
+        "PLCC on the test split >= 0.9: KFold sets no test split aside",
+    ),
 }
 
 
@@ -275,3 +293,79 @@ def test_a_fingerprint_survives_a_round_trip_through_json(threshold, seed):
 )
 def test_a_criterion_reads_as_a_sentence(criterion, words):
     assert str(criterion) == words
+
+
+# --- schemes, protocols and criteria of later recipes
+
+EVERY_CRITERION = [
+    Criterion("plcc", aggregate, relation, threshold, part, against)
+    for aggregate in ("mean", "min", "max", "spread", "median")
+    for relation in (">=", "<=")
+    for threshold in (0.95, -0.005, 20.0, 0.123456789)
+    for part in ("folds", "test", "in-sample", "seeds", "artifacts")
+    for against in (None, "difference", "ratio", "previous")
+    if not (part in ("test", "in-sample") and aggregate != "mean")
+    if not (part == "seeds" and against in ("difference", "ratio"))
+    if not (part == "artifacts" and against)
+]
+
+
+def test_the_words_of_every_criterion_are_read_back_as_the_same_criterion():
+    assert [criterion_of(str(criterion)) for criterion in EVERY_CRITERION] == EVERY_CRITERION
+
+
+@pytest.mark.parametrize("words", ["", "mean PLCC", "mean PLCC over planets >= 1", "mean PLCC over folds > 1"])
+def test_other_words_are_no_criterion(words):
+    assert criterion_of(words) is None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "plain"),
+    {
+        LeaveOneGroupOut(by="corpus"): {"LeaveOneGroupOut": {"by": "corpus"}},
+        GroupKFold(3, within=Where("corpus", "==", "a")): {
+            "GroupKFold": {"folds": 3, "within": {"column": "corpus", "relation": "==", "value": "a"}}
+        },
+        PredefinedSplit("split", test=None): {"PredefinedSplit": {"column": "split", "test": None}},
+        HeldOut(LeaveOneGroupOut()): {"HeldOut": {"within": {"LeaveOneGroupOut": {}}}},
+    }.items(),
+    ids=str,
+)
+def test_a_scheme_is_written_by_its_name_and_what_differs_from_the_default(scheme, plain):
+    assert decisive(replace(RECIPE, folds=scheme))["folds"] == plain
+
+
+def test_the_columns_that_schemes_name_are_read():
+    within = Where("corpus", "==", "a")
+    folds = HeldOut(LeaveOneGroupOut(by="scene", within=within))
+    recipe = replace(RECIPE, folds=folds, protocols=(Protocol("given", PredefinedSplit("split")),))
+    assert recipe.cut_by == ("scene", "corpus", "split")
+    assert set(recipe.cut_by) <= set(recipe.columns)
+
+
+def test_a_protocol_is_decisive_where_it_has_criteria():
+    plain = Protocol("by corpus", LeaveOneGroupOut(by="corpus"))
+    gated = replace(plain, criteria=RECIPE.criteria)
+    assert print_of(replace(RECIPE, protocols=(plain,))) == GOLDEN_FINGERPRINT
+    assert print_of(replace(RECIPE, protocols=(gated,))) != GOLDEN_FINGERPRINT
+    assert decisive(replace(RECIPE, protocols=(plain, replace(gated, name="gated"))))["protocols"] == [
+        {
+            "name": "gated",
+            "scheme": {"LeaveOneGroupOut": {"by": "corpus"}},
+            "criteria": [{"aggregate": "mean", "metric": "plcc", "relation": ">=", "threshold": 0.95}],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        lambda: Criterion("plcc", "mean", ">=", 0.0, part="seeds", against="difference"),
+        lambda: Criterion("bytes", "max", "<=", 0.0, part="artifacts", against="previous"),
+        lambda: Protocol("p", KFold(2), criteria=(Criterion("plcc", "mean", ">=", 0.0, against="previous"),)),
+        lambda: PredefinedSplit("split", train="test"),
+    ],
+)
+def test_what_could_never_be_judged_is_refused_at_the_declaration(criterion):
+    with pytest.raises(RecipeError):
+        criterion()

@@ -105,7 +105,7 @@ VECTOR = Rule(
 )
 
 Figure = Literal["mean", "std", "min", "max", "median", "spread"]
-# Schemes that hold out every row of the table once.
+# Schemes that hold out every row of the table once, unless they are limited to some.
 _PARTITIONS = {"LeaveOneGroupOut", "KFold", "GroupKFold"}
 _FIGURES: tuple[Figure, ...] = get_args(Figure)
 
@@ -159,13 +159,15 @@ def _gate(model: Subject, evaluation: Evaluation, criteria: Mapping[str, Criteri
 
 def _coverage(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
     said = as_sidecar(model.said)
-    [scheme] = said["recipe"]["folds"] or {"none": {}}
-    if scheme == "LeaveOneGroupOut" and sorted(evaluation.expected_groups) != sorted(said["table"]["groups"]):
+    [(scheme, settings)] = (said["recipe"]["folds"] or {"none": {}}).items()
+    is_of_table = sorted(evaluation.expected_groups) == sorted(said["table"]["groups"])
+    if (scheme, settings) == ("LeaveOneGroupOut", {}) and not is_of_table:
         expected, groups = len(evaluation.expected_groups), len(said["table"]["groups"])
         what = f"{expected} folds are expected, the table has {groups} groups, or others"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/expected_groups")
     rows = sum(fold.rows for fold in evaluation.folds)
-    if scheme in _PARTITIONS and rows != said["table"]["rows"]:
+    is_limited = isinstance(settings, dict) and "within" in settings
+    if scheme in _PARTITIONS and not is_limited and rows != said["table"]["rows"]:
         what = f"the folds hold out {rows} rows, the table has {said['table']['rows']}"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/folds")
 

@@ -111,7 +111,8 @@ def _members(recipe: Recipe, artifacts: Sequence[Artifact]) -> list[dict[str, An
 
 def _training(recipe: Recipe, judged: Mapping[str, Any]) -> dict[str, Any]:
     """The keys that readers of earlier sidecars use; a figure that is undefined is left out."""
-    scheme = "loso" if isinstance(recipe.folds, LeaveOneGroupOut) else "cv"
+    is_loso = isinstance(recipe.folds, LeaveOneGroupOut) and recipe.folds.by is None
+    scheme = "loso" if is_loso else "cv"
     figures = {
         name if name.startswith("in_sample") else f"{scheme}_{name}": value
         for name, value in parts.headlines(judged["evaluation"], judged["in_sample"]).items()

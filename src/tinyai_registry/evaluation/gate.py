@@ -49,6 +49,8 @@ def _judge(evaluation: Evaluation, criterion: Criterion) -> Verdict:
 
 def _value(evaluation: Evaluation, criterion: Criterion) -> tuple[float | None, str | None]:
     """What the criterion speaks of, or ``None`` and why it does not exist."""
+    if criterion.part not in ("folds", "test") or criterion.against == "previous":
+        return None, "not judged yet"
     judged: Sequence[Fold] = evaluation.folds
     if criterion.part == "test":
         judged = [evaluation.test] if evaluation.test is not None else []

@@ -11,10 +11,20 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import Fit
+from tinyai_registry.lab.rows import choose
 from tinyai_registry.lab.table import Table
-from tinyai_registry.recipe import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout, Scheme
+from tinyai_registry.recipe import (
+    GroupKFold,
+    HeldOut,
+    KFold,
+    LeaveOneGroupOut,
+    PredefinedSplit,
+    RepeatedHoldout,
+    Scheme,
+)
 
 Rows = NDArray[np.int64]
+ByGroup = LeaveOneGroupOut | GroupKFold
 
 # Rows that all fits of a plan train on together: more take hours, and their numbers alone two gigabytes.
 MAX_TRAINED_ROWS = 2**28
@@ -45,13 +55,40 @@ def plan(table: Table, scheme: Scheme) -> Plan:
     """
     _refuse_endless(_count_splits(scheme, table) + 1, len(table.target))
     everything = np.arange(len(table.target))
-    if not isinstance(scheme, HeldOut):
-        return Plan(tuple(_splits(scheme, table, everything)), everything)
+    match scheme:
+        case HeldOut():
+            return _set_aside(scheme, table)
+        case PredefinedSplit():
+            return _predefined(scheme, table)
+        case _:
+            return Plan(tuple(_splits(scheme, table, everything)), everything)
+
+
+def _set_aside(scheme: HeldOut, table: Table) -> Plan:
     shuffled = np.random.default_rng(scheme.seed).permutation(np.unique(table.groups))
     chosen = shuffled[: max(1, round(scheme.test * len(shuffled)))]
     in_test = np.isin(table.groups, chosen)
     development, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     return Plan(tuple(_splits(scheme.within, table, development)), development, Split("test", development, test))
+
+
+def _predefined(scheme: PredefinedSplit, table: Table) -> Plan:
+    found = _names(table, scheme.column)
+    strange = ~np.isin(found, scheme.parts)
+    if strange.any():
+        first = strange.argmax()
+        raise TableError(
+            f"column {scheme.column} is {str(found[first])!a} in row {first}, and {strange.sum()} rows are of no part; "
+            f"the recipe knows {', '.join(scheme.parts)}"
+        )
+    parts = {part: np.flatnonzero(found == part) for part in scheme.parts}
+    for part, rows in parts.items():
+        if not len(rows):
+            raise TableError(f"column {scheme.column} is {part!r} in no row; the recipe asks for such rows")
+    train, held_out = parts[scheme.train], parts[scheme.validation]
+    development = np.union1d(train, held_out)
+    test = None if scheme.test is None else Split("test", development, parts[scheme.test])
+    return Plan((Split(scheme.validation, train, held_out),), development, test)
 
 
 def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
@@ -78,7 +115,7 @@ def _refuse_endless(count: int, rows: int) -> None:
 def _count_splits(scheme: Scheme, table: Table) -> int:
     match scheme:
         case LeaveOneGroupOut():
-            return len(np.unique(table.groups))
+            return len(np.unique(_names(table, scheme.by)))
         case HeldOut():
             return _count_splits(scheme.within, table)
         case RepeatedHoldout():
@@ -96,9 +133,9 @@ def _splits(scheme: Scheme, table: Table, rows: Rows) -> list[Split]:
 
 @_splits.register
 def _(scheme: LeaveOneGroupOut, table: Table, rows: Rows) -> list[Split]:
-    groups = np.unique(table.groups[rows])
+    groups = _held_out_groups(scheme, table, rows)
     _require(len(groups), 2, "groups")  # a test split may have left fewer than the table has
-    return [_hold_out(group, rows, table.groups[rows] == group) for group in groups]
+    return [_hold_out_groups(group, scheme, table, rows, np.array([group])) for group in groups]
 
 
 @_splits.register
@@ -116,11 +153,11 @@ def _(scheme: KFold, table: Table, rows: Rows) -> list[Split]:
 
 @_splits.register
 def _(scheme: GroupKFold, table: Table, rows: Rows) -> list[Split]:
-    groups = np.unique(table.groups[rows])
+    groups = _held_out_groups(scheme, table, rows)
     _require(len(groups), scheme.folds, "groups")
     shuffled = np.random.default_rng(scheme.seed).permutation(groups)
     parts = np.array_split(shuffled, scheme.folds)
-    return [_hold_out(f"fold-{k}", rows, np.isin(table.groups[rows], part)) for k, part in enumerate(parts, start=1)]
+    return [_hold_out_groups(f"fold-{k}", scheme, table, rows, part) for k, part in enumerate(parts, start=1)]
 
 
 @_splits.register
@@ -131,6 +168,25 @@ def _(scheme: RepeatedHoldout, table: Table, rows: Rows) -> list[Split]:
     chosen = [generator.permutation(len(rows))[:size] for _ in range(scheme.splits)]
     everyone = np.arange(len(rows))
     return [_hold_out(f"split-{k}", rows, np.isin(everyone, part)) for k, part in enumerate(chosen, start=1)]
+
+
+def _names(table: Table, column: str | None) -> NDArray[np.str_]:
+    """The group of each row: its value of ``column``, or what the recipe says."""
+    return table.groups if column is None else table.frame[column].to_numpy(str)
+
+
+def _may_be_held_out(scheme: ByGroup, table: Table, rows: Rows) -> NDArray[np.bool_]:
+    return np.ones(len(rows), bool) if scheme.within is None else choose(table.frame.iloc[rows], scheme.within)
+
+
+def _held_out_groups(scheme: ByGroup, table: Table, rows: Rows) -> NDArray[np.str_]:
+    return np.unique(_names(table, scheme.by)[rows[_may_be_held_out(scheme, table, rows)]])
+
+
+def _hold_out_groups(name: str, scheme: ByGroup, table: Table, rows: Rows, groups: NDArray[np.str_]) -> Split:
+    """No row of ``groups`` is trained on, and those that may be are held out."""
+    theirs = np.isin(_names(table, scheme.by)[rows], groups)
+    return Split(str(name), rows[~theirs], rows[theirs & _may_be_held_out(scheme, table, rows)])
 
 
 def _hold_out(group: str, rows: Rows, mask: NDArray[np.bool_]) -> Split:

@@ -140,7 +140,7 @@ def _constant(path: Path, frame: pd.DataFrame, column: str) -> str | None:
 
 
 def _check_keys(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
-    for column in dict.fromkeys((*recipe.key, recipe.group, recipe.clip)):
+    for column in dict.fromkeys((*recipe.key, recipe.group, recipe.clip, *recipe.cut_by)):
         names = frame[column]
         null = names.isna().to_numpy()
         if null.any():

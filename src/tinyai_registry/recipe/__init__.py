@@ -12,7 +12,18 @@ from tinyai_registry.recipe._inputs import Input, Lookup, one_hot
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Adam, AdamW, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol, Published
-from tinyai_registry.recipe._schemes import GroupKFold, HeldOut, KFold, LeaveOneGroupOut, RepeatedHoldout, Scheme
+from tinyai_registry.recipe._rows import Relation, Where
+from tinyai_registry.recipe._schemes import (
+    GroupKFold,
+    HeldOut,
+    KFold,
+    LeaveOneGroupOut,
+    PredefinedSplit,
+    RepeatedHoldout,
+    Scheme,
+    columns_of,
+    sets_test_aside,
+)
 
 __all__ = [
     "KINDS",
@@ -30,15 +41,20 @@ __all__ = [
     "LeaveOneGroupOut",
     "Lookup",
     "MeanBy",
+    "PredefinedSplit",
     "Protocol",
     "Published",
     "Recipe",
+    "Relation",
     "RepeatedHoldout",
     "Scheme",
     "Training",
+    "Where",
+    "columns_of",
     "criterion_of",
     "decisive",
     "fingerprint",
     "name_flaw",
     "one_hot",
+    "sets_test_aside",
 ]

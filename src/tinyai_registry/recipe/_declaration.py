@@ -16,7 +16,7 @@ from tinyai_registry.recipe._inputs import Input, Lookup
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol
-from tinyai_registry.recipe._schemes import HeldOut, Scheme
+from tinyai_registry.recipe._schemes import Scheme, columns_of, sets_test_aside
 
 Kind = Literal["fr", "nr", "filter"]
 KINDS: tuple[Kind, ...] = ("fr", "nr", "filter")
@@ -120,12 +120,21 @@ class Recipe:
                 not _ID.match(name) for name in self.member_names
             ),
             "declares no criterion, so every model would pass": not self.criteria,
-            "a criterion compares with a reference that is not declared": self.reference is None
-            and any(c.against for c in self.criteria),
-            "a criterion judges a test split that the scheme does not set aside": not isinstance(self.folds, HeldOut)
-            and any(c.part == "test" for c in self.criteria),
+            "two protocols share a name": len({p.name for p in self.protocols}) != len(self.protocols),
         }
-        return [problem for problem, holds in checks.items() if holds]
+        judged = [(self.folds, self.criteria), *((p.scheme, p.criteria) for p in self.protocols)]
+        unprovable = [f"{c}: {why}" for scheme, criteria in judged for c in criteria if (why := self.flaw(c, scheme))]
+        return [problem for problem, holds in checks.items() if holds] + unprovable
+
+    def flaw(self, criterion: Criterion, scheme: Scheme) -> str | None:
+        """Why no evaluation under ``scheme`` can have what ``criterion`` judges; None if one can."""
+        if criterion.part == "test" and not sets_test_aside(scheme):
+            return f"{type(scheme).__name__} sets no test split aside"
+        if criterion.part == "seeds" and self.ensemble is None:
+            return "the recipe declares no ensemble, and so one seed"
+        if criterion.against in ("difference", "ratio") and self.reference is None:
+            return "the recipe declares no reference model"
+        return None
 
     @property
     def feature_order(self) -> tuple[str, ...]:
@@ -139,8 +148,19 @@ class Recipe:
         features = (name for name in self.feature_order if name not in derived)
         reference = (self.reference.column,) if self.reference else ()
         sources = (lookup.of for lookup in self.derived)
-        needed = (*self.key, self.group, self.clip, *features, *sources, *reference, self.target)
+        needed = (*self.key, self.group, self.clip, *features, *sources, *reference, *self.cut_by, self.target)
         return tuple(dict.fromkeys(needed))
+
+    @property
+    def cut_by(self) -> tuple[str, ...]:
+        """The columns by which its schemes cut the table, where they name any."""
+        schemes = (self.folds, *(protocol.scheme for protocol in self.protocols))
+        return tuple(dict.fromkeys(chain.from_iterable(map(columns_of, schemes))))
+
+    @property
+    def judged_protocols(self) -> tuple[Protocol, ...]:
+        """The protocols whose criteria the gate asks for, beside the recipe's own."""
+        return tuple(protocol for protocol in self.protocols if protocol.criteria)
 
     @property
     def seeds(self) -> tuple[int, ...]:

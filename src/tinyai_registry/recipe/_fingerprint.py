@@ -11,16 +11,23 @@ from typing import Any
 from tinyai_registry.recipe._criteria import Criterion
 from tinyai_registry.recipe._declaration import Recipe
 from tinyai_registry.recipe._inputs import Input, Lookup
+from tinyai_registry.recipe._protocols import Protocol
+from tinyai_registry.recipe._rows import Where
+
+# Each of these stands where no other could; of alternatives, such as schemes and networks, the name is kept.
+UNTAGGED = Recipe | Input | Criterion | Lookup | Protocol | Where
 
 
 def decisive(recipe: Recipe) -> dict[str, Any]:
     """The recipe as the sidecar keeps it: JSON types, decisive fields that differ from their default.
 
     ``kind`` is left out: the C reader takes the first ``"kind"`` of the sidecar, which must be the one at
-    top level.
+    top level. A protocol is decisive where it has criteria: then it can refuse.
     """
     document: dict[str, Any] = _plain(recipe)
     del document["kind"]
+    if recipe.judged_protocols:
+        document["protocols"] = _plain(recipe.judged_protocols)
     return document
 
 
@@ -37,8 +44,7 @@ def _plain(value: Any) -> Any:
             for f in fields(value)
             if not f.metadata.get("descriptive") and (f.default is MISSING or getattr(value, f.name) != f.default)
         }
-        # Schemes and architectures are alternatives: without its class a KFold would read like any other dict.
-        return kept if isinstance(value, Recipe | Input | Criterion | Lookup) else {type(value).__name__: kept}
+        return kept if isinstance(value, UNTAGGED) else {type(value).__name__: kept}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from tinyai_registry.errors import RecipeError
+from tinyai_registry.recipe._checks import require_tuples
+from tinyai_registry.recipe._criteria import Criterion
 from tinyai_registry.recipe._schemes import Scheme
 
 
@@ -23,9 +26,18 @@ class Protocol:
 
     ``mapping`` is what predictions go through before PLCC and RMSE: the four-parameter logistic that is usual in
     quality assessment, fitted on the held-out rows. The medians over the splits are compared with ``published``.
+
+    Its ``criteria`` are lines of the gate like the recipe's own, and decisive like them.
     """
 
     name: str
     scheme: Scheme
     mapping: Literal["logistic4"] | None = None
-    published: tuple[Published, ...] = ()
+    published: tuple[Published, ...] = field(default=(), metadata={"descriptive": True})
+    criteria: tuple[Criterion, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_tuples(self, "published", "criteria")
+        for criterion in self.criteria:
+            if criterion.part == "artifacts" or criterion.against == "previous":
+                raise RecipeError(f"Protocol {self.name}: {criterion} is for the criteria of the recipe itself")

@@ -8,7 +8,7 @@ from tinyai_registry.checks import identity
 from tinyai_registry.errors import PluginError, RecipeError, RegistryError
 from tinyai_registry.evaluation import STANDARD_METRICS, Evaluation, Metrics
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.recipe import Criterion, HeldOut, Recipe
+from tinyai_registry.recipe import Criterion, Recipe
 from tinyai_registry.store.rehearsal import rehearse
 from tinyai_registry.workflows.starting_point import Request, StartingPoint
 
@@ -52,12 +52,11 @@ def _known_criteria(owner: Owner, start: StartingPoint) -> Sequence[Criterion]:
 def check_criterion(criterion: Criterion, owner: Owner) -> None:
     """Raises RecipeError if no evaluation of the recipe can have what ``criterion`` judges."""
     recipe = owner.recipe
-    why = None
-    if criterion.part == "test" and not isinstance(recipe.folds, HeldOut):
-        why = f"{type(recipe.folds).__name__} sets no test split aside"
-    elif criterion.against is not None and recipe.reference is None:
-        why = "the recipe declares no reference model"
-    elif criterion.metric not in STANDARD_METRICS and "tinyai_evaluate" not in owner.plugin.hooks:
-        why = f"{owner.plugin} has no tinyai_evaluate, which would have to compute {criterion.metric}"
+    why = recipe.flaw(criterion, recipe.folds)
+    if why is None and criterion.part != "artifacts" and criterion.metric not in STANDARD_METRICS:
+        if criterion.part == "in-sample":
+            why = f"{criterion.metric} is not computed in sample"
+        elif "tinyai_evaluate" not in owner.plugin.hooks:
+            why = f"{owner.plugin} has no tinyai_evaluate, which would have to compute {criterion.metric}"
     if why is not None:
         raise RecipeError(f"the gate of {recipe.id} can never be passed: {criterion} cannot be judged, as {why}")
