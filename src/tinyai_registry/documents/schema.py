@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -21,7 +20,7 @@ NAMES: tuple[SchemaName, ...] = get_args(SchemaName)
 
 def folder() -> Path:
     """Where the schemas lie: inside the installed package, or at the top of the checkout of an editable install."""
-    packaged = Path(str(resources.files("tinyai_registry"))) / "schemas"
+    packaged = Path(__file__).parents[1] / "schemas"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "schemas"
 
 

@@ -6,8 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, Literal
 
 # The released one: what it refuses of a graph is refused unless somebody says that the models are for another.
@@ -133,8 +132,8 @@ def _fits(wanted: int | str, dimension: int | str | None) -> bool:
     return isinstance(dimension, int) and dimension > 0 if wanted == "fixed" else dimension == wanted
 
 
-def _folder() -> Traversable:
-    return resources.files("tinyai_registry") / "onnxfile" / "runtimes"
+def _folder() -> Path:
+    return Path(__file__).parent / "runtimes"
 
 
 def _by_rank(data: Mapping[str, list[Any]]) -> dict[int, tuple[Any, ...]]:

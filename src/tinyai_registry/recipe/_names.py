@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 # The runtime escapes nothing of a name.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
@@ -27,6 +27,6 @@ def name_flaw(name: str) -> str | None:
 
 @cache
 def _taken() -> frozenset[str]:
-    file = resources.files("tinyai_registry") / "recipe" / "libvmaf_names.toml"
+    file = Path(__file__).with_name("libvmaf_names.toml")  # importlib.resources takes as long to import as click
     families = tomllib.loads(file.read_text(encoding="utf-8")).values()
     return frozenset(name for family in families for name in family)
