@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import onnx
-
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.reading import Document
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import c_reader
 from tinyai_registry.onnxfile.graph import Signature
+from tinyai_registry.onnxfile.onnx_messages import ModelProto
 from tinyai_registry.onnxfile.runtime import Runtime, known_runtimes
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.text import shorten
@@ -246,7 +245,7 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def _scaler(model: Subject, proto: onnx.ModelProto) -> Iterator[Finding]:
+def _scaler(model: Subject, proto: ModelProto) -> Iterator[Finding]:
     marker, scaled = model.said.get("onnx_has_scaler"), scaler_in_graph(proto)
     vector = next(_said(model, "feature_mean"), None) or next(_said(model, "feature_std"), None)
     if marker is None and scaled and vector is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import onnx
 from google.protobuf.message import Message
 
 from tinyai_registry.checks import local_names, operators, sizes, weights
@@ -20,6 +19,7 @@ from tinyai_registry.onnxfile.graph import (
     type_name,
 )
 from tinyai_registry.onnxfile.inspector import Inspector
+from tinyai_registry.onnxfile.onnx_messages import ModelProto, TensorProto
 from tinyai_registry.onnxfile.protobuf import messages, tensors
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import External, Outside, external_weights, fill
@@ -122,7 +122,7 @@ def flaws(data: bytes, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]
     yield from structure(model, outside, runtime, inspector)
 
 
-def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]:
+def structure(model: ModelProto, outside: Outside, runtime: Runtime, inspector: Inspector) -> Iterator[Flaw]:
     """What is wrong with the graph of ``model`` for ``runtime``; ``outside`` are the weights that lie elsewhere."""
     parts = list(messages(model))
     giants = [*sizes.of_weights(outside, runtime), *sizes.of_parts(parts)]
@@ -139,9 +139,7 @@ def structure(model: onnx.ModelProto, outside: Outside, runtime: Runtime, inspec
     yield from local_names.of_parts(parts)
 
 
-def _inspect(
-    model: onnx.ModelProto, parts: Sequence[Message], outside: Outside, inspector: Inspector
-) -> Iterator[Flaw]:
+def _inspect(model: ModelProto, parts: Sequence[Message], outside: Outside, inspector: Inspector) -> Iterator[Flaw]:
     try:
         found = inspector.inspect(_self_contained(model, outside).SerializeToString())
     except ChildError as error:
@@ -153,7 +151,7 @@ def _inspect(
         yield Flaw(CHECKER, f"onnx.checker: {shorten(first_line(found.refusal))}")
 
 
-def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto:
+def _self_contained(model: ModelProto, outside: Outside) -> ModelProto:
     """A copy of ``model`` that the checker can read alone: zeros replace weights outside, and functions are left out.
 
     The checker inlines functions, and thirty that call each other twice take it for ever; ``operators`` refuses them
@@ -161,17 +159,17 @@ def _self_contained(model: onnx.ModelProto, outside: Outside) -> onnx.ModelProto
     """
     if not outside and not model.functions:
         return model
-    copy = onnx.ModelProto()
+    copy = ModelProto()
     copy.CopyFrom(model)
     copy.ClearField("functions")
     sizes_outside = {each.tensor: each.size for each in outside if isinstance(each, External)}
     for tensor in tensors(copy):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        if tensor.data_location == TensorProto.EXTERNAL:
             fill(tensor, bytes(sizes_outside.get(tensor.name, 0)))
     return copy
 
 
-def _inputs(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
+def _inputs(model: ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     found = signature(model)
     for name, shape in found.inputs.items():
         kind = type_name(found.types[name])

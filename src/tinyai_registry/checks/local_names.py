@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-import onnx
 from google.protobuf.message import Message
 
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
+from tinyai_registry.onnxfile.onnx_messages import AttributeProto, StringStringEntryProto
 from tinyai_registry.onnxfile.protobuf import fields_of_text
 from tinyai_registry.text import shorten
 
@@ -65,10 +65,10 @@ def of_parts(parts: Iterable[Message]) -> Iterator[Flaw]:
 
 def _words(message: Message) -> Iterator[tuple[str, bool]]:
     """The texts of ``message`` itself, and whether each is prose. Where weights lie outside is another check's."""
-    if isinstance(message, onnx.StringStringEntryProto):
+    if isinstance(message, StringStringEntryProto):
         return
     yield from ((str(text), field in _PROSE) for field, text in fields_of_text(message))
     for entry in getattr(message, "metadata_props", ()):
         yield from ((entry.key, True), (entry.value, True))
-    if isinstance(message, onnx.AttributeProto):
+    if isinstance(message, AttributeProto):
         yield from ((each.decode(errors="replace"), True) for each in (message.s, *message.strings))

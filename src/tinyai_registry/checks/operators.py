@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-import onnx
-
 from tinyai_registry.checks import sizes
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.constants import Constants
+from tinyai_registry.onnxfile.onnx_messages import ModelProto, NodeProto
 from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.text import shorten
@@ -91,7 +90,7 @@ _MOST_TRIPS = 10_000
 _DROPOUT_MODE = 2
 
 
-def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
+def of_graph(model: ModelProto, runtime: Runtime) -> Iterator[Flaw]:
     """What ``runtime`` refuses of the nodes of ``model``; each operator once, with its first node."""
     # A model-local function can define any name in any domain, so its nodes count like the graph's.
     bodies = [model.graph.node, *(function.node for function in model.functions)]
@@ -118,9 +117,7 @@ def of_graph(model: onnx.ModelProto, runtime: Runtime) -> Iterator[Flaw]:
             yield Flaw(TRAINING, f"BatchNormalization {_label(node)} is in training mode")
 
 
-def _refusals(
-    node: onnx.NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime
-) -> Iterator[tuple[Rule, str]]:
+def _refusals(node: NodeProto, depth: int, local: set[tuple[str, str]], runtime: Runtime) -> Iterator[tuple[Rule, str]]:
     operator = shorten(f"{node.domain}::{node.op_type}" if node.domain else node.op_type)
     length = len(node.op_type.encode())
     if length > runtime.max_operator_name_bytes:
@@ -137,7 +134,7 @@ def _refusals(
         yield DEPTH, f"operator {operator} is {depth} subgraphs deep; {runtime.name} goes to {limit}"
 
 
-def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.NodeProto, int]]:
+def _nodes(body: Iterable[NodeProto], depth: int) -> Iterator[tuple[NodeProto, int]]:
     for node in body:
         yield node, depth
         for attribute in node.attribute:
@@ -145,7 +142,7 @@ def _nodes(body: Iterable[onnx.NodeProto], depth: int) -> Iterator[tuple[onnx.No
                 yield from _nodes(graph.node, depth + 1)
 
 
-def _unbounded(loops: Sequence[onnx.NodeProto], known: Constants) -> Iterator[Flaw]:
+def _unbounded(loops: Sequence[NodeProto], known: Constants) -> Iterator[Flaw]:
     for node in loops:
         trips = node.input[0] if node.input else ""
         counts = known.integers(trips)
@@ -162,10 +159,10 @@ def _is_false(known: Constants, name: str) -> bool:
     return known.is_constant(name) and all(values == [0] for values in known.integers(name))
 
 
-def _normalises_by_batch(node: onnx.NodeProto) -> bool:
+def _normalises_by_batch(node: NodeProto) -> bool:
     """By the attribute or, before opset 14 brought it, by outputs beyond the first."""
     return any(each.name == "training_mode" and each.i for each in node.attribute) or any(node.output[1:])
 
 
-def _label(node: onnx.NodeProto) -> str:
+def _label(node: NodeProto) -> str:
     return shorten(node.name or " ".join(node.output))

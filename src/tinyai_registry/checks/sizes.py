@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import onnx
 from google.protobuf.message import Message
 
 from tinyai_registry.checks.finding import Flaw, Rule, Severity
 from tinyai_registry.onnxfile.constants import Constants
 from tinyai_registry.onnxfile.inspector import Inspection
+from tinyai_registry.onnxfile.onnx_messages import NodeProto, TensorProto, TypeProto
 from tinyai_registry.onnxfile.protobuf import elements
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.onnxfile.weights import External, Outside
@@ -61,7 +61,7 @@ def of_inspection(found: Inspection, parts: Sequence[Message]) -> Iterator[Flaw]
     known = ([dim for dim in dims if dim is not None] for _, dims in shapes)
     yield from _giants(known, "with open dimensions of 64, a tensor has")
     whole = {name for name, _ in shapes} - {name for name, dims in shapes if None in dims}
-    nodes = [each for each in parts if isinstance(each, onnx.NodeProto)]
+    nodes = [each for each in parts if isinstance(each, NodeProto)]
     unknown = [each for each in nodes if each.op_type in _GROWING and whole.isdisjoint(each.output)]
     if unknown:
         names = ", ".join(shorten(each.name or " ".join(each.output)) for each in unknown[:5])
@@ -78,9 +78,9 @@ def _giants(shapes: Iterable[Sequence[int]], what: str) -> Iterator[Flaw]:
 
 def _declared(parts: Sequence[Message]) -> Iterator[Sequence[int]]:
     for message in parts:
-        if isinstance(message, onnx.TensorProto):
+        if isinstance(message, TensorProto):
             yield message.dims
-        elif isinstance(message, onnx.TypeProto.Tensor):
+        elif isinstance(message, TypeProto.Tensor):
             yield [d.dim_value for d in message.shape.dim if d.HasField("dim_value")]
 
 
@@ -88,7 +88,7 @@ def _filled(parts: Sequence[Message]) -> Iterator[Sequence[int]]:
     """The shapes that nodes fill whose size is a constant, in subgraphs too, where shape inference does not follow."""
     known = Constants(parts)
     for node in parts:
-        if isinstance(node, onnx.NodeProto):
+        if isinstance(node, NodeProto):
             for at in _SHAPE_INPUTS.get(node.op_type, ()):
                 yield from known.integers(node.input[at]) if at < len(node.input) else []
             if node.op_type == "Pad" and len(node.input) > 1:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-import onnx
 from google.protobuf.message import Message
-from onnx import numpy_helper
-from onnx.external_data_helper import uses_external_data
 
+from tinyai_registry.onnxfile.onnx_messages import AttributeProto, GraphProto, NodeProto, TensorProto, is_outside
 from tinyai_registry.onnxfile.protobuf import elements
 
 _FIRST = 64
@@ -24,17 +22,17 @@ class Constants:
     """
 
     def __init__(self, parts: Sequence[Message]) -> None:
-        self._tensors: defaultdict[str, list[onnx.TensorProto]] = defaultdict(list)
+        self._tensors: defaultdict[str, list[TensorProto]] = defaultdict(list)
         self._others: set[str] = set()
         for each in parts:
-            if isinstance(each, onnx.TensorProto):
+            if isinstance(each, TensorProto):
                 self._tensors[each.name].append(each)
-            elif isinstance(each, onnx.GraphProto):
+            elif isinstance(each, GraphProto):
                 self._others.update(value.name for value in each.input)
-            elif isinstance(each, onnx.NodeProto):
+            elif isinstance(each, NodeProto):
                 self._add(each)
 
-    def _add(self, node: onnx.NodeProto) -> None:
+    def _add(self, node: NodeProto) -> None:
         values = [found for each in node.attribute if (found := _value(each)) is not None]
         if node.op_type == "Constant" and len(values) == len(node.output) == 1:
             self._tensors[node.output[0]] += values
@@ -50,21 +48,23 @@ class Constants:
         return [_integers(tensor) for tensor in self._tensors.get(name, ())]
 
 
-def _value(attribute: onnx.AttributeProto) -> onnx.TensorProto | None:
+def _value(attribute: AttributeProto) -> TensorProto | None:
     """What an attribute makes a Constant node give, as far as it has to do with sizes and flags."""
     if attribute.name == "value":
         return attribute.t
     numbers = {"value_int": [attribute.i], "value_ints": attribute.ints[:_FIRST]}.get(attribute.name)
     if numbers is None:
         return None
-    return onnx.TensorProto(data_type=onnx.TensorProto.INT64, dims=[len(numbers)], int64_data=numbers)
+    return TensorProto(data_type=TensorProto.INT64, dims=[len(numbers)], int64_data=numbers)
 
 
-def _integers(tensor: onnx.TensorProto) -> list[int]:
-    if uses_external_data(tensor) or elements(tensor.dims) > _MOST:
+def _integers(tensor: TensorProto) -> list[int]:
+    if is_outside(tensor) or elements(tensor.dims) > _MOST:
         return []
+    from tinyai_registry.onnxfile.arrays import to_array
+
     try:
-        values = numpy_helper.to_array(tensor).ravel()[:_FIRST]
+        values = to_array(tensor).ravel()[:_FIRST]
         return [] if values.dtype.kind == "c" else [int(value) for value in values]
     except Exception:  # noqa: BLE001  # numpy_helper raises what it likes of a tensor that does not hold together
         return []  # which is the checker's business

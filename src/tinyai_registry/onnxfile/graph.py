@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-import onnx
 from google.protobuf.message import DecodeError
 
 from tinyai_registry.files import File, Unreadable
+from tinyai_registry.onnxfile.onnx_messages import ModelProto, SparseTensorProto, TensorProto, ValueInfoProto
 from tinyai_registry.onnxfile.protobuf import messages, texts
 from tinyai_registry.onnxfile.weights import Outside, external_weights
 from tinyai_registry.onnxfile.wire import takes_more_memory
@@ -57,7 +57,7 @@ class ParsedGraph:
     """An ONNX file, what it holds, and its weights that lie in other files."""
 
     file: File
-    proto: onnx.ModelProto
+    proto: ModelProto
     signature: Signature
     outside: Outside
 
@@ -84,17 +84,17 @@ def read_graph(file: File | Unreadable) -> Graph:
     return ParsedGraph(file, proto, signature(proto), external_weights(proto))
 
 
-def parse(data: bytes) -> onnx.ModelProto:
+def parse(data: bytes) -> ModelProto:
     """The model in ``data``. Raises GraphError if there is none, or one that would take too much memory."""
-    if takes_more_memory(data, onnx.ModelProto.DESCRIPTOR, MAX_MEMORY):
+    if takes_more_memory(data, ModelProto.DESCRIPTOR, MAX_MEMORY):
         what = f"its nodes, tensors and attributes would take more than {MAX_MEMORY >> 20} MiB of memory"
         raise GraphError(GraphProblem.TOO_LARGE, what)
     try:
-        model = onnx.load_model_from_string(data)
+        model: ModelProto = ModelProto.FromString(data)
     except (DecodeError, ValueError) as error:
         raise GraphError(GraphProblem.NOT_ONNX, f"not an ONNX file: {first_line(error)}") from error
     for message in messages(model):
-        if isinstance(message, onnx.TensorProto | onnx.SparseTensorProto) and len(message.dims) > _MAX_RANK:
+        if isinstance(message, TensorProto | SparseTensorProto) and len(message.dims) > _MAX_RANK:
             raise GraphError(GraphProblem.TOO_LARGE, f"a tensor has {len(message.dims)} dimensions")
         if any(isinstance(text, bytes) for text in texts(message)):
             raise GraphError(GraphProblem.NOT_ONNX, "not an ONNX file: it has a name that is not UTF-8")
@@ -103,7 +103,7 @@ def parse(data: bytes) -> onnx.ModelProto:
     return model
 
 
-def signature(model: onnx.ModelProto) -> Signature:
+def signature(model: ModelProto) -> Signature:
     """Read from the graph; inputs that are initialisers (weights) are left out."""
     weights = {tensor.name for tensor in model.graph.initializer}
     opsets = [o.version for o in model.opset_import if o.domain in DEFAULT_DOMAIN]
@@ -122,7 +122,7 @@ def signature(model: onnx.ModelProto) -> Signature:
 def type_name(number: int) -> str:
     """What ``onnx.TensorProto`` calls the element type of this number."""
     try:
-        return str(onnx.TensorProto.DataType.Name(number))
+        return str(TensorProto.DataType.Name(number))
     except ValueError:
         return str(number)
 
@@ -132,7 +132,7 @@ def first_line(error: Exception | str) -> str:
     return " ".join(str(error).strip().split("\n")[0].split()) or "for no reason that it gives"
 
 
-def _shape(value: onnx.ValueInfoProto) -> Shape:
+def _shape(value: ValueInfoProto) -> Shape:
     return tuple(
         d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in value.type.tensor_type.shape.dim
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-import onnx
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+
+from tinyai_registry.onnxfile.onnx_messages import TensorProto
 
 
 def messages(message: Message) -> Iterator[Message]:
@@ -28,9 +29,9 @@ def messages(message: Message) -> Iterator[Message]:
                 levels.append(iter(value))
 
 
-def tensors(message: Message) -> Iterator[onnx.TensorProto]:
+def tensors(message: Message) -> Iterator[TensorProto]:
     """Every tensor in it."""
-    return (inner for inner in messages(message) if isinstance(inner, onnx.TensorProto))
+    return (inner for inner in messages(message) if isinstance(inner, TensorProto))
 
 
 def elements(dims: Iterable[int]) -> int:

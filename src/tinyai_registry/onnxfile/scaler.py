@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import onnx
-
+from tinyai_registry.onnxfile.onnx_messages import GraphProto, ModelProto, NodeProto
 from tinyai_registry.onnxfile.protobuf import elements
 
 _CARRIES = {"Identity", "Cast", "Concat", "Reshape", "Flatten", "Unsqueeze", "Squeeze", "Transpose", "Expand"}
@@ -16,7 +15,7 @@ _KEEPS_SIZE = _CARRIES - {"Concat", "Expand"} | {"Neg", "Reciprocal", "Sqrt", "A
 _SCALES = {"Sub", "Add", "Mul", "Div", "BatchNormalization"}
 
 
-def scaler_in_graph(model: onnx.ModelProto) -> bool:
+def scaler_in_graph(model: ModelProto) -> bool:
     """Whether the first arithmetic on an input of rank 2 is with one constant for each feature."""
     constants = _constants(model.graph)
     widths = {
@@ -30,7 +29,7 @@ def scaler_in_graph(model: onnx.ModelProto) -> bool:
     )
 
 
-def _constants(graph: onnx.GraphProto) -> dict[str, int]:
+def _constants(graph: GraphProto) -> dict[str, int]:
     """How many elements each constant of ``graph`` has."""
     found = {tensor.name: elements(tensor.dims) for tensor in graph.initializer}
     for node in graph.node:
@@ -43,13 +42,13 @@ def _constants(graph: onnx.GraphProto) -> dict[str, int]:
     return found
 
 
-def _scaled(graph: onnx.GraphProto, constants: Mapping[str, int]) -> set[str]:
+def _scaled(graph: GraphProto, constants: Mapping[str, int]) -> set[str]:
     """The values that are multiplied with a constant, or divided."""
     nodes = [each for each in graph.node if each.op_type in {"Div", "Mul"}]
     return {name for node in nodes if not constants.keys().isdisjoint(node.input) for name in node.input}
 
 
-def _first(graph: onnx.GraphProto, widths: Mapping[str, int]) -> Iterator[tuple[onnx.NodeProto, frozenset[int]]]:
+def _first(graph: GraphProto, widths: Mapping[str, int]) -> Iterator[tuple[NodeProto, frozenset[int]]]:
     """The nodes that compute with an input, past those that only carry it elsewhere; and how wide the inputs are.
 
     All inputs are followed at once: a walk for each would take their number times that of the nodes.
@@ -66,7 +65,7 @@ def _first(graph: onnx.GraphProto, widths: Mapping[str, int]) -> Iterator[tuple[
             yield node, found
 
 
-def _scales(node: onnx.NodeProto, constants: Mapping[str, int], width: int, scaled: set[str]) -> bool:
+def _scales(node: NodeProto, constants: Mapping[str, int], width: int, scaled: set[str]) -> bool:
     sizes = [constants[name] for name in node.input if name in constants]
     if node.op_type not in _SCALES or not sizes:
         return False

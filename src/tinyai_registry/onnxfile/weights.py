@@ -7,9 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import onnx
-from onnx.external_data_helper import uses_external_data
-
+from tinyai_registry.onnxfile.onnx_messages import ModelProto, TensorProto, is_outside
 from tinyai_registry.onnxfile.protobuf import elements, tensors
 
 
@@ -36,9 +34,9 @@ class Misplaced:
 Outside = Sequence[External | Misplaced]
 
 
-def external_weights(model: onnx.ModelProto) -> Outside:
+def external_weights(model: ModelProto) -> Outside:
     """Every tensor of ``model`` whose bytes lie in another file: initialisers, constants, those of subgraphs."""
-    return [_locate(tensor) for tensor in tensors(model) if uses_external_data(tensor)]
+    return [_locate(tensor) for tensor in tensors(model) if is_outside(tensor)]
 
 
 def data_files(outside: Outside, graph: str) -> dict[str, list[External]]:
@@ -51,10 +49,10 @@ def data_files(outside: Outside, graph: str) -> dict[str, list[External]]:
     return dict(found)
 
 
-def take_in(model: onnx.ModelProto, files: Mapping[str, bytes]) -> list[str]:
+def take_in(model: ModelProto, files: Mapping[str, bytes]) -> list[str]:
     """Put the bytes of ``files`` (by location) into the tensors of ``model``; returns the tensors that it lacks."""
     missing = []
-    for tensor in filter(uses_external_data, tensors(model)):
+    for tensor in filter(is_outside, tensors(model)):
         place = _locate(tensor)
         whole = None if isinstance(place, Misplaced) else files.get(place.location)
         if isinstance(place, Misplaced) or whole is None:
@@ -65,18 +63,20 @@ def take_in(model: onnx.ModelProto, files: Mapping[str, bytes]) -> list[str]:
     return missing
 
 
-def fill(tensor: onnx.TensorProto, data: bytes) -> None:
+def fill(tensor: TensorProto, data: bytes) -> None:
     """Make ``data`` the bytes of ``tensor``, inside the graph."""
     tensor.raw_data = data
     tensor.ClearField("data_location")
     tensor.ClearField("external_data")
 
 
-def _locate(tensor: onnx.TensorProto) -> External | Misplaced:
+def _locate(tensor: TensorProto) -> External | Misplaced:
+    from tinyai_registry.onnxfile.arrays import item_size
+
     said = {entry.key: entry.value for entry in tensor.external_data}
     try:
         offset, length = _number(said.get("offset", "0")), _number(said["length"]) if "length" in said else None
-        item = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        item = item_size(tensor.data_type)
     except (ValueError, KeyError, TypeError):
         return Misplaced(tensor.name, "has an offset, a length or a type that is none")
     if not said.get("location"):
