@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,13 +31,17 @@ class Standardisation:
         return ((self.fill_empty(features) - self.mean) / self.std).astype(np.float32)
 
 
-def standardise(features: NDArray[np.float64]) -> Standardisation:
+def standardise(features: NDArray[np.float64], which: Sequence[bool] | None = None) -> Standardisation:
     """Fit a standardisation to ``features`` ``[N, F]``: medians, then means and standard deviations (ddof 0).
 
-    A column whose standard deviation is below 1e-8 is only centred. One without any value has the median NaN; the table
-    refuses it.
+    ``which`` of the columns are standardised, by default all; the others have mean 0 and standard deviation 1. A column
+    whose standard deviation is below 1e-8 is only centred. One without any value has the median NaN; the table refuses
+    it.
     """
     fill = np.nanmedian(features, axis=0)
     whole = np.where(np.isnan(features), fill, features)
     std = whole.std(axis=0)
-    return Standardisation(whole.mean(axis=0), np.where(std < NEGLIGIBLE_STD, 1.0, std), fill)
+    mean, std = whole.mean(axis=0), np.where(std < NEGLIGIBLE_STD, 1.0, std)
+    if which is not None:
+        mean, std = np.where(which, mean, 0.0), np.where(which, std, 1.0)
+    return Standardisation(mean, std, fill)

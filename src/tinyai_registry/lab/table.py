@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import TableFingerprint
 from tinyai_registry.files import sha256_of
+from tinyai_registry.lab.derived import derive
 from tinyai_registry.lab.keys import as_text, fold, refuse_lookalikes, value_type
 from tinyai_registry.lab.parquet import open_parquet
 from tinyai_registry.lab.standardisation import standardise
 from tinyai_registry.lab.table_file import read_file
-from tinyai_registry.recipe import Input, Recipe
+from tinyai_registry.recipe import Input, Recipe, numeric_sources
 from tinyai_registry.text import encodable
 
 # Named by some extractors; where present, a table must have been made by one of each.
@@ -90,7 +92,7 @@ def read_table(path: Path, recipe: Recipe) -> Table:
     file = open_parquet(path, data)
     _check_present(path, file.names, recipe)
     extra = [name for name in (*MAKERS, CORPUS) if name in file.names and name not in recipe.columns]
-    numbers = {*recipe.feature_order, recipe.target}
+    numbers = {*recipe.feature_order, recipe.target, *chain.from_iterable(map(numeric_sources, recipe.derived))}
     columns = [*recipe.columns, *extra]
     read = file.read(columns, text=[name for name in columns if name not in numbers])
     if not read.num_rows:
@@ -99,7 +101,7 @@ def read_table(path: Path, recipe: Recipe) -> Table:
     everything = pa.table(converted).to_pandas(ignore_metadata=True)
     frame = everything.drop(columns=extra)
     _check_keys(path, frame, recipe)
-    _derive(path, frame, recipe)
+    derive(path, frame, recipe)
     _check_features(path, frame, recipe)
     _check_target(path, everything, recipe)
     _check_groups(path, frame, recipe)
@@ -163,18 +165,6 @@ def _check_keys(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
             f"{path}: {twice.sum()} rows repeat the key ({', '.join(recipe.key)}) of an earlier row, "
             f"first row {twice.argmax()}; drop the repeats"
         )
-
-
-def _derive(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
-    for lookup in recipe.derived:
-        numbers = frame[lookup.of].map(dict(lookup.values))
-        unknown = numbers.isna().to_numpy()
-        if unknown.any():
-            raise TableError(
-                f"{path}: column {lookup.of} has the value {frame[lookup.of][unknown.argmax()]!r} in row "
-                f"{unknown.argmax()}, for which {recipe.id} declares no {lookup.column}"
-            )
-        frame[lookup.column] = numbers.astype(np.float64)
 
 
 def _check_features(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:

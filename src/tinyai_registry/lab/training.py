@@ -114,7 +114,7 @@ def _standardisation(table: Table, fit: Fit) -> Standardisation:
     if empty.any():
         column = table.recipe.feature_order[empty.argmax()]
         raise TableError(f"column {column} is empty in every row that {fit.label} is trained on; a median needs values")
-    return standardise(features)
+    return standardise(features, table.recipe.standardised)
 
 
 def _cohorts(table: Table, fits: Sequence[Fit], standardisations: Sequence[Standardisation], mlp: MLP) -> list[Cohort]:

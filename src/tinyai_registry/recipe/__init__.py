@@ -8,7 +8,19 @@ still have their default are left out of the fingerprint, so that a new optional
 from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
 from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint
-from tinyai_registry.recipe._inputs import Input, Lookup, one_hot
+from tinyai_registry.recipe._inputs import (
+    UNKNOWN,
+    Constant,
+    Derived,
+    Input,
+    Log,
+    Lookup,
+    OneHot,
+    Ratio,
+    Scaled,
+    numeric_sources,
+    one_hot,
+)
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Adam, AdamW, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol, Published
@@ -28,10 +40,13 @@ from tinyai_registry.recipe._schemes import (
 __all__ = [
     "KINDS",
     "MLP",
+    "UNKNOWN",
     "Adam",
     "AdamW",
     "CardText",
+    "Constant",
     "Criterion",
+    "Derived",
     "Ensemble",
     "GroupKFold",
     "HeldOut",
@@ -39,14 +54,18 @@ __all__ = [
     "KFold",
     "Kind",
     "LeaveOneGroupOut",
+    "Log",
     "Lookup",
     "MeanBy",
+    "OneHot",
     "PredefinedSplit",
     "Protocol",
     "Published",
+    "Ratio",
     "Recipe",
     "Relation",
     "RepeatedHoldout",
+    "Scaled",
     "Scheme",
     "Training",
     "Where",
@@ -55,6 +74,7 @@ __all__ = [
     "decisive",
     "fingerprint",
     "name_flaw",
+    "numeric_sources",
     "one_hot",
     "sets_test_aside",
 ]

@@ -12,10 +12,11 @@ from typing import Literal
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
-from tinyai_registry.recipe._inputs import Input, Lookup
+from tinyai_registry.recipe._inputs import Derived, Input, OneHot, sources
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol
+from tinyai_registry.recipe._rows import Where
 from tinyai_registry.recipe._schemes import Scheme, columns_of, sets_test_aside
 
 Kind = Literal["fr", "nr", "filter"]
@@ -51,9 +52,11 @@ class Recipe:
     whole, ``clip`` tells the distorted clips apart. ``architecture`` and ``training`` are for the built-in
     trainer; a plugin that brings ``tinyai_train`` may leave them out.
 
-    ``derived`` columns may be named as features. ``missing`` says what becomes of an empty feature cell: the
-    table is refused, or each fit fills it with the median of its own training rows. A
-    model at the stage ``proposed`` is registered but not yet trusted.
+    ``derived`` columns may be named as features, and as a source of one that is derived later. The model is trained and
+    judged on the ``rows`` for which each condition holds, by default on all. ``missing`` says what becomes of an empty
+    feature cell: the table is refused, or each fit fills it with the median of its own training rows. A model at the
+    stage ``proposed`` is registered but not yet trusted. The graph takes ``batch`` rows at a time, any number or one,
+    and gives ``[N]`` scores, or ``[N, 1]`` with an ``output_rank`` of 2.
 
     Raises RecipeError where the declaration contradicts itself.
     """
@@ -79,15 +82,18 @@ class Recipe:
     output: str = "score"
     opset: int = 17
     scaler_in_graph: bool = False
-    derived: tuple[Lookup, ...] = ()
+    derived: tuple[Derived, ...] = ()
     missing: Literal["refuse", "median"] = "refuse"
     reference: MeanBy | None = None
     ensemble: Ensemble | None = None
+    rows: tuple[Where, ...] = ()
+    batch: Literal["dynamic", "one"] = "dynamic"
+    output_rank: Literal[1, 2] = 1
     protocols: tuple[Protocol, ...] = field(default=(), metadata=_DESCRIPTIVE)
     stage: Literal["proposed", "production"] = field(default="production", metadata=_DESCRIPTIVE)
 
     def __post_init__(self) -> None:
-        require_tuples(self, "inputs", "key", "criteria", "derived", "protocols")
+        require_tuples(self, "inputs", "key", "criteria", "derived", "rows", "protocols")
         object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
         if not _ID.match(self.id):
             raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")
@@ -100,6 +106,8 @@ class Recipe:
         low, high = self.target_range
         tensors = [i.tensor for i in self.inputs] + [self.output]
         columns = self.feature_order
+        made = [column for derived in self.derived for column in derived.columns]
+        slots = set(chain.from_iterable(d.columns for d in self.derived if isinstance(d, OneHot) and d.unknown))
         escaped = [name for name in columns if json.dumps(name) != f'"{name}"']
         checks = {
             f"kind {self.kind!r} is none of {', '.join(KINDS)}": self.kind not in KINDS,
@@ -111,6 +119,10 @@ class Recipe:
                 escaped
             ),
             "the target is also a feature": self.target in columns,
+            "two derived columns share a name": len(set(made)) != len(made),
+            "an unknown slot takes every column of its one-hot among the features": not slots <= set(columns),
+            f"batch {self.batch!r} is neither 'dynamic' nor 'one'": self.batch not in ("dynamic", "one"),
+            f"output_rank {self.output_rank!r} is neither 1 nor 2": self.output_rank not in (1, 2),
             f"target_range {self.target_range} is empty or endless": not 0 < high - low < math.inf,
             "layer normalisation takes two or more features, and opset 17 or later": self.architecture is not None
             and self.architecture.layer_norm
@@ -144,11 +156,12 @@ class Recipe:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every table column that the recipe needs, without repeats; what is derived is not in the table."""
-        derived = {lookup.column for lookup in self.derived}
-        features = (name for name in self.feature_order if name not in derived)
+        made = {column for derived in self.derived for column in derived.columns}
+        used = (*self.feature_order, *chain.from_iterable(map(sources, self.derived)))
         reference = (self.reference.column,) if self.reference else ()
-        sources = (lookup.of for lookup in self.derived)
-        needed = (*self.key, self.group, self.clip, *features, *sources, *reference, *self.cut_by, self.target)
+        chosen = (where.column for where in self.rows)
+        read = (name for name in used if name not in made)
+        needed = (*self.key, self.group, self.clip, *read, *reference, *chosen, *self.cut_by, self.target)
         return tuple(dict.fromkeys(needed))
 
     @property
@@ -161,6 +174,11 @@ class Recipe:
     def judged_protocols(self) -> tuple[Protocol, ...]:
         """The protocols whose criteria the gate asks for, beside the recipe's own."""
         return tuple(protocol for protocol in self.protocols if protocol.criteria)
+
+    @property
+    def standardised(self) -> tuple[bool, ...]:
+        """For each of ``feature_order`` whether it is centred and scaled before the network."""
+        return tuple(i.standardise for i in self.inputs for _ in i.columns)
 
     @property
     def seeds(self) -> tuple[int, ...]:
