@@ -16,6 +16,7 @@ from tinyai_registry.recipe import (
     Adam,
     AdamW,
     CardText,
+    Constant,
     Criterion,
     Ensemble,
     GroupKFold,
@@ -23,9 +24,12 @@ from tinyai_registry.recipe import (
     Input,
     KFold,
     LeaveOneGroupOut,
+    Log,
+    OneHot,
     PredefinedSplit,
     Protocol,
     Recipe,
+    Scaled,
     Where,
     criterion_of,
     decisive,
@@ -118,6 +122,17 @@ CONTRADICTIONS = {
     "no key": ({"key": ()}, "declares no key column"),
     "a key without its comma": ({"key": "clip"}, r"Recipe\.key must be a tuple, not 'clip'"),
     "criteria in a list": ({"criteria": list(RECIPE.criteria)}, r"Recipe\.criteria must be a tuple"),
+    "two derived columns of one name": (
+        {"derived": (Constant("a", 1.0), Log("a", of="z"))},
+        "two derived columns share a name",
+    ),
+    "an unknown slot that no input has": (
+        {"derived": (OneHot("codec", ("x264",), unknown=True),)},
+        "an unknown slot takes every column of its one-hot among the features",
+    ),
+    "an unknown batch": ({"batch": "two"}, "batch 'two' is neither 'dynamic' nor 'one'"),
+    "an output of rank 3": ({"output_rank": 3}, "output_rank 3 is neither 1 nor 2"),
+    "a row condition without its comma": ({"rows": Where("a", ">", 1)}, r"Recipe\.rows must be a tuple"),
     "no criterion": ({"criteria": ()}, "declares no criterion, so every model would pass"),
     "a criterion over seeds without an ensemble": (
         {"criteria": (Criterion("plcc", "min", ">=", 0.9, part="seeds"),)},
@@ -164,6 +179,23 @@ BAD_PARTS = {
     "an unknown aggregate": (lambda: Criterion("plcc", "average", ">=", 0.95), "average"),
     "a threshold of NaN": (lambda: Criterion("plcc", "mean", ">=", float("nan")), "nan"),
     "batches of nothing": (lambda: AdamW(1e-3, 0.0, 0, 30), "batch_size"),
+    "an unknown row relation": (lambda: Where("a", "~", "b"), "Where.relation is '~'"),
+    "an order of texts": (lambda: Where("a", "<", "b"), "Where compares texts by ==, !=, in"),
+    "one value for in": (lambda: Where("a", "in", "b"), "Where takes a tuple of values with 'in', else one value"),
+    "several values for ==": (lambda: Where("a", "==", ("b",)), "Where takes a tuple of values with 'in'"),
+    "no value for in": (lambda: Where("a", "in", ()), "Where takes a tuple of values"),
+    "texts and numbers": (lambda: Where("a", "in", ("b", 1.0)), "Where takes texts or numbers, not both"),
+    "rows of NaN": (lambda: Where("a", "==", float("nan")), "Where compares with a text or a number, not with nan"),
+    "rows of True": (lambda: Where("a", "==", True), "Where compares with a text or a number, not with True"),
+    "a scale of no width": (lambda: Scaled("a", "b", 1, 1), "Scaled.high must lie above Scaled.low"),
+    "a scale upside down": (lambda: Scaled("a", "b", 2, 1), "Scaled.high must lie above Scaled.low"),
+    "a constant of NaN": (lambda: Constant("a", float("nan")), "Constant.value must be a number"),
+    "a one-hot of nothing": (lambda: OneHot("a", ()), r"OneHot\('a'\) must list one or more values, each once"),
+    "a one-hot of a value twice": (lambda: OneHot("a", ("b", "b")), "each once"),
+    "a one-hot with two unknowns": (lambda: OneHot("a", ("unknown",), unknown=True), "each once"),
+    "unknown rows without a slot": (lambda: OneHot("a", ("b",), unknown_share=0.1), "say unknown=True"),
+    "nothing but unknown rows": (lambda: OneHot("a", ("b",), True, 1.0), r"OneHot.unknown_share must lie in \[0, 1\)"),
+    "a sidecar key with blanks": (lambda: Constant("a", 1, "codec preset"), "sidecar_key 'codec preset' must match"),
     "no epochs": (lambda: AdamW(1e-3, 0.0, 256, 0), "epochs"),
 }
 
@@ -189,6 +221,17 @@ def test_the_fingerprint_of_a_fixed_recipe_never_changes():
     assert json.loads(GOLDEN) == decisive(RECIPE)
     assert hashlib.sha256(GOLDEN.encode()).hexdigest() == GOLDEN_FINGERPRINT
     assert print_of(RECIPE) == GOLDEN_FINGERPRINT
+
+
+def test_numbers_that_are_equal_have_one_fingerprint():
+    whole, real = (replace(RECIPE, rows=(Where("a", "in", (one, 2)),)) for one in (1, 1.0))
+    assert print_of(whole) == print_of(real) != print_of(RECIPE)
+
+
+def test_what_is_derived_is_not_read_and_what_it_comes_from_and_what_chooses_rows_is():
+    derived = (Scaled("a", of="z", low=0, high=9), Log("b", of="a"), Constant("c", 1.0))
+    recipe = replace(RECIPE, derived=derived, rows=(Where("codec", "==", "x264"),))
+    assert recipe.columns == ("clip", "frame", "source", "z", "codec", "score")
 
 
 def test_a_fingerprint_can_be_recomputed_from_json_whatever_the_order_of_its_keys():
@@ -237,6 +280,11 @@ DECISIVE = {
     "output": "mos",
     "opset": 18,
     "scaler_in_graph": True,
+    "rows": (Where("codec", "==", "x264"),),
+    "an input that is not standardised": {"inputs": (RECIPE.inputs[0], Input("right", ("c",), standardise=False))},
+    "derived": (Constant("c", 1.0),),
+    "batch": "one",
+    "output_rank": 2,
 }
 CHANGES = {name: value if isinstance(value, dict) else {name: value} for name, value in DECISIVE.items()}
 

@@ -27,7 +27,7 @@ def derive(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
             with np.errstate(all="ignore"):
                 values = _compute(derived, frame)
         except UnderivableError as error:
-            row, value = frame.index[error.at], frame[error.of].iloc[error.at]
+            row, value = frame.index[error.at], frame[error.of].iloc[[error.at]].tolist()[0]
             why = error.why.replace(_MODEL, recipe.id)
             raise TableError(f"{path}: column {error.of} has the value {value!r} in row {row}, {why}") from error
         for name, column in zip(derived.columns, values, strict=True):

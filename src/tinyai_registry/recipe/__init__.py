@@ -24,6 +24,7 @@ from tinyai_registry.recipe._inputs import (
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Adam, AdamW, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol, Published
+from tinyai_registry.recipe._reading import recipe_of
 from tinyai_registry.recipe._rows import Relation, Where
 from tinyai_registry.recipe._schemes import (
     GroupKFold,
@@ -76,5 +77,6 @@ __all__ = [
     "name_flaw",
     "numeric_sources",
     "one_hot",
+    "recipe_of",
     "sets_test_aside",
 ]

@@ -31,7 +31,7 @@ class Where:
             raise RecipeError(f"Where.relation is {self.relation!r}, not one of {get_args(Relation)}")
         if isinstance(self.value, tuple) != (self.relation == "in") or not self.values:
             raise RecipeError(f"Where takes a tuple of values with 'in', else one value: {self}")
-        if len({type(value) for value in self.values}) != 1:
+        if len({isinstance(value, str) for value in self.values}) != 1:
             raise RecipeError(f"Where takes texts or numbers, not both: {self}")
         if isinstance(self.values[0], str) and self.relation not in _OF_TEXT:
             raise RecipeError(f"Where compares texts by {', '.join(_OF_TEXT)}: {self}")
