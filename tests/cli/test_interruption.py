@@ -66,6 +66,12 @@ ENDLESS = f"""from dataclasses import replace
     endless = replace(recipe, architecture=MLP(hidden=(8, 8)), training=AdamW(1e-3, 0.0, 64, 10**7))
     return train_mlps(endless, table, fits)"""
 
+# The same, and the system delivers the signal to the worker, so that the main thread's wait is not cut short.
+SIGNALLED_WORKER = ENDLESS.replace(
+    REACHED,
+    "import signal, threading, time; time.sleep(0.5); signal.pthread_kill(threading.get_ident(), signal.SIGTERM)",
+)
+
 
 def wait_until(happened: Callable[[], bool], child: subprocess.Popen[str] | None = None) -> None:
     """Wait while ``child`` runs, if it has to."""
@@ -151,6 +157,11 @@ def test_a_signal_in_training_stops_it_and_nothing_is_published(start, duo_as, r
     assert code == 128 + getattr(signal, name)
     assert err.splitlines()[-1] == f"tinyai: {message}"
     assert digests(registry) == before
+
+
+def test_a_signal_that_does_not_wake_the_main_thread_stops_the_training_too(start, duo_as):
+    code, answer, _ = end(start([duo_as({TRAIN: SIGNALLED_WORKER})], "refresh", "duo_v1", "--json"))
+    assert (code, answer["error"]["message"]) == (143, "stopped by SIGTERM; nothing was published")
 
 
 def test_signals_that_follow_at_once_are_one(start, duo_as, reached):
