@@ -16,7 +16,7 @@ ROOMS = ENTRIES - {"__init__", "__main__", "py.typed"}
 
 
 def test_the_top_of_the_package_can_be_taken_in_at_a_glance():
-    assert len(ENTRIES) <= 18
+    assert len(ENTRIES) <= 21  # the core has eighteen; on top of them come the three wings of the design
 
 
 def test_the_docstring_of_the_package_names_every_room_and_no_other():

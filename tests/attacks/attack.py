@@ -31,7 +31,8 @@ CASES = Path(__file__).parent
 class Attack:
     """``why`` somebody would do that; what they ``do``; what is ``found``, and what may be found ``also``, by code.
 
-    ``runtime`` is the one that the registry is written for.
+    ``runtime`` is the one that the registry is written for; ``since`` says that the registry is held against what was
+    committed before the attack.
     """
 
     why: str
@@ -42,6 +43,7 @@ class Attack:
     pin: bool = True
     not_as_root: bool = False
     runtime: str = DEFAULT
+    since: bool = False
 
     def carry_out(self, root: Path) -> None:
         outside = root.with_name("outside")
@@ -270,4 +272,5 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "truncate": truncate,
     "noise": noise,
     "resign": victim.resign,
+    "relog": victim.relog,
 }

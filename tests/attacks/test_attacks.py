@@ -17,6 +17,7 @@ from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Severity
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.text import printable
+from tinyai_registry.trust.growth import find_withdrawals
 from tinyai_registry.workflows.validate import validate
 
 CASES = sorted(attack.CASES.glob("TAI*/*.toml"))
@@ -37,6 +38,8 @@ def attacked(valid, tmp_path):
 
     def carry_out(case):
         root = shutil.copytree(valid[case.logged], tmp_path / "registry", symlinks=True)
+        if case.since:
+            victim.commit(root)
         case.carry_out(root)
         return root
 
@@ -77,7 +80,7 @@ def test_an_attack_is_found_by_its_own_check(attacked, path):
         pytest.skip("root may do anything")
     with within(SECONDS):
         root = attacked(case)
-        findings = validate(root, case.runtime)
+        findings = [*validate(root, case.runtime), *(find_withdrawals(root, "HEAD") if case.since else ())]
     assert path.parent.name in {each["code"] for each in case.found}
     for wanted in case.found:
         assert any(fits(found, wanted, root) for found in findings), f"{wanted} is not in\n{told(findings)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def build_logged(root: Path) -> Path:
     for time in ("2026-01-02T03:04:05Z", "2026-01-03T03:04:05Z"):
         publish(root, release.model, lambda: release, Account(time, "Ada <ada@example.org>"))
     return root
+
+
+def commit(root: Path) -> None:
+    """Commit the folder that the registry lies in."""
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
+    for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "before")):
+        subprocess.run(["git", *words], cwd=root.parent, check=True, capture_output=True)
 
 
 def _ensemble(released: dict, root: Path) -> list[dict]:
@@ -195,3 +203,17 @@ def resign(path: Path) -> None:
     rewrite(path, sign)
     tip = {"number": int(path.stem), "digest": sha256_of(path.read_bytes())}
     path.with_name("tip.json").write_text(strict_json.dumps(tip, sort_keys=False))
+
+
+def relog(path: Path) -> None:
+    """Let an entry of the log, which is the last, say that what lies there now was published."""
+    root = path.parents[3]
+    folder = Folder(root)
+
+    def note(entry: dict) -> None:
+        entry["files"] = {name: _digest(folder, name) for name in entry["files"]}
+        ids = {each["id"]: each for each in strict_json.read(root / INDEX)["models"]}
+        entry["rows"] = [ids[each["id"]] for each in entry["rows"]]
+
+    rewrite(path, note)
+    resign(path)

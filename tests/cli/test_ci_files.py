@@ -58,10 +58,12 @@ def test_the_workflow_lies_at_the_top_of_the_repository_and_names_the_registry(t
     assert tinyai("validate", "--", repository / "model" / name).code == 0
     assert_valid("github-workflows", repository / WORKFLOW)
     [job] = yaml(repository / WORKFLOW)["jobs"].values()
-    assert job["env"] == {"PYTHONSAFEPATH": "1", "REGISTRY": f"model/{name}"}
+    base = "${{ github.event.pull_request.base.sha }}"
+    assert job["env"] == {"PYTHONSAFEPATH": "1", "REGISTRY": f"model/{name}", "BASE": base}
     runs = [step["run"] for step in job["steps"] if "run" in step]
     version = metadata.version("tinyai-registry")
-    assert runs == [f"pip install tinyai-registry=={version}", 'tinyai validate --format github -- "$REGISTRY"']
+    validation = 'tinyai validate --format github ${BASE:+--since "$BASE"} -- "$REGISTRY"'
+    assert runs == [f"pip install tinyai-registry=={version}", validation]
 
 
 def test_a_registry_that_is_there_already_is_left_as_it_is(tinyai, repository):

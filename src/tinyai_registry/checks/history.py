@@ -57,3 +57,12 @@ LINK = Rule(
     "elsewhere; git carries links, so one may have come with somebody's branch.",
     "Find out where it came from, and remove it. No command follows it; those that write refuse.",
 )
+RESTORED = Rule(
+    "TAI618",
+    "rollback-differs",
+    Severity.ERROR,
+    "a rollback restores what was never released",
+    "A rollback publishes the files and rows of an earlier entry again. One that names other files brings in a model "
+    "that no gate has seen, under the name of one that it has.",
+    "Find out where the entry came from, and restore the log from git.",
+)

@@ -17,6 +17,7 @@ from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
+from tinyai_registry.trust.growth import find_withdrawals
 from tinyai_registry.workflows.validate import validate
 
 
@@ -32,6 +33,7 @@ from tinyai_registry.workflows.validate import validate
 )
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--load", "loads", is_flag=True, help="Load and run every model on its test vector too; needs the lab.")
+@click.option("--since", metavar="REF", help="Against this commit, no entry of a log and no model may be gone.")
 @in_session
 def command(
     session: Session,
@@ -42,6 +44,7 @@ def command(
     ignore: tuple[str, ...],
     strict: bool,
     loads: bool,
+    since: str | None,
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
@@ -51,7 +54,8 @@ def command(
     root, runtime = session.config.registry_folder(folder or registry), session.config.runtime
     known = rules()
     find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
-    found = [*validate(root, runtime), *(_load(root, runtime) if loads else ())]
+    taken_back = [] if since is None else find_withdrawals(root, since)
+    found = [*validate(root, runtime), *(_load(root, runtime) if loads else ()), *taken_back]
     session.tell_pending(root)
     findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))

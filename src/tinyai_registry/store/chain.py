@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from tinyai_registry.checks.files import LINE_ENDS
 from tinyai_registry.checks.finding import Finding, Rule
-from tinyai_registry.checks.history import BROKEN, CHANGED, ENTRY_SCHEMA
+from tinyai_registry.checks.history import BROKEN, CHANGED, ENTRY_SCHEMA, RESTORED
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.schema import violations
-from tinyai_registry.errors import DocumentError
+from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.files import File, Folder
 from tinyai_registry.store import layout, log
 from tinyai_registry.text import shorten
@@ -20,6 +20,7 @@ def breaks(folder: Folder, model: str) -> Iterator[Finding]:
     """Every place at which the log of ``model`` does not hold. Raises RegistryError for one behind a link."""
     yield from _between_entries(folder, model)
     yield from _at_the_end(folder, model)
+    yield from _restored(folder, model)
 
 
 def name(model: str, file: str) -> str:
@@ -92,3 +93,21 @@ def _at_the_end(folder: Folder, model: str) -> Iterator[Finding]:
     elif recorded.number == there.number and recorded.digest != there.digest:
         last = name(model, f"{there.number:08}.json")
         yield Finding(CHANGED, last, f"it is not the entry that {tip.name} names", "", model)
+
+
+def _restored(folder: Folder, model: str) -> Iterator[Finding]:
+    """Rollbacks to something else than a release of before."""
+    try:
+        entries = {entry.number: entry for entry in log.entries(folder.root, model)}
+    except (DocumentError, RegistryError):
+        return  # which entry cannot be read was found already
+    for entry in entries.values():
+        if (entry.action == "rollback") is (entry.restores is None):
+            at = name(model, f"{entry.number:08}.json")
+            yield Finding(RESTORED, at, f"a {entry.action} that restores {entry.restores}", "/restores", model)
+        if entry.restores is None:
+            continue
+        was = entries.get(entry.restores)
+        if was is None or not was.is_release or was.number >= entry.number or was.files != entry.files:
+            at, what = name(model, f"{entry.number:08}.json"), f"its files are not those of entry {entry.restores}"
+            yield Finding(RESTORED, at, what, "/files", model)
