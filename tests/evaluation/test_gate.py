@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyai_registry.evaluation import Evaluation, Fold, Metrics, aggregate
-from tinyai_registry.evaluation.gate import judge
+from tinyai_registry.evaluation.gate import judge, judge_artifacts
 from tinyai_registry.recipe import Criterion
 
 MEAN_PLCC = Criterion("plcc", "mean", ">=", 0.95)
@@ -252,3 +252,122 @@ def test_folds_whose_sum_no_float_holds_refuse_or_give_a_finite_value(how, relat
     verdict = judge(evaluation(*(fold(g, rmse=1.7e308) for g in "abc")), [Criterion("rmse", how, relation, 1.0)])[1]
     assert verdict.value is None or math.isfinite(verdict.value)
     assert verdict.passed is (verdict.value is not None and (verdict.value >= 1) is (relation == ">="))
+
+
+# --- in sample, over seeds, against the release before, on artifacts
+
+
+def test_a_criterion_in_sample_is_held_to_the_final_model_on_its_own_rows():
+    of = replace(evaluation(fold("a", plcc=0.5)), in_sample=Metrics({"plcc": 0.99}))
+    [verdict] = judge(of, [Criterion("plcc", "mean", ">=", 0.98, part="in-sample")])[1:]
+    assert (verdict.criterion, verdict.value, verdict.passed) == ("PLCC in sample >= 0.98", 0.99, True)
+
+
+def test_an_undefined_figure_in_sample_refuses_with_its_reason():
+    of = replace(evaluation(fold("a", plcc=0.5)), in_sample=Metrics({"plcc": None}, {"plcc": "one row"}))
+    [verdict] = judge(of, [Criterion("plcc", "mean", ">=", 0.0, part="in-sample")])[1:]
+    assert (verdict.passed, verdict.reason) == (False, "PLCC is undefined (in sample: one row)")
+
+
+def of_seeds(*means, expected=None):
+    """Each seed has two folds, ``d`` below and above its mean."""
+    d = 1 / 64
+    each = {k: evaluation(fold("a", plcc=mean - d), fold("b", plcc=mean + d)) for k, mean in enumerate(means)}
+    whole = evaluation(fold("a", plcc=1.0), fold("b", plcc=1.0))
+    return replace(whole, seeds=each, expected_seeds=tuple(range(len(means) if expected is None else expected)))
+
+
+OVER_SEEDS = [
+    Criterion("plcc", "mean", ">=", 0.75, part="seeds"),
+    Criterion("plcc", "min", ">=", 0.5, part="seeds"),
+    Criterion("plcc", "spread", "<=", 0.375, part="seeds"),
+]
+
+
+def test_a_criterion_over_seeds_aggregates_the_mean_of_each_seed_over_the_folds():
+    complete, seeds, *verdicts = judge(of_seeds(0.5, 0.875, 0.875), OVER_SEEDS)
+    assert complete.passed
+    assert (seeds.criterion, seeds.value, seeds.passed) == ("every seed evaluated (3 seeds)", 3.0, True)
+    assert [(verdict.value, verdict.passed) for verdict in verdicts] == [(0.75, True), (0.5, True), (0.375, True)]
+
+
+@pytest.mark.parametrize("criterion", OVER_SEEDS, ids=str)
+@pytest.mark.parametrize(
+    ("of", "why"),
+    {
+        "a seed is missing": (of_seeds(1.0, 1.0, expected=3), "missing: 2"),
+        "a seed nobody asked for": (of_seeds(1.0, 1.0, expected=1), "not expected: 1"),
+        "no seeds": (of_seeds(expected=2), "missing: 0, 1"),
+        "nothing is expected": (of_seeds(), "no seeds are expected"),
+        "a seed without a fold": (
+            replace(of_seeds(1.0), seeds={0: evaluation(fold("a", plcc=1.0), expected=("a", "b"))}),
+            "seed 0: missing: b",
+        ),
+    }.values(),
+)
+def test_seeds_that_are_not_complete_refuse(of, why, criterion):
+    _, seeds, _ = judge(of, [criterion])
+    assert (seeds.passed, seeds.reason) == (False, why)
+
+
+def test_a_seed_with_an_undefined_fold_refuses_and_is_named():
+    of = replace(of_seeds(1.0, 1.0), seeds={0: of_seeds(1.0).seeds[0], 1: evaluation(fold("a", plcc=None))})
+    verdict = judge(of, OVER_SEEDS)[-1]
+    assert (verdict.passed, verdict.value) == (False, None)
+    assert "seed 1: a: the target is constant" in verdict.reason
+
+
+NO_WORSE = Criterion("plcc", "mean", ">=", -0.0625, against="previous")
+
+
+def test_what_the_previous_release_has_recorded_is_subtracted():
+    now = evaluation(fold("a", plcc=0.75))
+    for before, passes in ((0.8125, True), (0.875, False), (0.5, True)):
+        [verdict] = judge(replace(now, previous=evaluation(fold("a", plcc=before))), [NO_WORSE])[1:]
+        assert (verdict.value, verdict.passed) == (0.75 - before, passes)
+    assert verdict.criterion == "mean PLCC over folds - the previous release's >= -0.0625"
+
+
+def test_the_first_release_meets_a_criterion_against_the_previous_and_says_why():
+    [verdict] = judge(evaluation(fold("a", plcc=0.1)), [NO_WORSE])[1:]
+    assert (verdict.passed, verdict.value, verdict.reason) == (True, None, "there is no previous release")
+
+
+def test_a_previous_release_without_the_figure_refuses():
+    of = replace(evaluation(fold("a", plcc=1.0)), previous=evaluation())
+    [verdict] = judge(of, [NO_WORSE])[1:]
+    assert (verdict.passed, verdict.value) == (False, None)
+    assert verdict.reason == "previous release: PLCC is undefined (there are no folds)"
+
+
+SIZE = Criterion("bytes", "max", "<=", 100.0, part="artifacts")
+LOSS = Criterion("loss", "max", "<=", 0.25, part="artifacts")
+FIGURES = {"m.onnx": {"bytes": 90.0}, "m.int8.onnx": {"bytes": 30.0, "loss": 0.125}}
+
+
+def test_criteria_on_artifacts_are_judged_apart_on_the_files_that_have_the_figure():
+    assert [v.value for v in judge_artifacts(FIGURES, [MEAN_PLCC, SIZE, LOSS])] == [90.0, 0.125]
+    assert all(v.passed for v in judge_artifacts(FIGURES, [SIZE, LOSS]))
+    assert [v.criterion for v in judge(evaluation(fold("a", plcc=1.0)), [MEAN_PLCC, SIZE])[1:]] == [str(MEAN_PLCC)]
+
+
+@pytest.mark.parametrize(
+    ("figures", "why"),
+    {
+        "over budget": ({"m.onnx": {"loss": 0.5}}, None),
+        "no file has it": ({"m.onnx": {"bytes": 9.0}}, "LOSS is undefined (no artifact has it)"),
+        "it is no number": ({"m.onnx": {"loss": math.nan}}, "LOSS is undefined (m.onnx: it is nan)"),
+        "there are no files": ({}, "LOSS is undefined (no artifact has it)"),
+    }.values(),
+)
+def test_an_artifact_that_does_not_prove_it_refuses(figures, why):
+    [verdict] = judge_artifacts(figures, [LOSS])
+    assert (verdict.passed, verdict.reason) == (False, why)
+
+
+def test_a_verdict_under_a_protocol_says_so():
+    verdicts = judge(evaluation(fold("a", plcc=1.0)), [MEAN_PLCC], "by corpus")
+    assert [v.criterion for v in verdicts] == [
+        "by corpus: every group held out once (1 folds)",
+        "by corpus: mean PLCC over folds >= 0.95",
+    ]

@@ -233,6 +233,47 @@ def test_shuffled_targets_are_refused_and_nothing_changes(duo, registry, refresh
     assert document["artifact"] is None
 
 
+SMALL = {'"<=", 9.0))': '"<=", 9.0), Criterion("bytes", "max", "<=", 900, part="artifacts"))'}
+
+
+def test_an_exported_file_that_is_too_large_is_a_refusal_like_any_other(
+    tinyai, duo_as, registry, refresh, table, digests
+):
+    duo_as({**SMALL, "900": "9"})
+    before = digests(registry)
+    ran = refresh(table)
+    assert (ran.code, ran.json["status"]) == (3, "refused")
+    last = ran.json["gate"][-1]
+    assert (last["criterion"], last["passed"]) == ("max BYTES over artifacts <= 9", False)
+    assert last["value"] > 9
+    assert [v["passed"] for v in ran.json["gate"][:-1]] == [True, True, True]
+    assert digests(registry) == before
+    [entry] = tinyai("log", "duo_v1", "--registry", registry, "--json").json["entries"]
+    assert (entry["action"], entry["account"]["gate"]) == ("refuse", ran.json["gate"])
+
+
+def test_a_criterion_on_artifacts_is_recorded_and_judged_again_by_a_validation(
+    tinyai, duo_as, registry, refresh, table
+):
+    duo_as(SMALL)
+    assert refresh(table).json["status"] == "published"
+    document = sidecar(registry)
+    largest = max(artifact["bytes"] for artifact in document["artifacts"])
+    assert document["gate"][-1] == {
+        "criterion": "max BYTES over artifacts <= 900",
+        "value": largest,
+        "passed": True,
+    }
+    assert tinyai("validate", registry).code == 0
+
+
+def test_an_evaluation_exports_nothing_and_judges_no_artifact(tinyai, duo_as, table):
+    duo_as({**SMALL, "900": "9"})
+    ran = tinyai("evaluate", "duo_v1", "--table", table, "--json")
+    assert ran.code == 0
+    assert not any("ARTIFACTS" in verdict["criterion"] for verdict in ran.json["gate"])
+
+
 def test_a_refusal_says_to_people_which_criterion_refused(tinyai, duo, registry, shuffled):
     ran = tinyai("refresh", "duo_v1", "--table", shuffled, "--registry", registry)
     assert ran.code == 3

@@ -140,7 +140,9 @@ def _criteria(model: Subject) -> Iterator[Criterion]:
 def _gate(model: Subject, evaluation: Evaluation, criteria: Mapping[str, Criterion]) -> Iterator[Finding]:
     said = as_sidecar(model.said)
     recorded = {verdict["criterion"]: (index, verdict) for index, verdict in enumerate(said["gate"])}
-    judged = gate.judge(evaluation, list(criteria.values()))
+    figures = {artifact["path"]: parts.artifact_figures(artifact) for artifact in said["artifacts"]}
+    asked = list(criteria.values())
+    judged = (*gate.judge(evaluation, asked), *gate.judge_artifacts(figures, asked))
     for verdict in judged:
         index, record = recorded.get(verdict.criterion, (None, None))
         at = "/gate" if index is None else f"/gate/{index}"

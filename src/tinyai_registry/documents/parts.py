@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyai_registry.documents.sidecar_types import (
+    ArtifactDocument,
     EvaluationDocument,
     FoldDocument,
     MetricsDocument,
@@ -121,8 +122,8 @@ def caveat_document(caveat: Caveat) -> Json:
 
 
 def artifact_document(artifact: Artifact) -> Json:
-    """``path``, ``sha256``, ``bytes``, ``opset``, ``parity_max_abs`` and ``test_vector``."""
-    return {
+    """``path``, ``sha256``, ``bytes``, ``opset``, ``parity_max_abs``, ``test_vector``; ``measured`` if anything was."""
+    document: Json = {
         "path": artifact.path,
         "sha256": artifact.sha256,
         "bytes": len(artifact.data),
@@ -130,6 +131,13 @@ def artifact_document(artifact: Artifact) -> Json:
         "parity_max_abs": artifact.parity_max_abs,
         "test_vector": vector_document(artifact.vector),
     }
+    return {**document, "measured": dict(artifact.measured)} if artifact.measured else document
+
+
+def artifact_figures(artifact: ArtifactDocument) -> dict[str, float]:
+    """What criteria on artifacts may ask of a file, from its sidecar: see ``Artifact.figures``."""
+    known = {"bytes": float(artifact["bytes"]), **artifact.get("measured", {})}
+    return known | ({"parity_max_abs": artifact["parity_max_abs"]} if "parity_max_abs" in artifact else {})
 
 
 def vector_document(vector: Vector) -> Json:

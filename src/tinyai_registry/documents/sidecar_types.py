@@ -102,6 +102,7 @@ class ArtifactDocument(TypedDict):
     bytes: int
     opset: NotRequired[int]
     parity_max_abs: NotRequired[float]
+    measured: NotRequired[dict[str, float]]
     test_vector: NotRequired[TestVectorDocument]
 
 

@@ -10,6 +10,7 @@ from tinyai_registry.evaluation._metrics import (
     Metrics,
     ProtocolResult,
     aggregate,
+    aggregate_of,
 )
 from tinyai_registry.evaluation._table import NEGLIGIBLE_STD, ColumnDrift, Drift, TableFingerprint
 
@@ -31,4 +32,5 @@ __all__ = [
     "TrainedModel",
     "Verdict",
     "aggregate",
+    "aggregate_of",
 ]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tinyai_registry.evaluation._metrics import Evaluation
+from tinyai_registry.evaluation._metrics import Evaluation, ProtocolResult
 from tinyai_registry.evaluation._table import TableFingerprint
+from tinyai_registry.recipe import Criterion
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One criterion of the gate, judged. ``value`` is ``None`` where it could not be proved; ``reason`` says why."""
+    """One criterion of the gate, judged. ``value`` is ``None`` where there is none; ``reason`` says why."""
 
     criterion: str
     value: float | None
     passed: bool
     reason: str | None = None
+
+    def under(self, protocol: str) -> Verdict:
+        """The same, said of an evaluation under ``protocol``."""
+        return replace(self, criterion=f"{protocol}: {self.criterion}")
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,18 @@ class Caveat:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A model judged on a table: the evaluation, the gate's verdicts, and the caveats."""
+    """A model judged on a table: the evaluation, the gate's verdicts, and the caveats.
+
+    ``criteria`` is all that the gate asks, of the artifacts too, which are judged last. ``protocols`` are those
+    evaluations under a protocol that the gate asks for.
+    """
 
     table: TableFingerprint
     evaluation: Evaluation
     verdicts: tuple[Verdict, ...]
     caveats: tuple[Caveat, ...]
+    criteria: tuple[Criterion, ...] = ()
+    protocols: tuple[ProtocolResult, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -43,3 +54,7 @@ class Judgement:
     def with_caveats(self, *more: Caveat) -> Judgement:
         """The same judgement with ``more`` caveats after those that it has."""
         return replace(self, caveats=(*self.caveats, *more))
+
+    def with_verdicts(self, *more: Verdict) -> Judgement:
+        """The same judgement with ``more`` verdicts after those that it has."""
+        return replace(self, verdicts=(*self.verdicts, *more))

@@ -7,7 +7,7 @@ reason; NaN has no place here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tinyai_registry.recipe import Protocol
@@ -61,7 +61,9 @@ class Evaluation:
     """One cross-validation, and the final model on the rows that it was trained on.
 
     ``test`` is the final model on the test split, where the scheme sets one aside; ``reference`` is the recipe's
-    reference model, judged on the same rows.
+    reference model, judged on the same rows. ``seeds`` has each member of an ensemble judged by itself, by its seed;
+    ``expected_seeds`` are those that there should be. ``previous`` is what the release before has recorded, where the
+    gate compares with it; None if this is the first.
     """
 
     folds: tuple[Fold, ...]
@@ -70,11 +72,14 @@ class Evaluation:
     in_sample: Metrics
     test: Fold | None = None
     reference: Evaluation | None = None
+    seeds: Mapping[int, Evaluation] = field(default_factory=dict)
+    expected_seeds: tuple[int, ...] = ()
+    previous: Evaluation | None = None
 
 
 @dataclass(frozen=True)
 class ProtocolResult:
-    """A further evaluation under a published protocol: what it gave, beside what was published."""
+    """A further evaluation under a protocol: what it gave, beside what was published for it."""
 
     protocol: Protocol
     evaluation: Evaluation
@@ -82,11 +87,15 @@ class ProtocolResult:
 
 def aggregate(name: str, folds: Iterable[Fold]) -> Aggregate:
     """Mean, std (ddof 1), min and max of one metric over ``folds``; all null if it is undefined anywhere."""
-    folds = list(folds)
-    missing = [fold.group for fold in folds if fold.metrics.values.get(name) is None]
-    if not folds or missing:
-        return _undefined(f"undefined in {', '.join(missing)}" if folds else "there are no folds")
-    values = sorted(value for fold in folds if (value := fold.metrics.values[name]) is not None)
+    return aggregate_of(name, [(fold.group, fold.metrics) for fold in folds])
+
+
+def aggregate_of(name: str, parts: Sequence[tuple[str, Metrics]]) -> Aggregate:
+    """The same over the metrics of any parts, each with what it is called."""
+    missing = [part for part, metrics in parts if metrics.values.get(name) is None]
+    if not parts or missing:
+        return _undefined(f"undefined in {', '.join(missing)}" if parts else "there are no folds")
+    values = sorted(value for _, metrics in parts if (value := metrics.values[name]) is not None)
     middle = values[(len(values) - 1) // 2 : len(values) // 2 + 1]
     try:
         mean, median = math.fsum(values) / len(values), math.fsum(middle) / len(middle)

@@ -28,13 +28,22 @@ class Vector:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file that ships. ``parity_max_abs`` is the worst difference, in target units, between it and the model."""
+    """A file that ships. ``parity_max_abs`` is the worst difference, in target units, between it and the model.
+
+    ``measured`` is what else was measured of it, by name, for criteria of the gate on artifacts.
+    """
 
     path: str
     data: bytes
     opset: int
     parity_max_abs: float
     vector: Vector
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What criteria on artifacts may ask: ``bytes``, ``parity_max_abs``, and what was measured."""
+        return {"bytes": float(len(self.data)), "parity_max_abs": self.parity_max_abs, **self.measured}
 
     @cached_property
     def sha256(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.release import Outcome
+from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
 
@@ -92,4 +92,10 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
         criteria = (*recipe.criteria, *owner.added_criteria(evaluation, previous))
         verdicts = gate.judge(evaluation, criteria)
     caveats = (*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, recipe))
-    return Judgement(fingerprint, evaluation, verdicts, caveats)
+    return Judgement(fingerprint, evaluation, verdicts, caveats, criteria)
+
+
+def judge_artifacts(judgement: Judgement, artifacts: Sequence[Artifact]) -> Judgement:
+    """``judgement``, and what the gate says to the exported files."""
+    figures = {artifact.path: artifact.figures for artifact in artifacts}
+    return judgement.with_verdicts(*gate.judge_artifacts(figures, judgement.criteria))

@@ -45,16 +45,18 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     with progress.step("load the lab"):
         # It takes seconds to import, which a release that is up to date need not wait for.
         from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
-        from tinyai_registry.workflows.evaluate import evaluate_protocols, judge, train  # noqa: PLC0415
+        from tinyai_registry.workflows.evaluate import evaluate_protocols, judge, judge_artifacts, train  # noqa: PLC0415
         from tinyai_registry.workflows.export import export  # noqa: PLC0415
     trained = train(owner, request.table, progress)
     judgement = judge(owner, trained, start.sidecar, progress)
+    if judgement.passed:
+        with progress.step("export and verify"):
+            artifacts = export(owner, trained, load_runtime(request.runtime))
+        judgement = judge_artifacts(judgement, artifacts)
     account = _account(request, judgement)
     if not judgement.passed:
         return _refuse(owner, request, start, judgement, account)
 
-    with progress.step("export and verify"):
-        artifacts = export(owner, trained, load_runtime(request.runtime))
     plugin = owner.plugin
     candidate = Candidate(
         recipe=recipe,
