@@ -33,6 +33,8 @@ COMMANDS = {
     "--help": ["--help"],
     "list": ["list", "--registry", "registry"],
     "list --json": ["list", "--registry", "registry", "--json"],
+    "status": ["status", "--registry", "registry"],
+    "status --json": ["status", "--registry", "registry", "--json"],
     "show": ["show", "old_v1", "--registry", "registry"],
     "init": ["init", "fresh"],
     "explain": ["explain", "TAI203"],

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 MAX_NAME = 255
 
@@ -122,7 +122,7 @@ class Folder:
     def _read(self, name: str, limit: int) -> File:
         path = self.root / name
         with _open(path) as (descriptor, about):
-            if not path.resolve().is_relative_to(self.resolved):
+            if find_link(self.root, name.split("/")) and not path.resolve().is_relative_to(self.resolved):
                 raise FileProblemError(Problem.LINKED, "is a link that leads out of the registry folder")
             data = _read_bounded(descriptor, about, limit)
         if is_lfs_pointer(data):
@@ -191,8 +191,8 @@ def strays(name: str) -> str | None:
         return "is no plain relative path"
     if ".." in parts:
         return "leads out of the registry folder (..)"
-    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive or PureWindowsPath(name).root:
-        return "is absolute"
+    if not {":", "\\"}.isdisjoint(name) and (PureWindowsPath(name).drive or PureWindowsPath(name).root):
+        return "is absolute"  # elsewhere it begins with a slash, which leaves an empty part
     if "\\" in name or any(ord(character) < ord(" ") for character in name):
         return "has a backslash or a control character"
     if any(len(part.encode(errors="replace")) > MAX_NAME for part in parts):

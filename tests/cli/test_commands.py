@@ -16,7 +16,7 @@ from tinyai_registry.cli.judging import Display
 from tinyai_registry.evaluation import Fold, Metrics
 from tinyai_registry.store.registry import Registry
 
-READ_A_REGISTRY = ("refresh", "validate", "list", "show", "init")
+READ_A_REGISTRY = ("refresh", "validate", "status", "list", "show", "init")
 
 
 def command(name: str) -> click.Command:
@@ -54,6 +54,7 @@ def test_there_is_no_option_that_lowers_a_threshold():
         *("--table", "--registry", "--metrics-out", "--reason", "--note", "--dry-run", "--force", "--json"),
         *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout", "--ci"),
         *("--format", "--select", "--ignore", "--strict", "--load"),  # of validate, which judges no model
+        "--check",  # of status
         *("model", "models", "folder", "name", "codes"),
     }
 
@@ -211,7 +212,9 @@ def test_a_name_that_is_nearly_right_is_met_with_the_right_one(tinyai, refresh, 
 
 
 @pytest.mark.parametrize(
-    "words", [("validate",), ("recover",), ("list", "--registry"), ("log", "--registry")], ids=" ".join
+    "words",
+    [("validate",), ("recover",), ("status", "--registry"), ("list", "--registry"), ("log", "--registry")],
+    ids=" ".join,
 )
 def test_registry_json_stands_for_its_folder(tinyai, registry, words):
     assert tinyai(*words, registry / "registry.json").code == 0

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
-from typing import Any
 
 from tinyai_registry.checks.files import MISSING
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.bundle import signed_digest
 from tinyai_registry.files import File, Folder
 from tinyai_registry.text import shorten
 
@@ -55,21 +54,10 @@ def of_model(model: Subject, folder: Folder) -> Iterator[Finding]:
         yield bundle.finding
     if not isinstance(bundle, Document):
         return
-    signed = _digest_in(bundle.value)
+    signed = signed_digest(bundle.value)
     if signed is None:
         yield model.in_row(NOTHING_SIGNED, f"{shorten(name)} names no SHA-256 that it signs", "sigstore_bundle")
     file = None if model.graph is None else model.graph.file
     if signed is not None and isinstance(file, File) and file.data and signed != file.sha256:
         what = f"{shorten(name)} signs the digest {signed}, the ONNX file has {file.sha256}"
         yield model.in_row(STALE, what, "sigstore_bundle")
-
-
-def _digest_in(bundle: dict[str, Any]) -> str | None:
-    """SHA-256 in hex of what a Sigstore bundle of a message signature signs; None for other kinds of bundles."""
-    try:
-        found = bundle["messageSignature"]["messageDigest"]
-        if found.get("algorithm") != "SHA2_256":
-            return None
-        return base64.b64decode(found["digest"], validate=True).hex()
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None

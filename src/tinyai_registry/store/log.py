@@ -125,6 +125,12 @@ def head(root: Path, model: str) -> Entry | None:
     return None
 
 
+def last_entry(root: Path, model: str) -> Entry | None:
+    """What happened to ``model`` last, if it has a history."""
+    numbers = layout.entry_numbers(root, model)
+    return read(root, model, numbers[-1]) if numbers else None
+
+
 def find_tip(root: Path, model: str) -> Tip:
     """The last entry that ``model`` ever had. The number of an entry whose file was removed is not used again.
 

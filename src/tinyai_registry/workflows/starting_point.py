@@ -67,14 +67,24 @@ def starting_point(registry: Registry, before: Registered | None, recipe: Recipe
     return StartingPoint(registry, before, previous)
 
 
+def what_changed(sidecar: Mapping[str, Any], owner: Owner, table_sha256: str) -> tuple[str, ...]:
+    """Which of ``recipe``, ``table`` and ``plugin`` are no longer what the release of ``sidecar`` was made with.
+
+    ``table_sha256`` is the digest of the table that a refresh would take now.
+    """
+    plugin = {"distribution": owner.plugin.distribution, "version": owner.plugin.version}
+    same = {
+        "recipe": sidecar.get("recipe_fingerprint") == fingerprint(decisive(owner.recipe)),
+        "table": sidecar.get("table", {}).get("sha256") == table_sha256,
+        "plugin": sidecar.get("plugin") == plugin,
+    }
+    return tuple(what for what, holds in same.items() if not holds)
+
+
 def is_up_to_date(start: StartingPoint, owner: Owner, table_sha256: str) -> bool:
     """Same recipe, same table, same plugin, and every file and row of the release as it was published."""
-    found, plugin = start.sidecar, owner.plugin
-    if found is None or found.get("recipe_fingerprint") != fingerprint(decisive(owner.recipe)):
-        return False
-    if found["table"]["sha256"] != table_sha256:
-        return False
-    if found["plugin"] != {"distribution": plugin.distribution, "version": plugin.version}:
+    found = start.sidecar
+    if found is None or "recipe_fingerprint" not in found or what_changed(found, owner, table_sha256):
         return False
     now = as_sidecar(found)
     documents = [now, *sidecar.members(now)]

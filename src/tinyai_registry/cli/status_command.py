@@ -1,0 +1,70 @@
+"""``tinyai status``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tinyai_registry.cli.columns import align
+from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.workflows.status import STALE, STATES, Standing, read_status
+
+INDENT = " " * 4
+
+
+@click.command()
+@registry_option
+@click.option("--check", is_flag=True, help="Exit with 1 if a model is damaged, refused or stale.")
+@in_session
+def command(session: Session, registry: Path | None, check: bool) -> int:
+    """Show what each model needs: which are stale, and why; the most urgent first.
+
+    Tables are compared by their digests; nothing is trained, and nothing is written. Exit codes: 0 done, 1 with
+    --check if a model is damaged, refused or stale, 2 there is no registry.
+    """
+    found = read_status(session.open_to_read(registry), session.plugins(), session.config)
+    tail = () if registry is None else ("--registry", str(registry))
+    if session.as_json:
+        counts = {state: sum(each.state == state for each in found) for state in STATES}
+        session.answer({"models": [_document(each, tail) for each in found], "summary": counts})
+    else:
+        session.say(*_lines(found, tail))
+    return int(check and any(each.state in STALE for each in found))
+
+
+def _document(each: Standing, tail: Sequence[str]) -> dict[str, Any]:
+    headline = asdict(each.headline)
+    return {
+        "model": each.model,
+        "state": each.state,
+        "reasons": list(each.reasons),
+        "command": ["tinyai", *each.command, *tail] if each.command else None,
+        **headline,
+        "signature": each.signature,
+    }
+
+
+def _lines(found: Sequence[Standing], tail: Sequence[str]) -> Iterator[str]:
+    rows = [(each.state, each.model, *_facts(each)) for each in found]
+    head, *lines = align([("state", "model", "score", "released", "stage"), *rows])
+    yield head
+    for each, line in zip(found, lines, strict=True):
+        yield line
+        yield from (f"{INDENT}{reason}" for reason in each.reasons)
+        if each.command:
+            yield f"{INDENT}tinyai {' '.join((*each.command, *tail))}"
+    counts = Counter(each.state for each in found)
+    yield ", ".join(f"{count} {state}" for state, count in counts.items()) or "no models"
+
+
+def _facts(each: Standing) -> tuple[str, str, str]:
+    known = each.headline
+    stage = [known.stage or "-"]
+    stage += ["int8"] if known.twin else []
+    stage += [f"signature {each.signature}"] if each.signature else []
+    return str(known.score or "-"), (known.released or "-")[:10], ", ".join(stage)

@@ -1,0 +1,222 @@
+"""The story of a status: what each model needs, by what has changed since its release and by what its log says.
+
+Nothing is written, no table is read but for its digest, and nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tinyai_registry.checks.reading import Document, read_document
+from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.bundle import signed_digest
+from tinyai_registry.documents.config import Config
+from tinyai_registry.documents.headline import Headline, read_headline
+from tinyai_registry.documents.refusal import refusal
+from tinyai_registry.errors import DocumentError, TinyaiError
+from tinyai_registry.files import MAX_BYTES, Folder, Problem, Unreadable
+from tinyai_registry.lab.table_file import digest
+from tinyai_registry.plugins.installed import Plugins
+from tinyai_registry.plugins.owner import Owner, find_owner
+from tinyai_registry.recipe import Recipe
+from tinyai_registry.store import layout, log
+from tinyai_registry.store.registry import Registry
+from tinyai_registry.workflows.starting_point import what_changed
+
+# In the order in which they want somebody's attention.
+State = Literal["damaged", "refused", "stale", "untrained", "no-table", "no-plugin", "imported", "up-to-date"]
+STATES: Mapping[State, str] = {
+    "damaged": "its files are not those of its release",
+    "refused": "the gate refused the last refresh, and nothing has changed since",
+    "stale": "something has changed since its release",
+    "untrained": "a plugin declares it, and it was never trained here",
+    "no-table": "its table is missing, so whether it is stale cannot be told",
+    "no-plugin": "it was trained here, and no plugin declares it any more",
+    "imported": "others made it, and no plugin declares it",
+    "up-to-date": "same recipe, table and plugin as its release",
+}
+# What fails a job that asks whether everything is up to date.
+STALE: frozenset[State] = frozenset({"damaged", "refused", "stale"})
+
+Signature = Literal["named", "missing", "void"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a model stands. ``reasons`` are in words; ``command`` are those of what mends it, after ``tinyai``.
+
+    ``signature`` says of the bundle that the row names whether it is there, and made for other bytes (``void``).
+    """
+
+    model: str
+    state: State
+    reasons: tuple[str, ...]
+    command: tuple[str, ...]
+    headline: Headline
+    signature: Signature | None
+
+
+Json = Mapping[str, Any]
+NOTHING: Json = {}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The digest of the table that a refresh would take now; where there is none, ``why``."""
+
+    sha256: str | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Everything that a model is held against. ``tables`` are by data set, each digested once."""
+
+    folder: Folder
+    plugins: Plugins
+    recipes: Mapping[str, Recipe]
+    policy: tuple[str, ...]
+    tables: Mapping[str, _Table]
+    logged: frozenset[str]
+
+
+def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[Standing]:
+    """Every model that the registry has or a plugin declares, those that need something first.
+
+    One whose documents or plugin cannot be read is told of like the others.
+    """
+    recipes = {recipe.id: recipe for recipe in plugins.recipes}
+    datasets = {recipe.dataset for recipe in recipes.values()}
+    place = _Place(
+        folder=Folder(registry.root),
+        plugins=plugins,
+        recipes=recipes,
+        policy=config.policy,
+        tables={dataset: _read_table(config, dataset) for dataset in datasets},
+        logged=frozenset(layout.logged_models(registry.root)),
+    )
+    found = [_of_row(place, row) for row in registry.rows]
+    missing = recipes.keys() - {each.model for each in found}
+    found += [_of_recipe(place, recipes[model]) for model in missing]
+    order = list(STATES)
+    return sorted(found, key=lambda each: (order.index(each.state), each.model))
+
+
+def _read_table(config: Config, dataset: str) -> _Table:
+    path = config.tables.get(dataset)
+    if path is None:
+        return _Table(None, f"tinyai.toml names no table of {dataset}")
+    try:
+        return _Table(digest(path))
+    except TinyaiError as error:
+        return _Table(None, str(error))
+
+
+def _of_row(place: _Place, row: Json) -> Standing:
+    model = str(row.get("id"))
+    try:
+        sidecar = _read_sidecar(place, row)
+        state, reasons = _judge(place, row, sidecar, _last_entry(place, model))
+    except TinyaiError as error:
+        sidecar, state, reasons = NOTHING, "damaged", (str(error),)
+    headline = read_headline(row, sidecar)
+    whole = str(sidecar.get("member_of", model))
+    return Standing(model, state, reasons, _mend(state, whole), headline, _signature(place.folder, row))
+
+
+def _of_recipe(place: _Place, recipe: Recipe) -> Standing:
+    """A model that a plugin declares and the registry does not have; its first refresh may have been refused."""
+    table, last = place.tables[recipe.dataset], _last_entry(place, recipe.id)
+    state: State = "untrained"
+    reasons: tuple[str, ...] = ()
+    if last is not None and _is_refused(last, table):
+        state, reasons = "refused", _refusals(last)
+    elif table.sha256 is None:
+        state, reasons = "no-table", (table.why,)
+    return Standing(recipe.id, state, reasons, _mend(state, recipe.id), read_headline(NOTHING, NOTHING), None)
+
+
+def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> tuple[State, tuple[str, ...]]:
+    if damage := tuple(_damage(place.folder, row)):
+        return "damaged", damage
+    recipe = place.recipes.get(str(sidecar.get("member_of", row.get("id"))))
+    is_ours = "recipe_fingerprint" in sidecar
+    if recipe is None:
+        return ("no-plugin" if is_ours else "imported"), ()
+    table = place.tables[recipe.dataset]
+    if last is not None and _is_refused(last, table):
+        return "refused", _refusals(last)
+    owner = find_owner(place.plugins, recipe.id, place.policy)
+    changed = what_changed(sidecar, owner, table.sha256 or "") if is_ours else ()
+    reasons = tuple(_CHANGES[what](owner) for what in changed if what != "table" or table.sha256)
+    if reasons:
+        return "stale", reasons
+    if table.sha256 is None:
+        return "no-table", (table.why,)
+    return ("up-to-date", ()) if is_ours else ("untrained", ("another tool registered it",))
+
+
+_CHANGES: Mapping[str, Callable[[Owner], str]] = {
+    "recipe": lambda _: "its recipe has changed: restore it, or give the model a new id",
+    "table": lambda owner: f"the table of {owner.recipe.dataset} has changed",
+    "plugin": lambda owner: f"its plugin is now {owner.plugin.distribution} {owner.plugin.version}",
+}
+
+
+def _mend(state: State, model: str) -> tuple[str, ...]:
+    """The command that a model in ``state`` needs; none where there is nothing to do, or somebody must decide."""
+    if state in {"stale", "untrained"}:
+        return "refresh", model
+    return {"damaged": ("validate",), "refused": ("log", model)}.get(state, ())
+
+
+def _is_refused(last: log.Entry, table: _Table) -> bool:
+    return last.action == "refuse" and table.sha256 in {None, last.account.table}
+
+
+def _refusals(last: log.Entry) -> tuple[str, ...]:
+    return tuple(refusal(verdict) for verdict in last.account.gate if not verdict["passed"])
+
+
+def _read_sidecar(place: _Place, row: Json) -> Json:
+    """The sidecar; empty where there is none. Raises DocumentError for one that is no JSON object."""
+    name = f"{str(row.get('onnx')).removesuffix('.onnx')}.json"
+    file = place.folder.fetch(name, strict_json.MAX_BYTES)
+    if isinstance(file, Unreadable):
+        if file.problem is Problem.MISSING:
+            return NOTHING
+        raise DocumentError(f"{name} {file.what}")
+    document = strict_json.glance(file.data, name)
+    if not isinstance(document, dict):
+        raise DocumentError(f"{name} is no JSON object")
+    return document
+
+
+def _last_entry(place: _Place, model: str) -> log.Entry | None:
+    return log.last_entry(place.folder.root, model) if model in place.logged else None
+
+
+def _damage(folder: Folder, row: Json) -> Iterator[str]:
+    name = str(row.get("onnx"))
+    twin = f"{name.removesuffix('.onnx')}.int8.onnx"
+    for path, key in ((name, "sha256"), (twin, "int8_sha256")):
+        if key not in row:
+            continue
+        file = folder.fetch(path, MAX_BYTES)
+        if isinstance(file, Unreadable):
+            yield f"{path} {file.what}"
+        elif file.sha256 != row[key]:
+            yield f"{path} is not what was registered"
+
+
+def _signature(folder: Folder, row: Json) -> Signature | None:
+    name = row.get("sigstore_bundle")
+    if not isinstance(name, str):
+        return None
+    bundle = read_document(folder.fetch(name, strict_json.MAX_BYTES))
+    if isinstance(bundle, Unreadable):
+        return "missing"
+    signed = signed_digest(bundle.value) if isinstance(bundle, Document) else None
+    return "void" if signed not in {None, row.get("sha256")} else "named"
