@@ -54,6 +54,8 @@ FILES = {
     "below a folder": "a/.git/config",
     "another log": ".tinyai/log/c/00000002.json",
     "short name": "git~1/config",
+    "index by case folding": "regi\u017ftry.json",
+    "letter that another form of Unicode writes in two": "mode\u0300le.onnx",
     "above": "../x",
     "absolute": "/tmp/x",
     "backslash": "..\\x",
