@@ -78,7 +78,7 @@ def table_document(table: TableFingerprint) -> Json:
 
 
 def evaluation_document(evaluation: Evaluation) -> Json:
-    """``folds``, ``expected_groups`` and ``summary``; ``test`` and ``reference`` where there are such."""
+    """``folds``, ``expected_groups`` and ``summary``; ``test``, ``reference``, ``predictions_sha256`` where known."""
     document: Json = {
         "folds": [_fold_document(fold) for fold in evaluation.folds],
         "expected_groups": list(evaluation.expected_groups),
@@ -90,6 +90,8 @@ def evaluation_document(evaluation: Evaluation) -> Json:
         document["test"] = _fold_document(evaluation.test)
     if evaluation.reference is not None:
         document["reference"] = evaluation_document(evaluation.reference)
+    if evaluation.predictions_sha256 is not None:
+        document["predictions_sha256"] = evaluation.predictions_sha256
     return document
 
 
@@ -198,6 +200,7 @@ def evaluation_of(found: EvaluationDocument, in_sample: MetricsDocument | None =
         in_sample=Metrics({}) if in_sample is None else _metrics(in_sample),
         test=_fold(found["test"]) if "test" in found else None,
         reference=evaluation_of(found["reference"]) if "reference" in found else None,
+        predictions_sha256=found.get("predictions_sha256"),
     )
 
 

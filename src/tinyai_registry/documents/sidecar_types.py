@@ -52,6 +52,7 @@ class EvaluationDocument(TypedDict):
     summary: dict[str, AggregateDocument]
     test: NotRequired[FoldDocument]
     reference: NotRequired[EvaluationDocument]
+    predictions_sha256: NotRequired[str]
 
 
 class PublishedDocument(TypedDict):

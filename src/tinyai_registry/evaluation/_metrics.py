@@ -63,7 +63,8 @@ class Evaluation:
     ``test`` is the final model on the test split, where the scheme sets one aside; ``reference`` is the recipe's
     reference model, judged on the same rows. ``seeds`` has each member of an ensemble judged by itself, by its seed;
     ``expected_seeds`` are those that there should be. ``previous`` is what the release before has recorded, where the
-    gate compares with it; None if this is the first.
+    gate compares with it; None if this is the first. ``predictions_sha256`` is the digest of all held-out predictions,
+    as little-endian float64 in the order of the table's rows.
     """
 
     folds: tuple[Fold, ...]
@@ -75,6 +76,7 @@ class Evaluation:
     seeds: Mapping[int, Evaluation] = field(default_factory=dict)
     expected_seeds: tuple[int, ...] = ()
     previous: Evaluation | None = None
+    predictions_sha256: str | None = None
 
 
 @dataclass(frozen=True)

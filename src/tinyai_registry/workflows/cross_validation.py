@@ -20,6 +20,7 @@ from tinyai_registry.evaluation import (
 )
 from tinyai_registry.lab import folds, metrics
 from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.predictions import digest_predictions
 from tinyai_registry.lab.reference import reference_prediction
 from tinyai_registry.lab.table import Table
 from tinyai_registry.plugins.owner import Owner
@@ -60,6 +61,7 @@ def evaluate_folds(owner: Owner, trained: Trained) -> Evaluation:
         in_sample=_in_sample(owner, trained),
         test=judged[-1] if plan.test else None,
         reference=_reference(table, plan),
+        predictions_sha256=digest_predictions(parts),
     )
 
 
