@@ -1,7 +1,10 @@
-"""What people look at: ``tinyai status`` on 1 000 models against ``check-jsonschema`` on the same ``registry.json``.
+"""What people look at: ``tinyai status`` against ``check-jsonschema``, and ``tinyai score`` against onnxruntime alone.
 
-``python bench/see.py [ROUNDS]`` prints both, whole processes taking turns, and their ratio. Every model is a copy of
-the example's release with a history of one entry.
+``python bench/see.py [ROUNDS]`` prints, taking turns and with ratios, the whole processes of ``status`` on 1 000 models
+and of ``check-jsonschema`` on the same ``registry.json``; those of ``score`` and of a script that reads the same
+100 000 rows with pandas, standardises them and runs onnxruntime; and in one process ``predict`` on a data frame of these rows
+and ``InferenceSession.run`` on rows that are standardised already. Every model of the 1 000 is a copy of the example's
+release with a history of one entry.
 """
 
 from __future__ import annotations
@@ -11,17 +14,37 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from validate import filled
+import numpy as np
+import pandas as pd
+from onnxruntime import InferenceSession
+from validate import EXAMPLE, filled
 
+from tinyai_registry import load
 from tinyai_registry.documents import schema
 from tinyai_registry.files import sha256_of
 from tinyai_registry.release import Account
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.registry import open_registry
 
-MODELS, AIM = 1000, 1.0
+MODELS, ROWS = 1000, 100_000
+STATUS_AIM, SCORE_AIM = 1.0, 1.3
+MODEL = "fr_regressor_v1"
+TABLE = EXAMPLE.parent / "tables" / "vmaf_features_b.parquet"
+# What somebody writes who has read the sidecar.
+ALONE = """
+import json, sys
+import numpy, onnxruntime, pandas
+stem, table = sys.argv[1:]
+with open(f"{stem}.json") as file:
+    said = json.load(file)
+rows = pandas.read_parquet(table, columns=said["feature_order"]).to_numpy()
+rows = ((rows - said["feature_mean"]) / said["feature_std"]).astype(numpy.float32)
+[scores] = onnxruntime.InferenceSession(f"{stem}.onnx").run(None, {said["input_name"]: rows})
+print(scores.mean())
+"""
 BIN = Path(sys.executable).parent
 
 
@@ -61,16 +84,53 @@ def show(taken: dict[str, list[float]], against: str, aim: float) -> None:
     print(f"{len(taken[against])} rounds, ratios of pairs; the aim is {aim} or less")
 
 
+def bench_status(rounds: int, folder: Path) -> None:
+    """Whole processes on one registry."""
+    root = with_history(filled(folder / "registry", MODELS))
+    theirs = str(schema.folder() / "registry.schema.json")
+    commands = {
+        "check-jsonschema": [str(BIN / "check-jsonschema"), "--schemafile", theirs, str(root / "registry.json")],
+        f"tinyai status, {MODELS} models": [str(BIN / "tinyai"), "status", "--registry", str(root)],
+    }
+    show(take_turns(commands, rounds), "check-jsonschema", STATUS_AIM)
+
+
+def bench_score(rounds: int, table: Path) -> None:
+    """Whole processes on one table."""
+    commands = {
+        "onnxruntime alone": [sys.executable, "-c", ALONE, str(EXAMPLE / MODEL), str(table)],
+        f"tinyai score, {ROWS} rows": [str(BIN / "tinyai"), "score", MODEL, str(table), "--registry", str(EXAMPLE)],
+    }
+    show(take_turns(commands, rounds), "onnxruntime alone", SCORE_AIM)
+
+
+def bench_predict(rounds: int, frame: pd.DataFrame) -> None:
+    """Two calls in this process."""
+    model, session = load(MODEL, EXAMPLE), InferenceSession(EXAMPLE / f"{MODEL}.onnx")
+    said = model.sidecar
+    ready = (frame[said["feature_order"]].to_numpy() - said["feature_mean"]) / said["feature_std"]
+    feed = {said["input_name"]: ready.astype(np.float32)}
+    calls: dict[str, Callable[[], object]] = {
+        "session.run": lambda: session.run(None, feed),
+        "load(...).predict": lambda: model.predict(frame),
+    }
+    taken: dict[str, list[float]] = {what: [] for what in calls}
+    for _ in range(rounds):
+        for what, call in calls.items():
+            start = time.perf_counter()
+            call()
+            taken[what].append(time.perf_counter() - start)
+    show(taken, "session.run", SCORE_AIM)
+
+
 def main(rounds: int) -> None:
-    """Print the ratio."""
+    """Print the three ratios."""
+    frame = pd.concat([pd.read_parquet(TABLE)] * (ROWS // 10_000), ignore_index=True)[:ROWS]
     with tempfile.TemporaryDirectory() as name:
-        root = with_history(filled(Path(name) / "registry", MODELS))
-        theirs = str(schema.folder() / "registry.schema.json")
-        commands = {
-            "check-jsonschema": [str(BIN / "check-jsonschema"), "--schemafile", theirs, str(root / "registry.json")],
-            f"tinyai status, {MODELS} models": [str(BIN / "tinyai"), "status", "--registry", str(root)],
-        }
-        show(take_turns(commands, rounds), "check-jsonschema", AIM)
+        frame.to_parquet(Path(name) / "table.parquet")
+        bench_status(rounds, Path(name))
+        bench_score(rounds, Path(name) / "table.parquet")
+    bench_predict(rounds, frame)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import pytest
 from tinyai_registry.plugins import hookspecs
 from tinyai_registry.plugins.discovery import HOOKS
 
-PAGE = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 NAMED_BLOCK = re.compile(r"^`([\w.]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -90,3 +91,23 @@ def test_the_example_of_the_docstring_runs(hook):
     [example] = doctest.DocTestFinder(recurse=False).find(getattr(hookspecs, hook), hook)
     assert example.examples
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example).failed == 0
+
+
+# --- what a model says
+
+
+def test_the_python_of_the_page_on_scores_prints_what_stands_under_it(monkeypatch, capsys):
+    page = (ROOT / "docs" / "score.md").read_text(encoding="utf-8")
+    code, printed = re.search(r"^```python\n(.*?)^```\n\n```\n(.*?)^```", page, re.MULTILINE | re.DOTALL).groups()
+    monkeypatch.chdir(ROOT / "examples")
+    exec(compile(code, "score.md", "exec"), {})
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize("page", ["score.md"])
+def test_the_commands_of_the_page_run(tinyai, monkeypatch, page):
+    monkeypatch.chdir(ROOT / "examples")
+    blocks = CONSOLE.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert blocks
+    for line in "".join(blocks).splitlines():
+        assert tinyai(*line.removeprefix("$ tinyai ").split()).code == 0

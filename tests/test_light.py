@@ -142,7 +142,7 @@ def test_a_refresh_that_needs_the_lab_says_in_one_line_what_to_install(run, duo,
 
 @pytest.mark.parametrize(
     "words",
-    [["evaluate", "old_v1", "--table", "t.parquet"], ["validate", "registry", "--load"]],
+    [["evaluate", "old_v1", "--table", "t.parquet"], ["validate", "registry", "--load"], ["score", "old_v1", "t.csv"]],
     ids=" ".join,
 )
 def test_a_heavy_command_says_in_one_line_what_to_install(run, words):

@@ -14,7 +14,7 @@ The rooms, from the ground up; each imports only those below it:
 - ``trust``, a wing: what shows that a release was earned, and that nothing was taken back.
 - ``cli``: one small module for each command. ``testing``: the kit for authors of plugins.
 
-What a plugin needs is exported here, and costs no heavy import.
+What a plugin needs, and what a notebook starts with, is exported here. It costs no heavy import.
 """
 
 import sys
@@ -24,6 +24,7 @@ import sys
 if sys.argv[:1] == ["-m"] and "tinyai_registry" in sys.orig_argv[-len(sys.argv)] and not sys.flags.safe_path:
     del sys.path[0]
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinyai_registry.errors import TinyaiError
@@ -69,7 +70,15 @@ from tinyai_registry.recipe import (
 from tinyai_registry.release import Description
 
 if TYPE_CHECKING:
+    from tinyai_registry.lab.loaded_model import LoadedModel
     from tinyai_registry.lab.table import Table
+    from tinyai_registry.workflows.score import load
+
+_OF_THE_LAB = {
+    "LoadedModel": "tinyai_registry.lab.loaded_model",
+    "Table": "tinyai_registry.lab.table",
+    "load": "tinyai_registry.workflows.score",
+}
 
 __all__ = [
     "MLP",
@@ -91,6 +100,7 @@ __all__ = [
     "Input",
     "KFold",
     "LeaveOneGroupOut",
+    "LoadedModel",
     "Log",
     "Lookup",
     "MeanBy",
@@ -109,14 +119,13 @@ __all__ = [
     "Verdict",
     "Where",
     "hookimpl",
+    "load",
     "one_hot",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """``Table`` is imported when it is asked for: it needs pandas (PEP 562)."""
-    if name != "Table":
+    """What needs the lab is imported when it is asked for (PEP 562)."""
+    if name not in _OF_THE_LAB:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tinyai_registry.lab.table import Table
-
-    return Table
+    return getattr(import_module(_OF_THE_LAB[name]), name)

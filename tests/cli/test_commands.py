@@ -55,7 +55,8 @@ def test_there_is_no_option_that_lowers_a_threshold():
         *("--all", "--jobs", "--protocol", "--into", "--to", "--lock-timeout", "--ci"),
         *("--format", "--select", "--ignore", "--strict", "--load"),  # of validate, which judges no model
         "--check",  # of status
-        *("model", "models", "folder", "name", "codes"),
+        *("-o", "--output", "--by", "--twin"),  # of score
+        *("model", "models", "folder", "name", "codes", "rows"),
     }
 
 

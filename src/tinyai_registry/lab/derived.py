@@ -17,7 +17,7 @@ Columns = NDArray[np.float64]
 _MODEL = "{model}"  # stands in a reason for the model that needs the column
 
 
-def derive(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
+def derive(path: Path | str, frame: pd.DataFrame, recipe: Recipe) -> None:
     """Add to ``frame``, whose index are the row numbers of the file at ``path``, every derived column of ``recipe``.
 
     Raises TableError, naming column and row, for a value from which one cannot be computed.

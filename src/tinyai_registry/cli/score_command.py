@@ -1,0 +1,112 @@
+"""``tinyai score MODEL INPUT``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyai_registry.cli.columns import align
+from tinyai_registry.cli.judging import require_writable
+from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.errors import TableError
+from tinyai_registry.lab.loaded_model import LoadedModel
+from tinyai_registry.lab.rows_file import ENDINGS, read_rows, write_rows
+from tinyai_registry.text import suggest
+from tinyai_registry.workflows.score import Pooled, load, pool
+
+PREDICTION, ROW = "prediction", "row"
+# Rows that are shown: all where there are no more, else the lowest.
+MOST, LOWEST = 20, 5
+Columns = Mapping[str, NDArray[Any]]
+
+
+@click.command()
+@click.argument("model")
+@click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
+@registry_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a prediction for each row here.")
+@click.option("--by", metavar="COLUMN", help="Pool the rows of each value of COLUMN, too: a clip, for instance.")
+@click.option("--twin", is_flag=True, help="Run the int8 twin in place of the graph.")
+@in_session
+def command(
+    session: Session,
+    model: str,
+    rows: Path,
+    registry: Path | None,
+    output: Path | None,
+    by: str | None,
+    twin: bool,
+) -> int:
+    """Predict with a registered model: a score for each row of a table, and pooled.
+
+    INPUT is a table, parquet or CSV, with the model's columns. OUTPUT ends in .parquet, .csv or .json. Files are held
+    against their digests and the model against its test vector first. Nothing is trained.
+    """
+    require_writable(output)
+    if output is not None and output.suffix.lower() not in ENDINGS:
+        raise TableError(f"cannot write {output}: its name must end in {', '.join(ENDINGS)}")
+    loaded = load(model, session.config.registry_folder(registry), twin=twin)
+    if loaded.arrays:
+        needed = ", ".join(loaded.arrays)
+        raise TableError(
+            f"{model} takes arrays ({needed}), which no table has; in Python: load({model!r}).predict(...)"
+        )
+    keys = loaded.sidecar.get("recipe", {}).get("key", [])
+    columns = read_rows(rows, [*loaded.sources, *keys, *([by] if by else [])])
+    if by is not None and by not in columns:
+        raise TableError(f"{rows} has no column {by!r}{suggest(by, columns)}")
+    predictions = loaded.predict(columns)
+    labels = {key: columns[key] for key in keys if key in columns} or {ROW: np.arange(len(predictions))}
+    if output is not None:
+        write_rows(output, {**labels, PREDICTION: predictions})
+    groups = {} if by is None else _pool_by(columns[by], predictions)
+    if session.as_json:
+        session.answer(_document(loaded, groups, labels, predictions))
+    else:
+        session.say(*_lines(groups, labels, predictions))
+    return 0
+
+
+def _pool_by(values: NDArray[Any], predictions: NDArray[Any]) -> dict[str, Pooled]:
+    names, which = np.unique(values.astype(str), return_inverse=True)
+    return {str(name): pool(predictions[which == number]) for number, name in enumerate(names)}
+
+
+def _document(
+    loaded: LoadedModel, groups: Mapping[str, Pooled], labels: Columns, predictions: NDArray[Any]
+) -> dict[str, Any]:
+    return {
+        "model": loaded.id,
+        "sha256": loaded.sha256,
+        "pooled": asdict(pool(predictions)),
+        "groups": {name: asdict(pooled) for name, pooled in groups.items()},
+        "rows": [
+            dict(zip((*labels, PREDICTION), row, strict=True))
+            for row in zip(*(values.tolist() for values in (*labels.values(), predictions)), strict=True)
+        ],
+    }
+
+
+def _lines(groups: Mapping[str, Pooled], labels: Columns, predictions: NDArray[Any]) -> Iterator[str]:
+    pooled = {**groups, "all": pool(predictions)}
+    head = ("", "rows", "mean", "harmonic mean", "p5", "min")
+    yield from align([head, *((name, str(each.rows), *_figures(each)) for name, each in pooled.items())])
+    few = len(predictions) <= MOST
+    shown = np.arange(len(predictions)) if few else np.argsort(predictions, kind="stable")[:LOWEST]
+    yield ""
+    if not few:
+        yield "the lowest; --output writes all:"
+    cells = [[*(str(values[row]) for values in labels.values()), f"{predictions[row]:.4f}"] for row in shown]
+    yield from align([[*labels, PREDICTION], *cells])
+
+
+def _figures(pooled: Pooled) -> tuple[str, str, str, str]:
+    figures = (pooled.mean, pooled.harmonic_mean, pooled.p5, pooled.min)
+    mean, harmonic, p5, least = ("-" if figure is None else f"{figure:.4f}" for figure in figures)
+    return mean, harmonic, p5, least

@@ -1,0 +1,224 @@
+"""A model is handed out when its bytes, its weights and its test vector hold; ``tinyai score`` tells what it says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+
+import tinyai_registry
+from tinyai_registry import LoadedModel, TinyaiError, load
+from tinyai_registry.workflows.score import pool
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+REGISTRY = EXAMPLES / "registry"
+FR = "fr_regressor_v1"
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    return shutil.copytree(REGISTRY, tmp_path / "copy")
+
+
+# --- load
+
+
+def test_a_release_predicts_what_onnxruntime_gives_for_standardised_rows(frame):
+    model = load(FR, REGISTRY)
+    said = json.loads((REGISTRY / f"{FR}.json").read_text())
+    assert isinstance(model, LoadedModel)
+    assert (model.id, model.sha256, model.sidecar) == (FR, said["sha256"], said)
+    rows = (frame[said["feature_order"]].to_numpy() - said["feature_mean"]) / said["feature_std"]
+    [expected] = onnxruntime.InferenceSession(REGISTRY / f"{FR}.onnx").run(None, {"features": rows.astype(np.float32)})
+    assert np.abs(model.predict(frame) - expected).max() < 1e-4
+
+
+def test_the_registry_is_that_of_the_configuration_where_none_is_named(monkeypatch):
+    monkeypatch.chdir(EXAMPLES)
+    assert load(FR).id == FR
+
+
+def test_two_inputs_that_the_graph_scales_itself(refresh, duo, registry, frame, write_table):
+    assert refresh(write_table(frame)).code == 0
+    model = load("duo_v1", registry)
+    assert model.columns == ("vif_scale0", "vif_scale1", "adm2", "motion2")
+    assert np.corrcoef(model.predict(frame), frame.vmaf)[0, 1] > 0.8
+
+
+def spoil_bytes(folder: Path) -> None:
+    path = folder / f"{FR}.onnx"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+
+
+def spoil_vector(folder: Path) -> None:
+    path = folder / f"{FR}.json"
+    said = json.loads(path.read_text())
+    graph = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 17]> g (float[N, 6] features) => (float[N] score) '
+        "<int64[1] axis = {1}> { score = ReduceSum<keepdims = 0>(features, axis) }"
+    )
+    (folder / f"{FR}.onnx").write_bytes(graph.SerializeToString())
+    sha256 = tinyai_registry.files.sha256_of(graph.SerializeToString())
+    values = [[1.0] * 6]
+    vector = {
+        "inputs": [{"tensor": "features", "values": values}],
+        "outputs": [{"tensor": "score", "values": [7.0]}],
+        "tolerance": 0.01,
+    }
+    said["artifacts"][0] |= {"sha256": sha256, "bytes": 1, "test_vector": vector}
+    path.write_text(json.dumps({**said, "sha256": sha256}))
+    row = json.loads((folder / "registry.json").read_text())["models"][0]
+    (folder / "registry.json").write_text(json.dumps({"models": [{**row, "sha256": sha256}], "schema_version": 1}))
+
+
+def spoil_sidecar(folder: Path) -> None:
+    path = folder / f"{FR}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "feature_mean": "none"}))
+
+
+def remove_model(folder: Path) -> None:
+    (folder / "registry.json").write_text('{"models": [], "schema_version": 1}')
+
+
+SPOILT = {
+    "other bytes": (spoil_bytes, "is not what was registered"),
+    "other numbers": (spoil_vector, "row 0 of its test vector gives score 6, published was 7"),
+    "a sidecar that breaks its schema": (spoil_sidecar, "the sidecar of fr_regressor_v1 is broken"),
+    "no such model": (remove_model, "has no model 'fr_regressor_v1'"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "told"), SPOILT.values(), ids=SPOILT)
+def test_a_model_that_does_not_hold_is_not_handed_out(tinyai, copy, spoil, told):
+    assert load(FR, copy).columns
+    spoil(copy)
+    with pytest.raises(TinyaiError, match=told):
+        load(FR, copy)
+    ran = tinyai("score", FR, EXAMPLES / "tables" / "vmaf_features_b.parquet", "--registry", copy, "--json")
+    assert ran.code == 2
+    assert told in ran.json["error"]["message"]
+
+
+def test_a_twin_that_nobody_registered_is_not_looked_for(copy):
+    with pytest.raises(TinyaiError, match="has no int8 twin that its row gives the digest of"):
+        load(FR, copy, twin=True)
+
+
+OTHERS = {
+    "vmaf_tiny_v2": False,
+    "vmaf_tiny_v4": False,
+    "the twin of vmaf_tiny_v4": True,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_models_of_other_tools_and_their_twins_predict(shared, frame, name):
+    model = load(name.rpartition(" ")[2], shared / "real-registry", twin=OTHERS[name])
+    assert np.corrcoef(model.predict(frame), frame.vmaf)[0, 1] > 0.999
+
+
+def test_a_picture_model_of_another_tool_takes_arrays(shared):
+    for twin in (False, True):
+        model = load("learned_filter_v1", shared / "real-registry", twin=twin)
+        assert (model.columns, model.arrays) == ((), {"degraded": ("batch", 1, 224, 224)})
+        assert model.predict({"degraded": np.zeros((2, 1, 224, 224))}).shape == (2, 1, 224, 224)
+
+
+def test_weights_that_no_digest_covers_are_not_run(shared):
+    with pytest.raises(TinyaiError, match=r"no digest covers the weights outside the file.*TAI907"):
+        load(FR, shared / "real-registry")
+
+
+# --- pooling
+
+
+def test_the_harmonic_mean_is_libvmafs_and_there_may_be_none():
+    pooled = pool(np.array([50.0, 100.0, 0.0]))
+    assert (pooled.rows, pooled.mean, pooled.min) == (3, 50.0, 0.0)
+    assert pooled.harmonic_mean == pytest.approx(3 / (1 / 51 + 1 / 101 + 1) - 1)
+    assert pooled.p5 == pytest.approx(5.0)
+    assert pool(np.array([-1.0, 5.0])).harmonic_mean is None
+
+
+# --- tinyai score
+
+
+@pytest.fixture
+def score(tinyai):
+    return lambda table, *words: tinyai("score", FR, table, "--registry", REGISTRY, *words)
+
+
+def test_score_gives_each_row_and_the_pool(score, frame, write_table):
+    expected = load(FR, REGISTRY).predict(frame)
+    answer = score(write_table(frame), "--by", "source", "--json").json
+    assert [row["prediction"] for row in answer["rows"]] == expected.tolist()
+    assert answer["rows"][1]["frame_index"] == frame.frame_index[1]
+    assert answer["pooled"]["mean"] == expected.mean()
+    assert set(answer["groups"]) == set(frame.source)
+    of_one = expected[(frame.source == "CityNight").to_numpy()]
+    assert answer["groups"]["CityNight"]["p5"] == np.percentile(of_one, 5)
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet", "PARQUET"])
+def test_predictions_are_written_as_the_ending_says(score, frame, write_table, tmp_path, ending):
+    out = tmp_path / f"out.{ending}"
+    assert score(write_table(frame), "-o", out).code == 0
+    read = {"csv": pd.read_csv, "json": pd.read_json, "parquet": pd.read_parquet}[ending.lower()](out)
+    assert list(read) == ["source", "dis_basename", "frame_index", "prediction"]
+    assert np.allclose(read.prediction, load(FR, REGISTRY).predict(frame), atol=1e-10)
+    assert read.dis_basename.tolist() == frame.dis_basename.tolist()
+
+
+def test_a_table_may_be_csv_and_have_no_key(score, frame, tmp_path):
+    features = load(FR, REGISTRY).columns
+    frame[[*features, "vmaf"]].head(3).to_csv(tmp_path / "t.csv", index=False)
+    answer = score(tmp_path / "t.csv", "--json").json
+    assert [row["row"] for row in answer["rows"]] == [0, 1, 2]
+    assert np.allclose([row["prediction"] for row in answer["rows"]], load(FR, REGISTRY).predict(frame.head(3)))
+
+
+def test_people_see_the_pool_and_the_lowest_rows_in_eighty_columns(score, frame, write_table):
+    ran = score(write_table(frame))
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["rows", "mean", "harmonic", "mean", "p5", "min"]
+    assert lines[1].split()[:2] == ["all", "1368"]
+    assert "the lowest; --output writes all:" in lines
+    lowest = np.sort(load(FR, REGISTRY).predict(frame))[:5]
+    assert [line.split()[-1] for line in lines[-5:]] == [f"{value:.4f}" for value in lowest]
+    assert max(map(len, lines)) <= 80
+    few = score(write_table(frame.head(2))).out.splitlines()
+    assert len(few) == 6
+
+
+MISTAKES = {
+    "no such table": (["{tmp}/none.parquet"], "none.parquet"),
+    "neither parquet nor CSV": (["{tmp}/picture.png"], "is neither parquet nor CSV"),
+    "a column that is missing": (["{tmp}/poor.csv"], "fr_regressor_v1 needs the column vif_scale0"),
+    "no such column to pool by": (["{table}", "--by", "sauce"], "has no column 'sauce'; did you mean"),
+    "an ending that says nothing": (["{table}", "-o", "{tmp}/out.txt"], "must end in .parquet, .csv, .json"),
+    "a folder that is none": (["{table}", "-o", "{tmp}/no/out.csv"], "cannot write"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line(score, frame, write_table, tmp_path, words, told):
+    (tmp_path / "poor.csv").write_text("adm2,vmaf\n1,2\n")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    table = write_table(frame)
+    first, *rest = (word.format(tmp=tmp_path, table=table) for word in words)
+    ran = score(first, *rest)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_model_that_takes_pictures_is_not_fed_a_table(tinyai, shared, frame, write_table):
+    ran = tinyai("score", "learned_filter_v1", write_table(frame), "--registry", shared / "real-registry")
+    assert ran.code == 2
+    assert "learned_filter_v1 takes arrays (degraded)" in ran.err
