@@ -1,10 +1,12 @@
 """What people look at: ``tinyai status`` against ``check-jsonschema``, and ``tinyai score`` against onnxruntime alone.
 
-``python bench/see.py [ROUNDS]`` prints, taking turns and with ratios, the whole processes of ``status`` on 1 000 models
-and of ``check-jsonschema`` on the same ``registry.json``; those of ``score`` and of a script that reads the same
-100 000 rows with pandas, standardises them and runs onnxruntime; and in one process ``predict`` on a data frame of these rows
-and ``InferenceSession.run`` on rows that are standardised already. Every model of the 1 000 is a copy of the example's
-release with a history of one entry.
+``python bench/see.py [ROUNDS]`` prints, taking turns and with ratios:
+
+- whole processes of ``status`` on 1 000 models, each a copy of the example's release with a history of one entry, and
+  of ``check-jsonschema`` on the same ``registry.json``;
+- whole processes of ``score``, and of a script that reads the same 100 000 rows with pandas, standardises them and runs
+  onnxruntime;
+- in one process ``predict`` on a data frame of these rows, and ``InferenceSession.run`` on rows that are standardised.
 """
 
 from __future__ import annotations
