@@ -22,8 +22,8 @@ def resolve(node: dict) -> dict:
     return node if reference is None else SCHEMA["$defs"][reference.rpartition("/")[2]]
 
 
-def differences(hint: Any, node: dict, at: str = "") -> list[str]:
-    """Where a type and a schema do not say the same."""
+def differences(hint: Any, node: dict, at: str = "", within: tuple = ()) -> list[str]:
+    """Where a type and a schema do not say the same; types that this one is ``within`` are compared already."""
     node = resolve(node)
     branches = typing.get_args(hint) if typing.get_origin(hint) in {types.UnionType, typing.Union} else (hint,)
     kinds = [kind_of(branch) for branch in branches]
@@ -37,11 +37,11 @@ def differences(hint: Any, node: dict, at: str = "") -> list[str]:
         found.append(f"{at}: {kinds} for {wanted}")
     for branch in branches:
         if typing.is_typeddict(branch):
-            found += of_object(branch, node, at)
+            found += [] if branch in within else of_object(branch, node, at, (*within, branch))
         elif typing.get_origin(branch) is list:
-            found += differences(typing.get_args(branch)[0], node["items"], f"{at}[]")
+            found += differences(typing.get_args(branch)[0], node["items"], f"{at}[]", within)
         elif typing.get_origin(branch) is dict and isinstance(node.get("additionalProperties"), dict):
-            found += differences(typing.get_args(branch)[1], node["additionalProperties"], f"{at}{{}}")
+            found += differences(typing.get_args(branch)[1], node["additionalProperties"], f"{at}{{}}", within)
     return found
 
 
@@ -56,7 +56,7 @@ def kind_of(branch: Any) -> str:
     return {"list": "array", "dict": "object"}[origin.__name__] if origin in {list, dict} else WORDS.get(branch, "")
 
 
-def of_object(hint: Any, node: dict, at: str) -> list[str]:
+def of_object(hint: Any, node: dict, at: str, within: tuple = ()) -> list[str]:
     hints = typing.get_type_hints(hint, vars(sidecar_types), include_extras=True)
     properties = {key: value for key, value in node["properties"].items() if key not in UNTYPED}
     found = [f"{at}: {key} is in one of the two" for key in hints.keys() ^ properties.keys()]
@@ -67,8 +67,7 @@ def of_object(hint: Any, node: dict, at: str) -> list[str]:
         inner = hints[key]
         if typing.get_origin(inner) is NotRequired:
             [inner] = typing.get_args(inner)
-        if inner is not hint:  # a reference is evaluated as what refers to it
-            found += differences(inner, properties[key], f"{at}/{key}")
+        found += differences(inner, properties[key], f"{at}/{key}", within)
     return found
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal, get_args
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
@@ -122,12 +123,18 @@ def of_model(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
     try:
         evaluation = parts.evaluation_of(said["evaluation"], said.get("in_sample"))
         criteria = {str(c): c for c in _criteria(model)}
-    except (RecipeError, ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        protocols = list(_protocols(model))
+    except (RecipeError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shorten(str(error))}", "/recipe/criteria")
         return
     yield from _coverage(model, evaluation)
     yield from _summary(model, evaluation)
-    yield from _gate(model, evaluation, criteria)
+    yield from _gate(model, evaluation, criteria, protocols)
+    if any(c.against == "previous" for c in criteria.values()) and (said["previous"] is None) != (
+        evaluation.previous is None
+    ):
+        what = "the gate compares with the release before, and this is not what it compares with"
+        yield model.in_sidecar(GATE, what, "/previous")
     yield from _headlines(model)
 
 
@@ -137,12 +144,30 @@ def _criteria(model: Subject) -> Iterator[Criterion]:
     yield from (found for verdict in said["gate"] if (found := criterion_of(verdict["criterion"])) is not None)
 
 
-def _gate(model: Subject, evaluation: Evaluation, criteria: Mapping[str, Criterion]) -> Iterator[Finding]:
+def _protocols(model: Subject) -> Iterator[tuple[str, list[Criterion], Evaluation]]:
+    """Each protocol that the gate asks for: its name, its criteria, and what it gave."""
+    said = as_sidecar(model.said)
+    found = {each["protocol"]: each for each in said["protocols"] if "evaluation" in each}
+    for protocol in said["recipe"].get("protocols", ()):
+        name, criteria = str(protocol["name"]), [Criterion(**fields) for fields in protocol["criteria"]]
+        yield name, criteria, parts.evaluation_of(found[name]["evaluation"])
+
+
+def _gate(
+    model: Subject,
+    evaluation: Evaluation,
+    criteria: Mapping[str, Criterion],
+    protocols: Sequence[tuple[str, list[Criterion], Evaluation]],
+) -> Iterator[Finding]:
     said = as_sidecar(model.said)
     recorded = {verdict["criterion"]: (index, verdict) for index, verdict in enumerate(said["gate"])}
     figures = {artifact["path"]: parts.artifact_figures(artifact) for artifact in said["artifacts"]}
     asked = list(criteria.values())
-    judged = (*gate.judge(evaluation, asked), *gate.judge_artifacts(figures, asked))
+    judged = (
+        *gate.judge(evaluation, asked),
+        *gate.judge_artifacts(figures, asked),
+        *chain.from_iterable(gate.judge(found, criteria, name) for name, criteria, found in protocols),
+    )
     for verdict in judged:
         index, record = recorded.get(verdict.criterion, (None, None))
         at = "/gate" if index is None else f"/gate/{index}"
@@ -167,11 +192,24 @@ def _coverage(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
         expected, groups = len(evaluation.expected_groups), len(said["table"]["groups"])
         what = f"{expected} folds are expected, the table has {groups} groups, or others"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/expected_groups")
+    if evaluation.expected_seeds and not _are_declared(evaluation.expected_seeds, said["recipe"]):
+        what = f"the seeds {list(evaluation.expected_seeds)} are expected, and the recipe declares others"
+        yield model.in_sidecar(COVERAGE, what, "/evaluation/expected_seeds")
     rows = sum(fold.rows for fold in evaluation.folds)
     is_limited = isinstance(settings, dict) and "within" in settings
     if scheme in _PARTITIONS and not is_limited and rows != said["table"]["rows"]:
         what = f"the folds hold out {rows} rows, the table has {said['table']['rows']}"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/folds")
+
+
+def _are_declared(seeds: Sequence[int], recipe: Mapping[str, Any]) -> bool:
+    """Whether these are the seeds of the members that ``recipe`` declares."""
+    match recipe:
+        case {"ensemble": {"Ensemble": {"size": int(size)}}}:
+            first = recipe.get("seed", 0)
+            return len(seeds) == size and all(seed == first + k for k, seed in enumerate(seeds))
+        case _:
+            return False
 
 
 def _summary(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "Training data", _data(sidecar)
     for heading, text in sorted(said["sections"].items()):  # as strict JSON is read back: the card stays the same
         yield heading, markdown_prose(text)
-    yield "Evaluation", markdown.fold_table(sidecar)
+    yield "Evaluation", markdown.fold_table(sidecar["evaluation"])
     for protocol in sidecar["protocols"]:
         yield f"Protocol: {protocol['protocol']}", markdown.protocol_table(protocol)
     yield "Gate", markdown.gate_list(sidecar)

@@ -37,14 +37,15 @@ def metric_names(summary: Mapping[str, AggregateDocument]) -> list[str]:
     return sorted(summary, key=lambda m: (m not in _ORDER, _ORDER.get(m, 0), m))
 
 
-def fold_table(sidecar: Sidecar) -> str:
-    """One line for each fold, then the aggregates; the test split and the reference model where there are such."""
-    evaluation = sidecar["evaluation"]
+def fold_table(evaluation: EvaluationDocument) -> str:
+    """One line for each fold, then the aggregates; test split, members and reference model where there are such."""
     metrics = metric_names(evaluation["summary"])
     rows = [_fold_row(markdown_words(fold["group"]), fold, metrics) for fold in evaluation["folds"]]
     rows += _aggregate_rows("", evaluation, metrics)
     if "test" in evaluation:
         rows.append(_fold_row("**test split**", evaluation["test"], metrics))
+    for member in evaluation.get("seeds", ()):
+        rows += _aggregate_rows(f"seed {member['seed']}, ", member["evaluation"], metrics, ("mean",))
     if "reference" in evaluation:
         rows += _aggregate_rows("reference, ", evaluation["reference"], metrics, ("mean",))
         if "test" in evaluation["reference"]:
@@ -53,7 +54,7 @@ def fold_table(sidecar: Sidecar) -> str:
 
 
 def protocol_table(protocol: ProtocolDocument) -> str:
-    """The medians over the splits, beside what was published."""
+    """The medians over the splits, beside what was published; every fold where the gate has judged them."""
     summary = protocol["summary"]
     published = {each["metric"]: each["value"] for each in protocol["published"]}
     rows = [
@@ -63,10 +64,17 @@ def protocol_table(protocol: ProtocolDocument) -> str:
     mapping = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
     sources = "; ".join(dict.fromkeys(markdown_words(each["source"]) for each in protocol["published"]))
     return (
-        f"Medians over {protocol['splits']} splits{mapping}.\n\n"
+        f"{_scheme(protocol)}Medians over {protocol['splits']} splits{mapping}.\n\n"
         + table(["", "this model", "published"], rows)
         + (f"\n\nPublished: {sources}." if sources else "")
+        + (f"\n\n{fold_table(protocol['evaluation'])}" if "evaluation" in protocol else "")
     )
+
+
+def _scheme(protocol: ProtocolDocument) -> str:
+    [(name, settings)] = protocol.get("scheme", {"": {}}).items()
+    said = ", ".join(f"{setting}={value}" for setting, value in sorted(settings.items()))
+    return f"Held out by {markdown_code(f'{name}({said})')}. " if name else ""
 
 
 def comparison_table(sidecar: Sidecar) -> str:

@@ -35,7 +35,7 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "Previous against refresh", markdown.comparison_table(sidecar)
-    yield "Folds", markdown.fold_table(sidecar)
+    yield "Folds", markdown.fold_table(sidecar["evaluation"])
     yield "Drift", markdown.drift_table(sidecar)
     yield "Caveats", markdown.caveat_list(sidecar)
     yield "Commands", markdown_code_block((made["command"], "tinyai validate"))

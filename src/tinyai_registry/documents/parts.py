@@ -25,6 +25,7 @@ from tinyai_registry.evaluation import (
     Verdict,
     aggregate,
 )
+from tinyai_registry.recipe import plain
 from tinyai_registry.release import Artifact, Previous, Vector
 
 Json = dict[str, Any]
@@ -78,7 +79,7 @@ def table_document(table: TableFingerprint) -> Json:
 
 
 def evaluation_document(evaluation: Evaluation) -> Json:
-    """``folds``, ``expected_groups`` and ``summary``; ``test``, ``reference``, ``predictions_sha256`` where known."""
+    """``folds``, ``expected_groups``, ``summary``; ``test``, ``reference``, ``seeds``, ``previous`` where there are."""
     document: Json = {
         "folds": [_fold_document(fold) for fold in evaluation.folds],
         "expected_groups": list(evaluation.expected_groups),
@@ -89,22 +90,37 @@ def evaluation_document(evaluation: Evaluation) -> Json:
     if evaluation.test is not None:
         document["test"] = _fold_document(evaluation.test)
     if evaluation.reference is not None:
-        document["reference"] = evaluation_document(evaluation.reference)
+        document["reference"] = _inner_evaluation(evaluation.reference)
+    if evaluation.expected_seeds:
+        each = [{"seed": seed, "evaluation": _inner_evaluation(by)} for seed, by in evaluation.seeds.items()]
+        document |= {"seeds": each, "expected_seeds": list(evaluation.expected_seeds)}
+    if evaluation.previous is not None:
+        document["previous"] = _inner_evaluation(evaluation.previous)
     if evaluation.predictions_sha256 is not None:
         document["predictions_sha256"] = evaluation.predictions_sha256
     return document
 
 
+def _inner_evaluation(evaluation: Evaluation) -> Json:
+    """With what stands at the top of a sidecar for the evaluation of the model itself."""
+    return {**evaluation_document(evaluation), "in_sample": metrics_document(evaluation.in_sample)}
+
+
 def protocol_document(result: ProtocolResult) -> Json:
-    """``protocol``, ``splits``, ``mapping``, ``summary`` and what was ``published``."""
-    protocol, evaluation = result.protocol, evaluation_document(result.evaluation)
-    return {
+    """``protocol``, ``scheme``, ``splits``, ``mapping``, ``summary`` and what was ``published``.
+
+    The whole ``evaluation`` where the protocol has criteria, which are judged on it.
+    """
+    protocol, evaluation = result.protocol, _inner_evaluation(result.evaluation)
+    document: Json = {
         "protocol": protocol.name,
+        "scheme": plain(protocol.scheme),
         "splits": len(evaluation["folds"]),
         "mapping": protocol.mapping,
         "summary": evaluation["summary"],
         "published": [asdict(figure) for figure in protocol.published],
     }
+    return {**document, "evaluation": evaluation} if protocol.criteria else document
 
 
 def metrics_document(metrics: Metrics) -> Json:
@@ -193,13 +209,17 @@ def _without_none(document: Json, key: str) -> Json:
 def evaluation_of(found: EvaluationDocument, in_sample: MetricsDocument | None = None) -> Evaluation:
     """The evaluation in a sidecar that is valid by its schema; its aggregates are computed anew from its folds."""
     folds = [_fold(fold) for fold in found["folds"]]
+    own = found.get("in_sample") if in_sample is None else in_sample
     return Evaluation(
         folds=tuple(folds),
         expected_groups=tuple(found["expected_groups"]),
         summary={name: aggregate(name, folds) for name in found["summary"]},
-        in_sample=Metrics({}) if in_sample is None else _metrics(in_sample),
+        in_sample=Metrics({}) if own is None else _metrics(own),
         test=_fold(found["test"]) if "test" in found else None,
         reference=evaluation_of(found["reference"]) if "reference" in found else None,
+        seeds={each["seed"]: evaluation_of(each["evaluation"]) for each in found.get("seeds", ())},
+        expected_seeds=tuple(found.get("expected_seeds", ())),
+        previous=evaluation_of(found["previous"]) if "previous" in found else None,
         predictions_sha256=found.get("predictions_sha256"),
     )
 

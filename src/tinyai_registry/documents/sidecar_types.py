@@ -45,14 +45,25 @@ class FoldDocument(MetricsDocument):
 
 
 class EvaluationDocument(TypedDict):
-    """A cross-validation, the test split and the reference model where there are such."""
+    """A cross-validation, the test split, the reference model, the seeds, the release before, where there are such."""
 
     folds: list[FoldDocument]
     expected_groups: list[str]
     summary: dict[str, AggregateDocument]
+    in_sample: NotRequired[MetricsDocument]
     test: NotRequired[FoldDocument]
     reference: NotRequired[EvaluationDocument]
     predictions_sha256: NotRequired[str]
+    seeds: NotRequired[list[SeedDocument]]
+    expected_seeds: NotRequired[list[int]]
+    previous: NotRequired[EvaluationDocument]
+
+
+class SeedDocument(TypedDict):
+    """One member of an ensemble, judged by itself."""
+
+    seed: int
+    evaluation: EvaluationDocument
 
 
 class PublishedDocument(TypedDict):
@@ -67,10 +78,12 @@ class ProtocolDocument(TypedDict):
     """An evaluation under a published protocol."""
 
     protocol: str
+    scheme: NotRequired[dict[str, Any]]
     splits: int
     mapping: Literal["logistic4"] | None
     summary: dict[str, AggregateDocument]
     published: list[PublishedDocument]
+    evaluation: NotRequired[EvaluationDocument]
 
 
 class RowsDocument(TypedDict):
@@ -205,6 +218,9 @@ class RecipeDocument(TypedDict):
     target: str
     target_range: list[float]
     criteria: list[dict[str, Any]]
+    seed: NotRequired[int]
+    ensemble: NotRequired[dict[str, Any]]
+    protocols: NotRequired[list[dict[str, Any]]]
 
 
 class CardDocument(TypedDict):

@@ -35,9 +35,14 @@ class TrainedModel(Protocol):
 
 @dataclass(frozen=True)
 class HeldOutRows:
-    """The rows of one fold, seen only after training: target and prediction, float64 ``[n]``, in target units."""
+    """The rows of one fold, seen only after training: target and prediction, float64 ``[n]``, in target units.
+
+    ``members`` ``[M, n]`` is what each member of the ensemble predicts, in the order of the recipe's seeds; where there
+    is no ensemble, it is the one prediction.
+    """
 
     group: str
     rows: NDArray[np.int64]
     target: NDArray[np.float64]
     prediction: NDArray[np.float64]
+    members: NDArray[np.float64]

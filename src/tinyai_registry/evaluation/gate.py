@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from tinyai_registry.evaluation import Aggregate, Evaluation, Metrics, Verdict, aggregate_of
 from tinyai_registry.recipe import Criterion
@@ -56,7 +57,10 @@ def _judge_completeness(evaluation: Evaluation) -> Verdict:
 def _judge_seeds(evaluation: Evaluation) -> Verdict:
     """Whether every member of the ensemble is there, and was held to the same folds as the whole."""
     seen, expected = [str(seed) for seed in evaluation.seeds], [str(seed) for seed in evaluation.expected_seeds]
-    incomplete = {seed: _judge_completeness(each).reason for seed, each in evaluation.seeds.items()}
+    as_whole = {
+        seed: replace(each, expected_groups=evaluation.expected_groups) for seed, each in evaluation.seeds.items()
+    }
+    incomplete = {seed: _judge_completeness(each).reason for seed, each in as_whole.items()}
     reasons = [f"seed {seed}: {why}" for seed, why in incomplete.items() if why is not None]
     why = (_difference(seen, expected) or "; ".join(reasons) or None) if expected else "no seeds are expected"
     return Verdict(f"every seed evaluated ({len(expected)} seeds)", float(len(seen)), why is None, why)

@@ -7,7 +7,7 @@ still have their default are left out of the fingerprint, so that a new optional
 
 from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
 from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
-from tinyai_registry.recipe._fingerprint import decisive, fingerprint
+from tinyai_registry.recipe._fingerprint import decisive, fingerprint, plain
 from tinyai_registry.recipe._inputs import (
     UNKNOWN,
     Constant,
@@ -77,6 +77,7 @@ __all__ = [
     "name_flaw",
     "numeric_sources",
     "one_hot",
+    "plain",
     "recipe_of",
     "sets_test_aside",
 ]

@@ -24,10 +24,10 @@ def decisive(recipe: Recipe) -> dict[str, Any]:
     ``kind`` is left out: the C reader takes the first ``"kind"`` of the sidecar, which must be the one at
     top level. A protocol is decisive where it has criteria: then it can refuse.
     """
-    document: dict[str, Any] = _plain(recipe)
+    document: dict[str, Any] = plain(recipe)
     del document["kind"]
     if recipe.judged_protocols:
-        document["protocols"] = _plain(recipe.judged_protocols)
+        document["protocols"] = plain(recipe.judged_protocols)
     return document
 
 
@@ -37,14 +37,15 @@ def fingerprint(decisive_fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A noun of the recipe language as JSON, without the fields that have their default."""
     if is_dataclass(value) and not isinstance(value, type):
         kept = {
-            f.name: _plain(getattr(value, f.name))
+            f.name: plain(getattr(value, f.name))
             for f in fields(value)
             if not f.metadata.get("descriptive") and (f.default is MISSING or getattr(value, f.name) != f.default)
         }
         return kept if isinstance(value, UNTAGGED) else {type(value).__name__: kept}
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

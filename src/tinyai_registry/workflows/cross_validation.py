@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import (
@@ -19,12 +20,13 @@ from tinyai_registry.evaluation import (
     aggregate,
 )
 from tinyai_registry.lab import folds, metrics
-from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.predictions import digest_predictions
 from tinyai_registry.lab.reference import reference_prediction
 from tinyai_registry.lab.table import Table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Protocol, Scheme
+
+Compute = Callable[[NDArray[np.float64], NDArray[np.float64]], Metrics]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,27 @@ class Trained:
     final: tuple[TrainedModel, ...]
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """What a model said of the rows that each split of ``plan`` holds out, of the test split and of its own rows."""
+
+    plan: folds.Plan
+    held_out: tuple[HeldOutRows, ...]
+    test: HeldOutRows | None
+    in_sample: HeldOutRows
+
+    @property
+    def unseen(self) -> tuple[HeldOutRows, ...]:
+        """Every part that the model that predicts it was not trained on."""
+        return (*self.held_out, *([self.test] if self.test else []))
+
+    def of_member(self, number: int) -> Predicted:
+        """What one member of the ensemble said."""
+        one = [_of_member(part, number) for part in (*self.unseen, self.in_sample)]
+        test = one[-2] if self.test else None
+        return Predicted(self.plan, tuple(one[: len(self.held_out)]), test, one[-1])
+
+
 def train_folds(owner: Owner, table: Table, scheme: Scheme) -> Trained:
     """Train a model on each split of ``scheme``, and the final one, all in one call of the owner's ``tinyai_train``."""
     plan = folds.plan(table, scheme)
@@ -46,62 +69,86 @@ def train_folds(owner: Owner, table: Table, scheme: Scheme) -> Trained:
     return Trained(table, plan, tuple(fold_models), final)
 
 
-def evaluate_folds(owner: Owner, trained: Trained) -> Evaluation:
-    """Every fold, and the test split if there is one, judged on what was held out."""
-    table, plan = trained.table, trained.plan
-    parts = _predict_folds(owner, trained)
-    if plan.test is not None:
-        parts.append(_predict(owner, trained.final, table, plan.test))
-    judged = _folds(owner, table, parts)
-    within = judged[: len(plan.splits)]
-    return Evaluation(
-        folds=tuple(within),
-        expected_groups=_groups(plan),
-        summary=_summary(within),
-        in_sample=_in_sample(owner, trained),
-        test=judged[-1] if plan.test else None,
-        reference=_reference(table, plan),
-        predictions_sha256=digest_predictions(parts),
+def evaluate_folds(
+    owner: Owner, trained: Trained, compute: Compute = metrics.standard_metrics, *, by_seed: bool = True
+) -> Evaluation:
+    """Every fold, and the test split if there is one, judged on what was held out.
+
+    ``by_seed`` says whether each member of an ensemble is judged by itself, too.
+    """
+    predicted = _predict(owner, trained)
+    seeds = owner.recipe.seeds if by_seed and owner.recipe.ensemble else ()
+    each = [predicted, *(predicted.of_member(number) for number in range(len(seeds)))]
+    extras: list[Mapping[str, float]] = owner.call(
+        "tinyai_evaluate", held_out=[part for one in each for part in one.unseen]
+    )
+    size = len(predicted.unseen)
+    whole, *members = (
+        _judge(trained.table, one, extras[k * size : (k + 1) * size], compute) for k, one in enumerate(each)
+    )
+    return replace(
+        whole,
+        reference=_reference(trained.table, trained.plan, compute),
+        seeds=dict(zip(seeds, members, strict=True)),
+        expected_seeds=seeds,
+        predictions_sha256=digest_predictions(predicted.unseen),
     )
 
 
 def evaluate_protocol(owner: Owner, table: Table, protocol: Protocol) -> ProtocolResult:
     """The recipe, trained and evaluated as ``protocol`` says."""
-    trained = train_folds(owner, table, protocol.scheme)
     compute = metrics.mapped_metrics if protocol.mapping == "logistic4" else metrics.standard_metrics
-    judged = [_fold(table, part, compute(part.prediction, part.target)) for part in _predict_folds(owner, trained)]
-    evaluation = Evaluation(tuple(judged), _groups(trained.plan), _summary(judged), _in_sample(owner, trained))
-    return ProtocolResult(protocol, evaluation)
+    trained = train_folds(owner, table, protocol.scheme)
+    by_seed = any(criterion.part == "seeds" for criterion in protocol.criteria)
+    return ProtocolResult(protocol, evaluate_folds(owner, trained, compute, by_seed=by_seed))
 
 
-def _predict_folds(owner: Owner, trained: Trained) -> list[HeldOutRows]:
-    splits = zip(trained.folds, trained.plan.splits, strict=True)
-    return [_predict(owner, models, trained.table, split) for models, split in splits]
+def _predict(owner: Owner, trained: Trained) -> Predicted:
+    plan, table = trained.plan, trained.table
+
+    def ask(models: Sequence[TrainedModel], name: str, rows: folds.Rows) -> HeldOutRows:
+        with owner.plugin.blame_for(f"predict of the model of {name}"):
+            members = np.stack([_scores(model, table, rows) for model in models])
+        return HeldOutRows(name, rows, table.target[rows], members.mean(axis=0), members)
+
+    splits = zip(trained.folds, plan.splits, strict=True)
+    return Predicted(
+        plan,
+        tuple(ask(models, split.group, split.held_out) for models, split in splits),
+        ask(trained.final, plan.test.group, plan.test.held_out) if plan.test else None,
+        ask(trained.final, "final", plan.development),
+    )
 
 
-def _groups(plan: folds.Plan) -> tuple[str, ...]:
-    return tuple(split.group for split in plan.splits)
+def _scores(model: TrainedModel, table: Table, rows: folds.Rows) -> NDArray[np.float64]:
+    scores = np.asarray(model.predict(table.inputs(rows)), np.float64)
+    if scores.shape != rows.shape:
+        raise PluginError(f"gave {scores.shape} for {len(rows)} rows")
+    finite = np.isfinite(scores)
+    if not finite.all():
+        raise PluginError(f"gave {scores[~finite][0]} for row {rows[~finite][0]} of the table")
+    return scores
 
 
-def _predict(owner: Owner, models: Sequence[TrainedModel], table: Table, split: folds.Split) -> HeldOutRows:
-    rows = split.held_out
-    with owner.plugin.blame_for(f"predict of the model of {split.group}"):
-        prediction = mean_prediction(models, table.inputs(rows))
-        if prediction.shape != rows.shape:
-            raise PluginError(f"gave {prediction.shape} for {len(rows)} rows")
-        finite = np.isfinite(prediction)
-        if not finite.all():
-            raise PluginError(f"gave {prediction[~finite][0]} for row {rows[~finite][0]} of the table")
-    return HeldOutRows(split.group, rows, table.target[rows], prediction)
+def _of_member(part: HeldOutRows, number: int) -> HeldOutRows:
+    return replace(part, prediction=part.members[number], members=part.members[number : number + 1])
 
 
-def _folds(owner: Owner, table: Table, parts: Sequence[HeldOutRows]) -> list[Fold]:
-    extras: Sequence[Mapping[str, float]] = owner.call("tinyai_evaluate", held_out=parts)
-    standard = [metrics.standard_metrics(part.prediction, part.target) for part in parts]
-    return [
-        _fold(table, part, metrics.extend(computed, extra))
-        for part, computed, extra in zip(parts, standard, extras, strict=True)
+def _judge(table: Table, predicted: Predicted, extras: Sequence[Mapping[str, float]], compute: Compute) -> Evaluation:
+    """``extras`` are the plugin's own metrics of each unseen part."""
+    unseen = [
+        _fold(table, part, metrics.extend(compute(part.prediction, part.target), extra))
+        for part, extra in zip(predicted.unseen, extras, strict=True)
     ]
+    within = unseen[: len(predicted.held_out)]
+    own = predicted.in_sample
+    return Evaluation(
+        folds=tuple(within),
+        expected_groups=tuple(split.group for split in predicted.plan.splits),
+        summary=_summary(within),
+        in_sample=metrics.standard_metrics(own.prediction, own.target),
+        test=unseen[-1] if predicted.test else None,
+    )
 
 
 def _fold(table: Table, part: HeldOutRows, judged: Metrics) -> Fold:
@@ -114,33 +161,23 @@ def _fold(table: Table, part: HeldOutRows, judged: Metrics) -> Fold:
     )
 
 
-def _in_sample(owner: Owner, trained: Trained) -> Metrics:
-    rows = trained.plan.development
-    everything = _predict(owner, trained.final, trained.table, folds.Split("final", rows, rows))
-    return metrics.standard_metrics(everything.prediction, everything.target)
-
-
-def _reference(table: Table, plan: folds.Plan) -> Evaluation | None:
+def _reference(table: Table, plan: folds.Plan, compute: Compute) -> Evaluation | None:
     """The recipe's reference model on the same splits."""
     reference = table.recipe.reference
     if reference is None:
         return None
 
-    def judged(split: folds.Split) -> Fold:
-        guess = reference_prediction(reference, table, split.train, split.held_out)
-        target = table.target[split.held_out]
-        part = HeldOutRows(split.group, split.held_out, target, guess)
-        return _fold(table, part, metrics.standard_metrics(guess, target))
+    def ask(name: str, train: folds.Rows, rows: folds.Rows) -> HeldOutRows:
+        guess = reference_prediction(reference, table, train, rows)
+        return HeldOutRows(name, rows, table.target[rows], guess, guess[None])
 
-    within = [judged(split) for split in plan.splits]
-    everything = judged(folds.Split("final", plan.development, plan.development))
-    return Evaluation(
-        folds=tuple(within),
-        expected_groups=_groups(plan),
-        summary=_summary(within),
-        in_sample=everything.metrics,
-        test=judged(plan.test) if plan.test else None,
+    predicted = Predicted(
+        plan,
+        tuple(ask(split.group, split.train, split.held_out) for split in plan.splits),
+        ask(plan.test.group, plan.test.train, plan.test.held_out) if plan.test else None,
+        ask("final", plan.development, plan.development),
     )
+    return _judge(table, predicted, [{} for _ in predicted.unseen], compute)
 
 
 def _summary(judged: Sequence[Fold]) -> dict[str, Aggregate]:

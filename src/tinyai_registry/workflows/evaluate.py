@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from tinyai_registry.documents import parts
+from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import RecipeError, TableError
-from tinyai_registry.evaluation import Judgement, ProtocolResult, gate
+from tinyai_registry.evaluation import Evaluation, Judgement, Metrics, ProtocolResult, Verdict, gate
 from tinyai_registry.evaluation.caveats import evaluation_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
+from tinyai_registry.recipe import Protocol
 from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
@@ -39,16 +44,29 @@ def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None 
         table = read_table(path, recipe)
     with progress.step(f"protocol {protocol}"):
         result = evaluate_protocol(owner, table, declared[protocol])
-    return Outcome(recipe.id, "evaluated", Judgement(table.fingerprint, result.evaluation, (), ()))
+    verdicts = _verdicts(result) if result.protocol.criteria else ()
+    return Outcome(recipe.id, "evaluated", Judgement(table.fingerprint, result.evaluation, verdicts, ()))
 
 
-def evaluate_protocols(owner: Owner, table: Table, progress: Progress) -> tuple[ProtocolResult, ...]:
-    """The figures of the recipe under each of its protocols."""
+def evaluate_protocols(
+    owner: Owner, table: Table, protocols: Sequence[Protocol], progress: Progress
+) -> tuple[ProtocolResult, ...]:
+    """The figures of the recipe under each of ``protocols``."""
     results = []
-    for protocol in owner.recipe.protocols:
+    for protocol in protocols:
         with progress.step(f"protocol {protocol.name}"):
             results.append(evaluate_protocol(owner, table, protocol))
     return tuple(results)
+
+
+def complete_protocols(
+    owner: Owner, table: Table, judged: Sequence[ProtocolResult], progress: Progress
+) -> tuple[ProtocolResult, ...]:
+    """The figures of every protocol of the recipe, in order, of which the gate has asked for some before."""
+    left = [protocol for protocol in owner.recipe.protocols if not protocol.criteria]
+    results = (*judged, *evaluate_protocols(owner, table, left, progress))
+    by_name = {result.protocol.name: result for result in results}
+    return tuple(by_name[protocol.name] for protocol in owner.recipe.protocols)
 
 
 def train(owner: Owner, path: Path, progress: Progress) -> Trained:
@@ -88,11 +106,28 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
         evaluation = evaluate_folds(owner, trained)
     for fold in (*evaluation.folds, *([evaluation.test] if evaluation.test else [])):
         progress.fold(fold)
+    protocols = evaluate_protocols(owner, trained.table, recipe.judged_protocols, progress)
     with progress.step("gate"):
         criteria = (*recipe.criteria, *owner.added_criteria(evaluation, previous))
-        verdicts = gate.judge(evaluation, criteria)
+        if any(criterion.against == "previous" for criterion in criteria):
+            evaluation = replace(evaluation, previous=_recorded(previous))
+        verdicts = (*gate.judge(evaluation, criteria), *chain.from_iterable(map(_verdicts, protocols)))
     caveats = (*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, recipe))
-    return Judgement(fingerprint, evaluation, verdicts, caveats, criteria)
+    return Judgement(fingerprint, evaluation, verdicts, caveats, criteria, protocols)
+
+
+def _verdicts(result: ProtocolResult) -> tuple[Verdict, ...]:
+    return gate.judge(result.evaluation, result.protocol.criteria, result.protocol.name)
+
+
+def _recorded(previous: Mapping[str, Any] | None) -> Evaluation | None:
+    """The evaluation of the release before; one without any figures where its sidecar has none."""
+    if previous is None:
+        return None
+    if "evaluation" not in previous:
+        return Evaluation(folds=(), expected_groups=(), summary={}, in_sample=Metrics({}))
+    found = as_sidecar(previous)
+    return replace(parts.evaluation_of(found["evaluation"], found.get("in_sample")), previous=None)
 
 
 def judge_artifacts(judgement: Judgement, artifacts: Sequence[Artifact]) -> Judgement:

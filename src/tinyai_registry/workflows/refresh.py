@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyai_registry.documents import parts, sidecar
+from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.drift import measure_drift
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.table_file import digest
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.release import Account, Candidate, Outcome, Release
+from tinyai_registry.release import Account, Candidate, Outcome, Previous, Release
 from tinyai_registry.release.provenance import collect, give_account
 from tinyai_registry.store.publish import publish, refuse
 from tinyai_registry.store.recovery import settle
@@ -45,7 +46,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     with progress.step("load the lab"):
         # It takes seconds to import, which a release that is up to date need not wait for.
         from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
-        from tinyai_registry.workflows.evaluate import evaluate_protocols, judge, judge_artifacts, train  # noqa: PLC0415
+        from tinyai_registry.workflows.evaluate import complete_protocols, judge, judge_artifacts, train  # noqa: PLC0415
         from tinyai_registry.workflows.export import export  # noqa: PLC0415
     trained = train(owner, request.table, progress)
     judgement = judge(owner, trained, start.sidecar, progress)
@@ -64,7 +65,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         judgement=judgement,
         artifacts=artifacts,
         scaler=trained.final[0].standardisation,
-        protocols=evaluate_protocols(owner, trained.table, progress),
+        protocols=complete_protocols(owner, trained.table, judgement.protocols, progress),
         description=owner.call("tinyai_describe", evaluation=judgement.evaluation),
         provenance=collect(
             account, request.command, request.registry, plugin.distribution, recipe.seeds, cpu_capability()
@@ -76,7 +77,11 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     else:
         with progress.step("publish"):
             _, release = publish(
-                request.registry, recipe.id, lambda: _compose_now(request, candidate), account, request.lock_timeout
+                request.registry,
+                recipe.id,
+                lambda: _compose_now(request, candidate, start.previous),
+                account,
+                request.lock_timeout,
             )
     return Outcome(
         model=recipe.id,
@@ -94,11 +99,21 @@ def _refuse(owner: Owner, request: Request, start: StartingPoint, judgement: Jud
     return Outcome(owner.recipe.id, "refused", judgement, previous=start.previous, drift=drift)
 
 
-def _compose_now(request: Request, candidate: Candidate) -> Release:
-    """The release in place of what is registered now: somebody else may have published the model meanwhile."""
+def _compose_now(request: Request, candidate: Candidate, previous: Previous | None) -> Release:
+    """The release in place of what is registered now: somebody else may have published the model meanwhile.
+
+    Raises RegistryBusyError if the gate has compared it with ``previous``, which that is not.
+    """
     registry = open_registry(request.registry)  # we hold the turn: what does not agree is damage, and we mend it
     recipe = candidate.recipe
-    return _compose(request, candidate, starting_point(registry, registry.find(recipe.id), recipe))
+    start = starting_point(registry, registry.find(recipe.id), recipe)
+    compares = any(criterion.against == "previous" for criterion in candidate.judgement.criteria)
+    if compares and start.previous != previous:
+        raise RegistryBusyError(
+            f"{recipe.id} was published by somebody else meanwhile, and its gate compares with the release before; "
+            "refresh again"
+        )
+    return _compose(request, candidate, start)
 
 
 def _compose(request: Request, candidate: Candidate, start: StartingPoint) -> Release:
