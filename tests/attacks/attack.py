@@ -32,7 +32,7 @@ class Attack:
     """``why`` somebody would do that; what they ``do``; what is ``found``, and what may be found ``also``, by code.
 
     ``runtime`` is the one that the registry is written for; ``since`` says that the registry is held against what was
-    committed before the attack.
+    committed before the attack, ``attested`` that the release has an attestation, and a log.
     """
 
     why: str
@@ -44,6 +44,12 @@ class Attack:
     not_as_root: bool = False
     runtime: str = DEFAULT
     since: bool = False
+    attested: bool = False
+
+    @property
+    def registry(self) -> str:
+        """Which of the registries is attacked."""
+        return "attested" if self.attested else "logged" if self.logged else "released"
 
     def carry_out(self, root: Path) -> None:
         outside = root.with_name("outside")

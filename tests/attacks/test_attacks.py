@@ -29,7 +29,11 @@ LINES = {"text": {5, 8}, "github": {2}}
 @pytest.fixture(scope="session")
 def valid(tmp_path_factory):
     folder = tmp_path_factory.mktemp("valid")
-    return {False: victim.build(folder / "released"), True: victim.build_logged(folder / "logged")}
+    return {
+        "released": victim.build(folder / "released"),
+        "logged": victim.build_logged(folder / "logged"),
+        "attested": victim.build_logged(folder / "attested", attested=True),
+    }
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def attacked(valid, tmp_path):
     """Carries an attack out on a registry of its own."""
 
     def carry_out(case):
-        root = shutil.copytree(valid[case.logged], tmp_path / "registry", symlinks=True)
+        root = shutil.copytree(valid[case.registry], tmp_path / "registry", symlinks=True)
         if case.since:
             victim.commit(root)
         case.carry_out(root)
@@ -68,9 +72,9 @@ def notable(findings):
     return [found for found in findings if found.rule.severity is not Severity.INFO]
 
 
-@pytest.mark.parametrize("logged", [False, True])
-def test_nothing_is_wrong_before_an_attack(valid, logged):
-    assert notable(validate(valid[logged])) == []
+@pytest.mark.parametrize("registry", ["released", "logged", "attested"])
+def test_nothing_is_wrong_before_an_attack(valid, registry):
+    assert notable(validate(valid[registry])) == []
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -139,9 +143,9 @@ WRONG = ["null", "true", "-1", "1e300", '"x"', "[]", "{}", "[[]]", '{"": [null]}
 @pytest.mark.parametrize("model", ["fr_regressor_v1", "tiny_v1"])
 @pytest.mark.parametrize("document", ["row", "sidecar"])
 def test_a_field_of_another_type_never_raises(valid, tmp_path, model, document):
-    rows = json.loads((valid[False] / victim.INDEX).read_bytes())["models"]
+    rows = json.loads((valid["released"] / victim.INDEX).read_bytes())["models"]
     [row] = [each for each in rows if each["id"] == model]
-    for path in valid[False].glob(f"{model}.*"):
+    for path in valid["released"].glob(f"{model}.*"):
         shutil.copy(path, tmp_path)
     (tmp_path / victim.INDEX).write_text(json.dumps({"models": [row], "schema_version": 1}))
     path = tmp_path / (victim.INDEX if document == "row" else f"{model}.json")

@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 from onnx import parser
 
-from tinyai_registry.documents import card, row, sidecar, strict_json
+from tinyai_registry.documents import attestation, card, row, sidecar, strict_json
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import File, Folder, sha256_of
 from tinyai_registry.recipe import fingerprint
@@ -61,17 +61,24 @@ def build(root: Path) -> Path:
     return root
 
 
-def build_logged(root: Path) -> Path:
+def build_logged(root: Path, *, attested: bool = False) -> Path:
     """A registry with the example's model alone, published twice through the store."""
     init(root)
     files = {
         name: (EXAMPLE / name).read_bytes() for name in (f"fr_regressor_v1.{end}" for end in ("onnx", "json", "md"))
     }
+    if attested:
+        about = attestation.compose(json.loads(files["fr_regressor_v1.json"]), _digests(files))
+        files["fr_regressor_v1.intoto.json"] = attestation.render(about).encode()
     [entry] = strict_json.read(EXAMPLE / INDEX)["models"]
     release = Release("fr_regressor_v1", files, (entry,), ())
     for time in ("2026-01-02T03:04:05Z", "2026-01-03T03:04:05Z"):
         publish(root, release.model, lambda: release, Account(time, "Ada <ada@example.org>"))
     return root
+
+
+def _digests(files: dict[str, bytes]) -> dict[str, str]:
+    return {name: sha256_of(data) for name, data in files.items()}
 
 
 def commit(root: Path) -> None:
@@ -145,6 +152,15 @@ def pin(root: Path) -> None:
             said = strict_json.read(root / name)
             if "member_of" not in said:
                 (root / name).with_suffix(".md").write_text(card.render(said))
+                _attest(root, said)
+
+
+def _attest(root: Path, said: dict) -> None:
+    path = root / attestation.attestation_name(said["id"])
+    if path.is_file():
+        names = attestation.subjects(strict_json.read(path))
+        about = attestation.compose(said, {name: _digest(Folder(root), name) for name in names})
+        path.write_text(attestation.render(about))
 
 
 def rewrite(path: Path, change) -> None:

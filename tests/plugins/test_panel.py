@@ -82,6 +82,7 @@ def test_an_ensemble_is_one_release_of_several_artifacts_each_with_row_and_sidec
             "registry.json",
             ".gitattributes",
             "panel_v1.md",
+            "panel_v1.intoto.json",
             EXTRA,
             *(f"{name}{end}" for name in ALL for end in (".onnx", ".json")),
         ]
@@ -199,6 +200,7 @@ def test_a_release_with_this_is_not_up_to_date_and_is_made_whole(panel, refresh,
     assert {name for name in before if after[name] != before[name]} <= {
         *(f"{name}.json" for name in ALL),
         "panel_v1.md",
+        "panel_v1.intoto.json",
         "registry.json",
     }
     assert validated() == []

@@ -475,6 +475,7 @@ def test_orphaned_weights_and_a_stale_twin_are_withdrawn_and_reported(tinyai, du
     assert sorted(ran.json["withdrawn"]) == ["duo_v1.int8.onnx", "duo_v1.weights"]
     assert sorted(path.name for path in registry.iterdir() if path.is_file()) == [
         ".gitattributes",
+        "duo_v1.intoto.json",
         "duo_v1.json",
         "duo_v1.md",
         "duo_v1.onnx",

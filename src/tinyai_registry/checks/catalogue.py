@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tinyai_registry.checks import (
+    attested,
     calling,
     evidence,
     feeding,
@@ -46,6 +47,7 @@ FAMILIES = (
     growth,
     twins,
     signatures,
+    attested,
     licence,
     unregistered,
     loading,

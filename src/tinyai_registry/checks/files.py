@@ -100,8 +100,8 @@ POINTER = Rule(
 
 LINE_ENDS = "git has changed how its lines end (core.autocrlf); put `-text` into .gitattributes, and check it out again"
 
-# JSON files that are not sidecars: the registry, schemas, signatures, and settings and logs in hidden folders.
-_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.schema\.json\Z|\.sigstore\.json\Z|(^|/)\.")
+# JSON files that are not sidecars: the registry, schemas, signatures, attestations, and what lies in hidden folders.
+_NO_SIDECAR = re.compile(r"(^|/)registry\.json\Z|\.(schema|sigstore|intoto)\.json\Z|(^|/)\.")
 # Where a publish prepares its files.
 _PENDING = ".tinyai/pending/"
 

@@ -11,6 +11,7 @@ from tinyai_registry.checks.files import MISSING, NO_SIDECAR, OUTSIDE
 from tinyai_registry.checks.finding import Finding, Flaw, Rule, Severity
 from tinyai_registry.checks.reading import BrokenDocument, file_flaws
 from tinyai_registry.checks.subject import Subject
+from tinyai_registry.documents import attestation
 from tinyai_registry.files import File, Folder, strays
 from tinyai_registry.onnxfile.graph import Graph, ParsedGraph, UnparsedGraph, read_graph
 from tinyai_registry.onnxfile.inspector import Inspector
@@ -124,7 +125,7 @@ def claimed(model: Subject) -> set[str]:
     """The files that belong to ``model``, by its row, its sidecar or its graph."""
     if model.stem is None:
         return set()
-    found = {f"{model.stem}{ending}" for ending in (".onnx", ".int8.onnx", ".json", ".md")}
+    found = {f"{model.stem}{ending}" for ending in (".onnx", ".int8.onnx", ".json", ".md", attestation.ENDING)}
     found |= {name for name, *_ in _listed(model)}
     found |= {value for key in _FILE_KEYS if isinstance(value := model.row.get(key), str)}
     for each in (model.graph, model.twin):

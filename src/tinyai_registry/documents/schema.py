@@ -1,4 +1,4 @@
-"""The JSON Schemas (2020-12) of registry, row, sidecars and log entries, and what they say about a document."""
+"""The JSON Schemas (2020-12) of every document of a registry, and what they say about one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinyai_registry.errors import DocumentError
 if TYPE_CHECKING:
     from tinyai_registry.documents.violation import Violation
 
-SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime", "log-entry"]
+SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime", "log-entry", "attestation"]
 NAMES: tuple[SchemaName, ...] = get_args(SchemaName)
 
 

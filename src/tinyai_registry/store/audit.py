@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tinyai_registry.checks import history
+from tinyai_registry.checks import attested, history
 from tinyai_registry.checks.files import MISSING, flaws, line_ends
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.errors import RegistryError
@@ -52,6 +52,7 @@ def _of_history(folder: Folder, model: str, rows: Rows) -> Iterator[Finding]:
             why = line_ends(file, sha256) if isinstance(file, File) else ""
             what = f"{shorten(name)} is not what the log says was published{why}"
             yield Finding(history.FILES, entry, what, "/files", model)
+    yield from attested.of_log(model, head.files, folder)
     for index, recorded in enumerate(head.rows if rows is not None else ()):
         row = (rows or {}).get(recorded["id"], {})
         if row.get("sha256") != recorded.get("sha256"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tinyai_registry.documents import strict_json
+from tinyai_registry.documents import attestation, strict_json
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.files import (
@@ -26,7 +26,7 @@ from tinyai_registry.files import (
 )
 
 # What a model's files end in, beside their common stem.
-ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json")
+ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json", attestation.ENDING)
 
 T = TypeVar("T")
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tinyai_registry.documents import card, row, sidecar, strict_json
+from tinyai_registry.documents import attestation, card, row, sidecar, strict_json
+from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.extra_schema import extra_schema_name, require_valid_extra
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.documents.sidecar_types import Sidecar
 from tinyai_registry.evaluation import Caveat
 from tinyai_registry.evaluation.caveats import drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
+from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store.belongings import find_superseded
@@ -42,7 +44,8 @@ def _names(candidate: Candidate) -> frozenset[str]:
     recipe = candidate.recipe
     documents = (f"{name}.json" for name in (recipe.id, *recipe.member_names))
     extra = (extra_schema_name(recipe.id),) if candidate.description.schema else ()
-    return frozenset((*(a.path for a in candidate.artifacts), *documents, f"{recipe.id}.md", *extra))
+    pages = f"{recipe.id}.md", attestation_name(recipe.id)
+    return frozenset((*(a.path for a in candidate.artifacts), *documents, *pages, *extra))
 
 
 def _files(candidate: Candidate, document: Sidecar) -> dict[str, bytes]:
@@ -52,6 +55,8 @@ def _files(candidate: Candidate, document: Sidecar) -> dict[str, bytes]:
     for each in (document, *sidecar.members(document)):
         files[f"{each['id']}.json"] = sidecar.render(each).encode()
     files[f"{document['id']}.md"] = card.render(document).encode()
+    about = attestation.compose(document, {name: sha256_of(data) for name, data in files.items()})
+    files[attestation_name(document["id"])] = attestation.render(about).encode()
     return files
 
 

@@ -12,6 +12,7 @@ from tinyai_registry.checks.finding import Severity
 from tinyai_registry.checks.reading import Document
 from tinyai_registry.checks.subject import Subject, read_subject
 from tinyai_registry.documents import imported, row, sidecar
+from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.dialects import CURRENT, Dialect, dialect
 from tinyai_registry.documents.imported import Facts
 from tinyai_registry.documents.schema import require_valid
@@ -98,6 +99,7 @@ def _rewrite(registry: Registry, model: str, runtime: Runtime) -> Rewrite | None
     after = sidecar.render(document)
     read_before = {name: registry.read(name) for name in files_of(registry, found)}
     published = {name: data for name, data in read_before.items() if data is not None}
+    published.pop(attestation_name(model), None)  # it is about other files
     published |= {file.name: file.data for file in files}
     published[f"{found.stem}.json"] = after.encode()
     corrections = tuple(imported.corrections(found.sidecar, found.row, document))

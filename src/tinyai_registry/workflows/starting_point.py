@@ -17,6 +17,7 @@ from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
 from tinyai_registry.recipe import lock as recipe_lock
 from tinyai_registry.release import Previous
+from tinyai_registry.store.projection import lags
 from tinyai_registry.store.registry import Registered, Registry
 
 
@@ -85,6 +86,8 @@ def is_up_to_date(start: StartingPoint, owner: Owner, table_sha256: str) -> bool
     """Same recipe, same table, same plugin, and every file and row of the release as it was published."""
     found = start.sidecar
     if found is None or "recipe_fingerprint" not in found or what_changed(found, owner, table_sha256):
+        return False
+    if lags(start.registry, found["id"]):
         return False
     now = as_sidecar(found)
     documents = [now, *sidecar.members(now)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.checks import (
+    attested,
     calling,
     evidence,
     feeding,
@@ -111,4 +112,5 @@ def check_model(
     yield from broken
     if not broken:
         yield from evidence.of_model(model, rows)
+        yield from attested.of_model(model, folder)
         yield from schemas.of_rendering(model, folder)
