@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "Show what each model needs: which are stale, and why; the most urgent first.",
     "list": "List the models of a registry.",
     "show": "Show one registered model.",
+    "site": "Write the registry as a static catalogue: pages to search, compare and download, without a server.",
     "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",
     "rollback": "Publish an earlier release of a model again.",
     "recover": "Finish what a killed refresh left half-done.",

@@ -1,0 +1,120 @@
+"""The pages of the catalogue, from templates. Every word of the registry is escaped by Jinja2's autoescaping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from tinyai_registry.catalogue import chart
+from tinyai_registry.catalogue.collection import MAX_DOWNLOAD, Listed
+from tinyai_registry.documents.refusal import refusal
+from tinyai_registry.files import File, Folder
+from tinyai_registry.workflows.status import STATES
+
+_HERE = Path(__file__).parent
+STATIC = ("site.css", "site.js")
+
+# What a Hugging Face page reads and nobody else.
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+# The card is a part of a page.
+_BELOW = {f"h{level}": f"h{level + 1}" for level in range(1, 6)}
+
+# The page has the model's name as its heading already.
+_TITLE = re.compile(r"\A\s*# .*\n")
+
+
+def render(models: Sequence[Listed], folder: Folder, title: str) -> Iterator[tuple[str, bytes]]:
+    """Every page of the catalogue with its path, then the style, the script and the files of the models.
+
+    One at a time: a registry may be larger than the memory.
+    """
+    shared: dict[str, Any] = {"title": title, "models": models, "states": STATES, "chart": chart}
+    yield "index.html", _page("index.html", top=".", **shared)
+    yield "compare.html", _page("compare.html", top=".", comparison=[_comparison(m) for m in models], **shared)
+    for model in models:
+        history = chart.draw_history(model.entries)
+        page = _page("model.html", top="../..", model=model, history=history, **shared)
+        yield f"models/{model.place}/index.html", page
+        for download in model.downloads:
+            file = folder.fetch(download.name, MAX_DOWNLOAD)
+            if isinstance(file, File):
+                yield f"models/{model.place}/{download.name}", file.data
+    for name in STATIC:
+        yield name, (_HERE / "static" / name).read_bytes()
+
+
+def _page(template: str, **words: Any) -> bytes:
+    return _environment().get_template(template).render(**words).encode()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {"card": _card, "refusal": refusal}
+    environment.filters |= filters
+    return environment
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    # Raw HTML stays text, and a link is none unless markdown-it finds its scheme harmless.
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    # A table that is wider than the page scrolls, by keyboard too.
+    around = {"table_open": '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>\n'}
+    for rule, markup in (around | {"table_close": "</table></div>\n"}).items():
+        markdown.add_render_rule(rule, _always(markup))
+    return markdown
+
+
+def _always(markup: str) -> Callable[..., str]:
+    return lambda *_: markup
+
+
+def _card(text: str) -> Markup:
+    markdown = _markdown()
+    tokens = markdown.parse(_TITLE.sub("", _FRONT_MATTER.sub("", text)))
+    for token in tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = _BELOW.get(token.tag, "h6")
+        if token.attrs.pop("style", None) == "text-align:right":  # the pages allow no style but that of their file
+            token.attrJoin("class", "figure")
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 - markdown-it has escaped it
+
+
+def _comparison(model: Listed) -> dict[str, Any]:
+    """What two models are compared by, as JSON."""
+    evaluation = model.sidecar.get("evaluation")
+    summary = evaluation.get("summary", {}) if isinstance(evaluation, dict) else {}
+    headline = model.headline
+    figures = {
+        f"{statistic} {metric.upper()}": found[statistic]
+        for metric, found in summary.items()
+        for statistic in ("mean", "std", "min")
+        if isinstance(found, dict) and isinstance(found.get(statistic), int | float)
+    }
+    facts = {
+        "state": model.standing.state,
+        "kind": model.row.get("kind"),
+        "stage": headline.stage,
+        "released": headline.released,
+        "licence": model.row.get("license"),
+        "opset": model.row.get("opset"),
+        "bytes": next((f.size for f in model.downloads if f.name == model.row.get("onnx")), None),
+        "twin": headline.twin,
+        "findings": len(model.findings),
+    }
+    shown = {name: str(value) for name, value in facts.items() if value is not None}
+    return {"id": model.id, "place": model.place, "facts": shown, "figures": figures}
