@@ -26,7 +26,7 @@ help:
 
 .venv/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -e ".[lab,sign,site,dev]" $(EDITABLE)
+	$(BIN)/python -m pip install --quiet -e ".[lab,tables,dask,sign,site,dev]" $(EDITABLE)
 	@touch $@
 
 # What a maintainer runs now and then, on top of that.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim")
+HEAVY = ("torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim", "orjson", "distributed")
 MIDDLING = ("onnx", "numpy", "jsonschema")
 
 RUN = """
@@ -48,6 +48,8 @@ COMMANDS = {
     "schema sidecar": ["schema", "sidecar"],
     "refresh --help": ["refresh", "--help"],
     "evaluate --help": ["evaluate", "--help"],
+    "table --help": ["table", "--help"],
+    "table build --help": ["table", "build", "--help"],
 }
 LIGHTEST = ("--help", "list", "list --json", "new-plugin")
 

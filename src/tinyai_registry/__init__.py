@@ -11,8 +11,8 @@ The rooms, from the ground up; each imports only those below it:
 - ``lab``: where numbers are made, the only room that imports torch, pandas and the like.
 - ``plugins``: how models come in from other distributions.
 - ``workflows``: the stories, one module each; begin with ``workflows/refresh.py``.
-- ``catalogue``, a wing: the registry as pages for people. ``trust``, a wing: what shows that a release was earned, and
-  that nothing was taken back.
+- ``catalogue``, a wing: the registry as pages for people. ``tables``, a wing: from libvmaf's logs to a corpus.
+  ``trust``, a wing: what shows that a release was earned, and that nothing was taken back.
 - ``cli``: one small module for each command. ``testing``: the kit for authors of plugins.
 
 What a plugin needs, and what a notebook starts with, is exported here. It costs no heavy import.

@@ -39,6 +39,14 @@ class TableError(TinyaiError):
     """The feature table breaks the table contract."""
 
 
+class LogError(TinyaiError):
+    """A log of libvmaf, or the manifest that names it, cannot become rows of a table."""
+
+
+class EngineError(TinyaiError):
+    """The processes or machines that do the work failed; what they had finished is kept."""
+
+
 class PluginError(TinyaiError):
     """A plugin misbehaved; the message names it and its distribution."""
 

@@ -40,7 +40,9 @@ def test_help_names_every_command_in_the_order_of_a_working_day(tinyai):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_json(name):
-    assert "--json" in {option for parameter in command(name).params for option in parameter.opts}
+    found = command(name)
+    for each in found.commands.values() if isinstance(found, click.Group) else [found]:
+        assert "--json" in {option for parameter in each.params for option in parameter.opts}
 
 
 @pytest.mark.parametrize("name", READ_A_REGISTRY)

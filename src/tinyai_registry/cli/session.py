@@ -91,6 +91,9 @@ class Session:
         return discover(block_all=self.no_plugins)
 
 
+# Which extra brings a package that some commands need; every other one comes with the lab.
+EXTRAS = {"orjson": "tables", "distributed": "dask"}
+
 registry_option = click.option(
     "--registry", type=click.Path(path_type=Path), help="The registry folder [default: from tinyai.toml]."
 )
@@ -136,7 +139,8 @@ def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("tinyai_registry"):
                 raise
-            raise TinyaiError(f"this needs {error.name}: pip install 'tinyai-registry[lab]'") from error
+            extra = EXTRAS.get((error.name or "").partition(".")[0], "lab")
+            raise TinyaiError(f"this needs {error.name}: pip install 'tinyai-registry[{extra}]'") from error
         except OSError as error:  # nobody below has a better word for it than the system's
             raise TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error
         ignore_signals()

@@ -28,5 +28,8 @@ class Progress:
     def begin(self, name: str) -> None:
         """A step has begun."""
 
+    def advance(self, done: int, total: int) -> None:
+        """So many of ``total`` pieces of the step's work are done."""
+
     def fold(self, fold: Fold) -> None:
         """A fold has been evaluated."""

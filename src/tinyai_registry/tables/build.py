@@ -1,0 +1,241 @@
+"""The story of a table: a manifest and a folder of logs go in, one parquet file and its record come out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tinyai_registry.documents import strict_json, table_record
+from tinyai_registry.errors import EngineError, LogError
+from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.files import sha256_of
+from tinyai_registry.tables.agreement import check_agreement, notes
+from tinyai_registry.tables.logs import is_log
+from tinyai_registry.tables.manifest import MAX_BYTES, Line, Manifest, read_manifest
+from tinyai_registry.tables.naming import name_columns
+from tinyai_registry.tables.part import Assignment, LogFacts, Part, open_part, write_part
+from tinyai_registry.tables.record import beside_table, compose_record
+from tinyai_registry.tables.sources import is_url, list_logs, read_source
+from tinyai_registry.tables.writing import write_parquet, write_text
+from tinyai_registry.text import shorten
+from tinyai_registry.workflows.executor import Engine, carry_out
+
+# Logs of one part: so many, or of so many bytes in all. The size of a log behind a URL is not asked for.
+PART_LOGS, PART_BYTES = 32, 2**25
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for.
+
+    ``target`` is the column of the prediction, ``None`` where the logs have none; ``columns`` are the scores that are
+    wanted, all if there is none; ``keys`` are the columns of the manifest that tell one encode from another.
+    ``teacher`` and ``extractor`` become constant columns. ``command`` is the command line with names in place of paths.
+    """
+
+    manifest: str
+    logs: str
+    output: Path
+    command: str
+    target: str | None = "vmaf"
+    columns: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    teacher: str | None = None
+    extractor: str | None = None
+    strict: bool = False
+    engine: Engine = field(default_factory=Engine)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What became of it: the record as it lies beside the table, and what somebody should know who uses it."""
+
+    record: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+def build(order: Order, progress: Progress) -> Built:
+    """Write the table and its record. Raises LogError, TableError or EngineError; then the old table is still there.
+
+    Parts that were finished before workers died or a scheduler went away are kept beside the table, and the next build
+    goes on from there. Otherwise none is left.
+    """
+    with progress.step("read manifest"):
+        manifest = _read_manifest(order)
+        unlisted = _find_unlisted(order, manifest)
+    folder = order.output.with_name(f".{order.output.name}.parts")
+    folder.mkdir(exist_ok=True)
+    try:
+        with progress.step("read logs"):
+            parts = _read_logs(order, manifest, folder, progress)
+        with progress.step("merge and write"):
+            built = _merge(order, manifest, _Parts(folder, parts), unlisted)
+    except EngineError:
+        raise  # what was finished is kept
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    return built
+
+
+def _read_manifest(order: Order) -> Manifest:
+    try:
+        data = read_source(order.manifest, MAX_BYTES)
+    except LogError as error:
+        raise LogError(f"the manifest {order.manifest} {error}") from error
+    manifest = read_manifest(order.manifest, data, order.keys)
+    return manifest.with_constants({"teacher_model": order.teacher, "extractor": order.extractor})
+
+
+def _find_unlisted(order: Order, manifest: Manifest) -> list[str]:
+    named = {line.log for line in manifest.lines}
+    found = sorted(list_logs(order.logs, named) - named)
+    unlisted = [name for name in found if is_log(Path(order.logs, name))]
+    if unlisted and order.strict:
+        raise LogError(f"{order.logs}: no line of the manifest names {unlisted[0]}; add one, or leave out --strict")
+    return unlisted
+
+
+def _read_logs(order: Order, manifest: Manifest, folder: Path, progress: Progress) -> list[Part]:
+    assignments = list(_assign(order, manifest, folder))
+
+    def tell(done: int) -> None:
+        progress.advance(sum(len(each.names) for each in assignments[:done]), len(manifest.lines))
+
+    parts = carry_out(order.engine, write_part, assignments, tell)
+    flaws = [flaw for part in parts for flaw in part.flaws]
+    if flaws:
+        log, why = flaws[0]
+        more = f" (and {len(flaws) - 1} other logs cannot be used)" if flaws[1:] else ""
+        raise LogError(f"{_place(manifest)[log]} {why}{more}")
+    return parts
+
+
+def _assign(order: Order, manifest: Manifest, folder: Path) -> Iterator[Assignment]:
+    wanted = tuple(dict.fromkeys((*order.columns, *([order.target] if order.target else ())))) if order.columns else ()
+    for lines in _cut(manifest.lines, _sizes(order, manifest)):
+        names, digests = tuple(line.log for line in lines), tuple(line.sha256 for line in lines)
+        yield Assignment(names, digests, _absolute(order.logs), str(folder.absolute()), wanted, order.pools)
+
+
+def _absolute(location: str) -> str:
+    return location if is_url(location) else str(Path(location).absolute())
+
+
+def _sizes(order: Order, manifest: Manifest) -> list[int]:
+    """The size of each log in bytes, 0 where that is not known. Raises LogError for lines whose log is not there."""
+    if is_url(order.logs):
+        return [0] * len(manifest.lines)
+    if not Path(order.logs).is_dir():
+        raise LogError(f"the folder of the logs, {order.logs}, is not there; give another with --logs")
+    sizes, missing = [], []
+    for line in manifest.lines:
+        try:
+            sizes.append(Path(order.logs, line.log).stat().st_size)
+        except OSError:
+            missing.append(line)
+    if missing:
+        more = f" (nor are those of {len(missing) - 1} other lines)" if missing[1:] else ""
+        raise LogError(
+            f"{_place(manifest)[missing[0].log]} is not in {order.logs}{more}; run vmaf, or take the line out"
+        )
+    return sizes
+
+
+def _cut(lines: Sequence[Line], sizes: Sequence[int]) -> Iterator[list[Line]]:
+    held: list[Line] = []
+    taken = 0
+    for line, size in zip(lines, sizes, strict=True):
+        if held and (len(held) == PART_LOGS or taken + size > PART_BYTES):
+            yield held
+            held, taken = [], 0
+        held.append(line)
+        taken += size
+    yield held
+
+
+def _place(manifest: Manifest) -> Mapping[str, str]:
+    """How an error names each log."""
+    return {line.log: f"{manifest.file}:{line.number}: the log {shorten(line.log)}" for line in manifest.lines}
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Finished parts, in the order of the manifest. They are opened one at a time."""
+
+    folder: Path
+    parts: Sequence[Part]
+
+    def __iter__(self) -> Iterator[tuple[pa.Table, list[LogFacts]]]:
+        for part in self.parts:
+            data = (self.folder / str(part.file)).read_bytes()
+            if sha256_of(data) != part.sha256:
+                raise EngineError(f"the part {part.file} is not what its worker has written; run this again")
+            yield open_part(data)
+
+
+def _merge(order: Order, manifest: Manifest, parts: _Parts, unlisted: Sequence[str]) -> Built:
+    facts = [each for _, of_part in parts for each in of_part]
+    place = _place(manifest)
+    _require_target(order.target, facts, place)
+    check_agreement(facts, place.__getitem__)
+    titles = _name_titles(facts[0].names, order)
+    _require_free(manifest, titles)
+    told = tuple(notes(facts, name_columns(facts[0].names), unlisted))
+    record = compose_record(manifest, facts, order.target, order.pools, told)
+    schema = _piece(manifest.columns.slice(0, 0), next(iter(parts))[0].slice(0, 0), titles).schema
+    schema = schema.with_metadata({table_record.KEY: table_record.encode(record)})
+    sha256 = write_parquet(order.output, schema, _pieces(manifest, parts, titles, schema))
+    document = beside_table(record, order.output, sha256, schema.names, order.command)
+    write_text(table_record.beside(order.output), strict_json.dumps(document))
+    return Built(document, told)
+
+
+def _require_target(target: str | None, facts: Sequence[LogFacts], place: Mapping[str, str]) -> None:
+    spelt = {column: name for names in {each.names for each in facts} for name, column in name_columns(names).items()}
+    for each in facts if target is not None else ():
+        if spelt.get(str(target)) not in each.names:
+            has = ", ".join(name_columns(each.names).values())
+            raise LogError(
+                f"{place[each.log]} has no prediction {target} (it has: {has}); "
+                "run vmaf with a model, name another with --target, or build a table without one (--no-target)"
+            )
+
+
+def _name_titles(names: Sequence[str], order: Order) -> dict[str, str]:
+    """The column of the table that each column of a part becomes; the target comes last."""
+    columns = sorted(name_columns(names).items(), key=lambda item: item[1] == order.target)
+    if not order.pools:
+        return dict(columns)
+    return {f"{name}_{each}": f"{column}_{each}" for each in order.pools for name, column in columns}
+
+
+def _require_free(manifest: Manifest, titles: Mapping[str, str]) -> None:
+    both = [name for name in manifest.columns.column_names if name in titles.values()]
+    if both:
+        raise LogError(f"the manifest {manifest.file} has a column {both[0]}, and so have the logs; rename that one")
+
+
+def _pieces(manifest: Manifest, parts: _Parts, titles: Mapping[str, str], schema: pa.Schema) -> Iterator[pa.Table]:
+    line = 0
+    for table, facts in parts:
+        rows = np.repeat(np.arange(line, line + len(facts)), [each.rows for each in facts])
+        line += len(facts)
+        yield _piece(manifest.columns.take(pa.array(rows)), table, titles).replace_schema_metadata(schema.metadata)
+
+
+def _piece(said: pa.Table, scores: pa.Table, titles: Mapping[str, str]) -> pa.Table:
+    """What the manifest says of some rows, beside their scores."""
+    columns = {name: said[name] for name in said.column_names}
+    counter = scores.column_names[0]
+    columns[counter] = scores[counter]
+    columns |= {column: scores[name] for name, column in titles.items()}
+    return pa.table(columns)

@@ -1,0 +1,109 @@
+"""A log in JSON. This is what ``vmaf`` is mostly asked for, so it is read fast."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any, NoReturn
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from tinyai_registry.errors import LogError
+from tinyai_registry.tables.logs.vmaf_log import VmafLog, require_names, to_frames
+from tinyai_registry.text import shorten
+
+# Before 2.0 libvmaf wrote these into JSON; since then it writes null.
+_NOT_FINITE = re.compile(rb"(?<=[:\s])-?(?:inf|nan|Infinity|NaN)(?=\s*[,}\]])")
+
+_KEY = re.compile(rb'"(?:[^"\\]|\\.)*"\s*:')
+
+FRAMES, FRAME, METRICS = "frames", "frameNum", "metrics"
+
+
+def read(data: bytes) -> VmafLog:
+    """The log in ``data``. Raises LogError."""
+    document = _parse(data)
+    frames = document.get(FRAMES)
+    if not isinstance(frames, list):
+        raise LogError("is JSON without a list of frames; give the log that vmaf --json wrote")
+    for place, frame in enumerate(frames):
+        if not (isinstance(frame, dict) and FRAME in frame and isinstance(frame.get(METRICS), dict)):
+            raise LogError(f"has a frame without {FRAME} or {METRICS} at place {place}; give the log as vmaf wrote it")
+    _refuse_repeated_keys(data, document, frames)
+    numbers = [frame[FRAME] for frame in frames]
+    metrics: list[dict[str, Any]] = [frame[METRICS] for frame in frames]
+    names = list(metrics[0]) if metrics else []
+    if any(list(each) != names for each in metrics):
+        metrics = [_in_order(number, each, names) for number, each in zip(numbers, metrics, strict=True)]
+    version = document.get("version")
+    return VmafLog(
+        to_frames(numbers),
+        tuple(names),
+        _scores(metrics, numbers, names),
+        shorten(version) if isinstance(version, str) and version else None,
+    )
+
+
+def _parse(data: bytes) -> Mapping[str, Any]:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        document = _parse_without_infinities(data, error)
+    if not isinstance(document, dict):
+        raise LogError("is JSON, but no object; give the log that vmaf --json wrote")
+    return document
+
+
+def _parse_without_infinities(data: bytes, first: orjson.JSONDecodeError) -> Any:
+    try:
+        return orjson.loads(_NOT_FINITE.sub(b"null", data))
+    except orjson.JSONDecodeError:
+        raise LogError(
+            f"is no JSON in line {first.lineno}, column {first.colno} ({first.msg}); it was cut off or edited, so run "
+            "vmaf again"
+        ) from first
+
+
+def _refuse_repeated_keys(data: bytes, document: Mapping[str, Any], frames: Sequence[Mapping[str, Any]]) -> None:
+    """A reader of JSON takes the last of two equal keys, and says nothing; so keys are counted in the text.
+
+    Each has a colon behind it. Only where there are more colons than keys, the text is looked at again.
+    """
+    others = [value for key, value in document.items() if key != FRAMES]
+    keys = len(document) + sum(map(len, frames)) + sum(len(frame[METRICS]) for frame in frames) + _count_keys(others)
+    if np.count_nonzero(np.frombuffer(data, np.uint8) == ord(":")) > keys and len(_KEY.findall(data)) > keys:
+        raise LogError("has a key twice in one object, and readers disagree which one counts; run vmaf again")
+
+
+def _count_keys(values: Sequence[object]) -> int:
+    objects = [each for each in values if isinstance(each, dict)]
+    return sum(len(each) + _count_keys(list(each.values())) for each in objects)
+
+
+def _in_order(number: object, scores: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    require_names(number, scores, names)
+    return {name: scores[name] for name in names}
+
+
+def _scores(
+    metrics: Sequence[Mapping[str, Any]], numbers: Sequence[object], names: Sequence[str]
+) -> NDArray[np.float64]:
+    rows = [list(each.values()) for each in metrics]
+    if not set(map(type, chain.from_iterable(rows))) <= {int, float, type(None)}:
+        _refuse_strange(metrics, numbers)
+    return np.array(rows, np.float64).reshape(len(rows), len(names))  # null becomes NaN
+
+
+def _refuse_strange(metrics: Sequence[Mapping[str, Any]], numbers: Sequence[object]) -> NoReturn:
+    """Raises LogError, which names the first score that is no number."""
+    number, name, score = next(
+        (number, name, score)
+        for number, each in zip(numbers, metrics, strict=True)
+        for name, score in each.items()
+        if score is not None and type(score) not in {int, float}
+    )
+    raise LogError(f"has {shorten(json.dumps(score), 40)} for {shorten(name)} in frame {number}, which is no number")

@@ -1,0 +1,222 @@
+"""One seam for many machines: small items of work through a ``concurrent.futures.Executor``.
+
+It is a pool of processes here, or Dask's workers, here or elsewhere. What goes over is small: paths and digests in, the
+path of what was written and its digest out. Only the caller merges and publishes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import Connection
+from types import ModuleType
+from typing import Any, Literal, TypeVar
+
+from tinyai_registry.errors import EngineError
+
+# Seconds that are waited at a time. Python handles a signal once the main thread comes back from a wait.
+MOMENT = 0.2
+
+# How often work is begun again whose worker has died. A worker that dies each time dies of the work.
+ATTEMPTS = 3
+
+# Seconds that a scheduler has to answer, and how long one that went away is waited for.
+PATIENCE = 10.0
+
+_SAFE_PATH = "PYTHONSAFEPATH"
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Who does the work: ``jobs`` processes of this machine, or Dask's workers, of those at ``scheduler`` if named."""
+
+    name: Literal["processes", "dask"] = "processes"
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    scheduler: str | None = None
+
+
+def carry_out(
+    engine: Engine, work: Callable[[Item], Done], items: Sequence[Item], tell: Callable[[int], None]
+) -> list[Done]:
+    """``work`` of each of ``items``, in their order; ``tell`` is called with how many are done.
+
+    ``work`` is a function of a module, and does the same when it is done twice: where a worker dies, what it was at is
+    done again. Raises EngineError where that does not help, or nobody is there to work. However this ends, no process
+    that it has started is left.
+    """
+    if len(items) <= 1 and engine.name == "processes":
+        return [work(item) for item in items]  # it is done before a process has started
+    finished: dict[int, Done] = {}
+    for _ in range(ATTEMPTS):
+        left = [place for place in range(len(items)) if place not in finished]
+        try:
+            with _open(engine, work, len(left)) as pool:
+                futures = {pool.submit(work, items[place]): place for place in left}
+                for future in _as_they_come(futures, pool):
+                    finished[futures[future]] = future.result()
+                    tell(len(finished))
+        except BrokenExecutor:
+            continue
+        return [finished[place] for place in range(len(items))]
+    raise EngineError(
+        f"workers died {ATTEMPTS} times, {len(finished)} of {len(items)} parts are done; is there too little memory? "
+        "Try fewer --jobs"
+    )
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """An executor, and whether there is still somebody behind it: ``watch`` raises EngineError if not."""
+
+    executor: Executor
+    watch: Callable[[], None] = lambda: None
+
+    def submit(self, work: Callable[[Item], Done], item: Item) -> Future[Done]:
+        return self.executor.submit(work, item)
+
+
+def _as_they_come(futures: dict[Future[Done], int], pool: _Pool) -> Iterator[Future[Done]]:
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, MOMENT, FIRST_COMPLETED)
+        pool.watch()
+        yield from sorted(done, key=futures.__getitem__)
+
+
+@contextmanager
+def _open(engine: Engine, work: Callable[..., Any], items: int) -> Iterator[_Pool]:
+    with _workers_import_their_work_alone():
+        if engine.name == "dask":
+            with _dask(engine) as pool:
+                yield pool
+        else:
+            with _processes(min(engine.jobs, max(items, 1)), work.__module__) as executor:
+                yield _Pool(executor)
+
+
+@contextmanager
+def _workers_import_their_work_alone() -> Iterator[None]:
+    """What starts meanwhile imports nothing from the working directory, which may be a stranger's, nor our main module.
+
+    Python would import that one again, under another name; what it does, nobody has asked a worker for.
+    """
+    before, main = os.environ.get(_SAFE_PATH), sys.modules["__main__"]
+    os.environ[_SAFE_PATH] = "1"
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _processes(count: int, module: str) -> Iterator[Executor]:
+    """A pool whose workers end when this block is left by an exception, or this process dies.
+
+    Each has one end of a pipe. When the other is closed, here or by the system, they end at once. Where the system can
+    do it, they are copies of one process that has imported ``module``.
+    """
+    # No copies of this process: other threads of it may hold locks that nobody would open in the copy.
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context.set_forkserver_preload([module])
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, context, _begin, (theirs,))
+    try:
+        yield pool
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        ours.close()
+        theirs.close()
+
+
+def _begin(lifeline: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal signals the whole group; who started us tells us to end
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+# --- Dask -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _dask(engine: Engine) -> Iterator[_Pool]:
+    distributed = import_module("distributed")
+    with _cluster(distributed, engine) as address, _client(distributed, address) as client:
+        executor = client.get_executor(retries=ATTEMPTS, pure=False)
+        try:
+            yield _Pool(executor, lambda: _require_scheduler(client, address))
+        except (CancelledError, distributed.CancelledError, distributed.comm.CommClosedError) as error:
+            raise _gone(address) from error
+        except distributed.scheduler.KilledWorker as error:
+            raise EngineError(f"a part of the work killed its workers again and again: {error}") from error
+        finally:
+            executor.shutdown(wait=False)
+
+
+@contextmanager
+def _cluster(distributed: Any, engine: Engine) -> Iterator[str]:
+    if engine.scheduler is not None:
+        yield engine.scheduler
+        return
+    with distributed.LocalCluster(
+        n_workers=engine.jobs, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs="CRITICAL"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@contextmanager
+def _client(distributed: Any, address: str) -> Iterator[Any]:
+    try:
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EngineError(
+            f"no scheduler answers at {address}; start `dask scheduler` there, or mend --scheduler"
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close(timeout=MOMENT)
+
+
+def _require_scheduler(client: Any, address: str) -> None:
+    if client.status in {"closed", "closing"}:
+        raise _gone(address)
+
+
+def _gone(address: str) -> EngineError:
+    return EngineError(f"the scheduler at {address} went away; what was finished is kept, so run this again")

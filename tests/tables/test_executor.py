@@ -1,0 +1,98 @@
+"""Work in other processes: done in order, done again where a worker dies, and nobody is left when it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import work
+
+from tinyai_registry.errors import EngineError
+from tinyai_registry.workflows.executor import ATTEMPTS, Engine, carry_out
+
+TWO = Engine(jobs=2)
+
+
+def ignore(_: int) -> None:
+    pass
+
+
+def descendants(pid: int) -> set[int]:
+    """Every process below ``pid``."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = dict(map(int, line.split()) for line in listed.splitlines())
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def test_results_come_in_the_order_of_the_items():
+    told: list[int] = []
+    assert carry_out(TWO, work.square, range(20), told.append) == [n * n for n in range(20)]
+    assert told == list(range(1, 21))
+
+
+def test_one_item_takes_no_process():
+    assert carry_out(TWO, work.sleep, [0.0], ignore) == [os.getpid()]
+    assert carry_out(TWO, work.square, [], ignore) == []
+
+
+def test_workers_know_neither_our_main_module_nor_the_working_directory():
+    before = sys.modules["__main__"]
+    assert set(carry_out(TWO, work.surroundings, [1, 2, 3], ignore)) == {(False, False)}
+    assert sys.modules["__main__"] is before
+    assert "PYTHONSAFEPATH" not in os.environ
+
+
+def test_work_whose_worker_dies_is_done_again(tmp_path):
+    places = [tmp_path / name for name in ("a", "b", "dies", "c")]
+    assert carry_out(TWO, work.die_once, places, ignore) == ["a", "b", "dies", "c"]
+
+
+def test_work_that_kills_its_workers_each_time_is_given_up():
+    with pytest.raises(EngineError, match=f"workers died {ATTEMPTS} times, 0 of 2 parts are done"):
+        carry_out(TWO, work.die, [1, 2], ignore)
+
+
+def test_what_the_work_raises_is_raised():
+    with pytest.raises(ValueError, match="two"):
+        carry_out(TWO, work.fail, range(5), ignore)
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
+def test_no_worker_outlives_whoever_has_started_it(how):
+    program = (
+        "import work; from tinyai_registry.workflows.executor import Engine, carry_out\n"
+        "carry_out(Engine(jobs=2), work.sleep, [30.0] * 4, lambda _: None)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.DEVNULL) as parent:
+        children = wait_for(lambda: len(found := descendants(parent.pid)) >= 3 and found)
+        time.sleep(0.5)
+        children |= descendants(parent.pid)
+        parent.send_signal(getattr(__import__("signal"), how))
+        parent.wait(20)
+    assert wait_for(lambda: not any(alive(child) for child in children))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for(condition, seconds: float = 20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    pytest.fail("it did not happen")

@@ -1,0 +1,41 @@
+"""Work for workers: they import it by the name of this module."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def die_once(place: Path) -> str:
+    """Kills the worker at the first attempt at ``dies``."""
+    if place.name == "dies" and not place.exists():
+        place.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return place.name
+
+
+def die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(number: int) -> int:
+    if number == 2:
+        raise ValueError("two")
+    return number
+
+
+def surroundings(_: int) -> tuple[bool, bool]:
+    """Whether the worker knows our main module, and the working directory as a place of modules."""
+    return hasattr(sys.modules["__main__"], "__file__"), "" in sys.path
+
+
+def sleep(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
