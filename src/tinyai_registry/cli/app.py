@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "Show one registered model.",
     "site": "Write the registry as a static catalogue: pages to search, compare and download, without a server.",
     "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",
+    "diff": "Compare two releases of a model: gate, figures, folds, recipe, table, drift, files.",
     "rollback": "Publish an earlier release of a model again.",
     "recover": "Finish what a killed refresh left half-done.",
     "prune": "Drop the files of old releases from the store; the last three of each model stay.",

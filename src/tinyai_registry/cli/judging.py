@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyai_registry.documents.parts import HEADLINES, headlines
-from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.release import Outcome
@@ -27,24 +24,6 @@ def exit_code(outcome: Outcome) -> int:
     """0, or 3 where a criterion was not met. An evaluation under a protocol has no gate."""
     verdicts = outcome.judgement.verdicts if outcome.judgement else ()
     return 0 if all(verdict.passed for verdict in verdicts) else REFUSED
-
-
-def require_writable(path: Path | None) -> None:
-    """Raise TinyaiError now, and not after minutes of work, if ``path`` cannot become a file."""
-    if path is None:
-        return
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise TinyaiError(f"cannot write {path}: its folder does not exist, or it is one itself")
-    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-        raise TinyaiError(f"cannot write {path}: no right to")
-
-
-def write(path: Path, text: str) -> None:
-    """Write ``text`` into the file ``path``. Raises TinyaiError if that is impossible."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise TinyaiError(f"cannot write {path}: {error.strerror}") from error
 
 
 class Display(Progress):
@@ -69,7 +48,7 @@ class Display(Progress):
         Nothing was computed for a release that is up to date: its figures are those of an earlier run.
         """
         if document["status"] == "up-to-date":
-            self._line(_sentence(document))
+            self._line(sentence(document))
             return
         if document["previous"] is not None and document["evaluation"] is not None:
             self.console.print(_comparison(document))
@@ -81,7 +60,7 @@ class Display(Progress):
             self._line(f"{verdict['criterion']}: {_figure(verdict['value'])}{why}", mark)
         for caveat in document["caveats"] or ():
             self._line(caveat["message"], ("caveat ", "yellow"))
-        self._line(_sentence(document))
+        self._line(sentence(document))
 
     def _line(self, words: str, mark: tuple[str, str] | None = None, *, style: str = "") -> None:
         """Write ``words``, which may be anyone's, behind a coloured mark."""
@@ -106,7 +85,8 @@ def _summary(document: Report) -> Table:
     return table
 
 
-def _sentence(document: Report) -> str:
+def sentence(document: Report) -> str:
+    """What became of the model, in one sentence."""
     model, artifact = document["model"], document["artifact"] or {}
     if document["status"] == "evaluated":
         verdicts = {True: "; its gate would pass", False: "; its gate would refuse"}

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import click
 
-from tinyai_registry.cli.judging import Display, exit_code, require_writable, write
+from tinyai_registry.cli.judging import Display, exit_code, sentence
+from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.report import report
+from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.text import log_line
+from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
 from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.refresh_all import Result, refresh_all
 from tinyai_registry.workflows.starting_point import Request
@@ -32,6 +35,9 @@ from tinyai_registry.workflows.starting_point import Request
 @click.option("--metrics-out", type=click.Path(path_type=Path), help="Also write the JSON document here.")
 @click.option("--reason", help="Why the model was stale; goes into sidecar and card.")
 @click.option("--note", type=click.Path(path_type=Path), help="Write a decision note (Markdown) here.")
+@click.option(
+    "--comment", type=click.Path(path_type=Path), help="Write old against new as Markdown, for a pull request, here."
+)
 @click.option("--dry-run", is_flag=True, help="Do everything but publish.")
 @lock_timeout_option
 @click.option("--force", is_flag=True, help="Retrain even if the release is up to date.")
@@ -46,6 +52,7 @@ def command(
     metrics_out: Path | None,
     reason: str | None,
     note: Path | None,
+    comment: Path | None,
     dry_run: bool,
     lock_timeout: float,
     force: bool,
@@ -58,11 +65,12 @@ def command(
     if everything == (model is not None):
         raise TinyaiError("name one MODEL, or give --all")
     if model is None:
-        if table or metrics_out or note:
-            raise TinyaiError("--table, --metrics-out and --note go with one MODEL; name each table in tinyai.toml")
+        if table or metrics_out or note or comment:
+            told = "--table, --metrics-out, --note and --comment go with one MODEL; name each table in tinyai.toml"
+            raise TinyaiError(told)
         options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
         return _refresh_all(session, registry, jobs, [*options, *(("--reason", reason) if reason else ())])
-    for file in (metrics_out, note):
+    for file in (metrics_out, note, comment):
         require_writable(file)
     where = find_owner(session.plugins(), model, session.config.policy)
     path = session.config.table(where.recipe.dataset, table)
@@ -75,12 +83,16 @@ def command(
     display = Display(session.as_json)
     runtime = session.config.runtime
     request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)
+    before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
     document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
     if note is not None and outcome.sidecar is not None:
         write(note, decision_note.render(as_sidecar(outcome.sidecar)))
+    if comment is not None:
+        found = compare_outcome(before, outcome, where.recipe)
+        write(comment, render_markdown(found, model, sentence(document)))
     session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
 

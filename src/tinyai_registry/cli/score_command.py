@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyai_registry.cli.columns import align
-from tinyai_registry.cli.judging import require_writable
+from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.loaded_model import LoadedModel

@@ -27,8 +27,8 @@ def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: Tab
     columns = zip(recipe.feature_order, old, new, strict=True)
     known = {"target_mean", "target_std", "target_min", "target_max"} <= before.keys()
     return Drift(
-        inputs=tuple(_measure(*column) for column in columns),
-        target=_measure(
+        inputs=tuple(measure_shift(*column) for column in columns),
+        target=measure_shift(
             recipe.target, (before["target_mean"], before["target_std"]), (table.target_mean, table.target_std)
         )
         if known
@@ -38,7 +38,7 @@ def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: Tab
     )
 
 
-def _measure(column: str, old: tuple[float, float], new: tuple[float, float]) -> ColumnDrift:
-    """``old`` and ``new`` are mean and standard deviation."""
+def measure_shift(column: str, old: tuple[float, float], new: tuple[float, float]) -> ColumnDrift:
+    """How far ``column`` moved; ``old`` and ``new`` are its mean and standard deviation."""
     old_std = max(old[1], NEGLIGIBLE_STD)
     return ColumnDrift(column, (new[0] - old[0]) / old_std, new[1] / old_std)

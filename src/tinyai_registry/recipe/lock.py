@@ -8,7 +8,8 @@ from typing import Any
 from tinyai_registry.errors import RecipeChangedError
 from tinyai_registry.recipe import Recipe, decisive, fingerprint
 
-_ABSENT = object()
+# Stands for a field that has its default.
+ABSENT = object()
 
 
 def check(recipe: Recipe, sidecar: Mapping[str, Any] | None) -> tuple[str, ...] | None:
@@ -56,16 +57,22 @@ def _refuse(recipe: Recipe, differences: list[str]) -> None:
 
 
 def _differences(where: str, old: Any, new: Any) -> Iterator[str]:
+    for at, before, now in list_changes(old, new, where):
+        yield f"{at}: {_word(before)} registered, {_word(now)} now"
+
+
+def list_changes(old: Any, new: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two recipes differ, as sidecars embed them: the field, and what each has there, or ``ABSENT``."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
             inner = f"{where}.{key}" if where else key
-            yield from _differences(inner, old.get(key, _ABSENT), new.get(key, _ABSENT))
+            yield from list_changes(old.get(key, ABSENT), new.get(key, ABSENT), inner)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for index, (before, now) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(f"{where}[{index}]", before, now)
+            yield from list_changes(before, now, f"{where}[{index}]")
     elif old != new:
-        yield f"{where}: {_word(old)} registered, {_word(new)} now"
+        yield where, old, new
 
 
 def _word(value: Any) -> str:
-    return "default" if value is _ABSENT else str(value)
+    return "default" if value is ABSENT else str(value)
