@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from tinyai_registry.cli.judging import require_writable
+from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.cli.table_display import TableDisplay
 from tinyai_registry.errors import TinyaiError
