@@ -424,7 +424,7 @@ def test_the_published_figures_stand_beside_ours_in_sidecar_and_card(tinyai, pan
     assert (mapped["protocol"], mapped["splits"], mapped["mapping"]) == ("mapped", 2, "logistic4")
     assert mapped["summary"] == asked["summary"]
     card = (registry / "panel_v1.md").read_text()
-    held_out = "Held out by `RepeatedHoldout(splits=2)`. "
+    held_out = "Held out by `RepeatedHoldout(splits=2)`.\n\n"
     assert f"## Protocol: mapped\n\n{held_out}Medians over 2 splits; PLCC and RMSE after" in card
     assert f"| PLCC | {mapped['summary']['plcc']['median']:.4f} | 0.5000 |" in card
     assert "Published: Somebody et al., 1999." in card

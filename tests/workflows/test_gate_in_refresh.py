@@ -49,7 +49,7 @@ def test_a_protocol_runs_the_scheme_that_it_names_and_its_criteria_are_lines_of_
     assert {fold["group"] for fold in judged["evaluation"]["folds"]} == set(frame.source)
     assert ran.json["gate"][-1]["value"] == judged["summary"]["mae"]["max"]
     card = (registry / "duo_v1.md").read_text()
-    assert "Held out by `LeaveOneGroupOut()`. Medians over 11 splits." in card
+    assert "Held out by `LeaveOneGroupOut()`.\n\nMedians over 11 splits." in card
     assert tinyai("validate", registry).code == 0
 
 

@@ -52,6 +52,8 @@ class Display(Progress):
             return
         if document["previous"] is not None and document["evaluation"] is not None:
             self.console.print(_comparison(document))
+            if document["shipped"] is not None and "why" in document["shipped"]:
+                self._line(f"the registered model could not be run on this table: {document['shipped']['why']}")
         if document["status"] == "evaluated":
             self.console.print(_summary(document))
         for verdict in document["gate"] or ():
@@ -70,10 +72,12 @@ class Display(Progress):
 
 
 def _comparison(document: Report) -> Table:
-    table = Table("", "previous", "refresh", title=Text(log_line(document["model"])))
+    shipped = document["shipped"]
+    table = Table("", "previous", "previous, on this table", "refresh", title=Text(log_line(document["model"])))
     before, now = document["previous"]["metrics"], headlines(document["evaluation"], document["in_sample"])
+    here = headlines(shipped, None) if shipped else {}
     for name, label in HEADLINES.items():
-        table.add_row(label, _figure(before.get(name)), _figure(now.get(name)))
+        table.add_row(label, _figure(before.get(name)), _figure(here.get(name)), _figure(now.get(name)))
     return table
 
 

@@ -74,7 +74,7 @@ def protocol_table(protocol: ProtocolDocument) -> str:
 def _scheme(protocol: ProtocolDocument) -> str:
     [(name, settings)] = protocol.get("scheme", {"": {}}).items()
     said = ", ".join(f"{setting}={value}" for setting, value in sorted(settings.items()))
-    return f"Held out by {markdown_code(f'{name}({said})')}. " if name else ""
+    return f"Held out by {markdown_code(f'{name}({said})')}.\n\n" if name else ""
 
 
 def comparison_table(sidecar: Sidecar) -> str:
@@ -86,7 +86,26 @@ def comparison_table(sidecar: Sidecar) -> str:
         [label, _known(before.get(name)), _known(now.get(name)), _change(before.get(name), now.get(name))]
         for name, label in HEADLINES.items()
     ]
-    return table(["", "previous", "refresh", "change"], rows)
+    return table(["", "previous", "refresh", "change"], rows) + _shipped(sidecar)
+
+
+def _shipped(sidecar: Sidecar) -> str:
+    """The model before on this table, beside the refresh; nothing where nobody has tried that."""
+    shipped = sidecar.get("shipped")
+    if shipped is None:
+        return ""
+    if shipped["summary"] is None:
+        return f"\n\nThe model before could not be run on this table: {markdown_words(shipped.get('why', ''))}."
+    before, now = headlines(shipped, None), headlines(sidecar["evaluation"], None)
+    rows = [
+        [label, _known(before[name]), _known(now[name]), _change(before[name], now[name])]
+        for name, label in HEADLINES.items()
+        if not name.startswith("in_sample")
+    ]
+    return (
+        "\n\nOn the same rows of this table, those that the folds hold out; the model before may have been trained on "
+        f"some of them:\n\n{table(['', 'model before', 'refresh', 'change'], rows)}"
+    )
 
 
 def drift_table(sidecar: Sidecar) -> str:

@@ -11,9 +11,11 @@ from tinyai_registry.documents.sidecar_types import (
     EvaluationDocument,
     FoldDocument,
     MetricsDocument,
+    ShippedDocument,
     metric_of,
 )
 from tinyai_registry.evaluation import (
+    Aggregate,
     Caveat,
     Drift,
     Evaluation,
@@ -21,6 +23,7 @@ from tinyai_registry.evaluation import (
     Judgement,
     Metrics,
     ProtocolResult,
+    Shipped,
     TableFingerprint,
     Verdict,
     aggregate,
@@ -40,9 +43,13 @@ HEADLINES: Mapping[str, str] = {
 }
 
 
-def headlines(evaluation: EvaluationDocument, in_sample: MetricsDocument | None) -> dict[str, float | None]:
-    """The headline figures of a sidecar or a report."""
+def headlines(
+    evaluation: EvaluationDocument | ShippedDocument, in_sample: MetricsDocument | None
+) -> dict[str, float | None]:
+    """The headline figures of a sidecar or a report; none of what could not be run."""
     summary = evaluation["summary"]
+    if summary is None:
+        return dict.fromkeys(HEADLINES)
     return {
         "mean_plcc": summary["plcc"]["mean"],
         "std_plcc": summary["plcc"]["std"],
@@ -63,14 +70,27 @@ def headlines_of_training(training: Mapping[str, Any]) -> dict[str, float]:
 
 
 def judgement_document(judgement: Judgement) -> Json:
-    """``table``, ``evaluation``, ``in_sample``, ``gate`` and ``caveats``."""
+    """``table``, ``evaluation``, ``in_sample``, ``gate``, ``caveats`` and ``shipped``."""
     return {
         "table": table_document(judgement.table),
         "evaluation": evaluation_document(judgement.evaluation),
         "in_sample": metrics_document(judgement.evaluation.in_sample),
         "gate": [verdict_document(verdict) for verdict in judgement.verdicts],
         "caveats": [caveat_document(caveat) for caveat in judgement.caveats],
+        "shipped": shipped_document(judgement.shipped),
     }
+
+
+def shipped_document(shipped: Shipped | None) -> Json | None:
+    """``sha256`` and ``summary``; ``why`` where that is null."""
+    if shipped is None:
+        return None
+    summary = None if shipped.summary is None else _summary_document(shipped.summary)
+    return _without_none({"sha256": shipped.sha256, "summary": summary, "why": shipped.why}, "why")
+
+
+def _summary_document(summary: Mapping[str, Aggregate]) -> Json:
+    return {metric: _without_none(asdict(aggregate), "undefined") for metric, aggregate in summary.items()}
 
 
 def table_document(table: TableFingerprint) -> Json:
@@ -83,9 +103,7 @@ def evaluation_document(evaluation: Evaluation) -> Json:
     document: Json = {
         "folds": [_fold_document(fold) for fold in evaluation.folds],
         "expected_groups": list(evaluation.expected_groups),
-        "summary": {
-            metric: _without_none(asdict(aggregate), "undefined") for metric, aggregate in evaluation.summary.items()
-        },
+        "summary": _summary_document(evaluation.summary),
     }
     if evaluation.test is not None:
         document["test"] = _fold_document(evaluation.test)

@@ -9,7 +9,7 @@ from tinyai_registry.documents import parts
 from tinyai_registry.release import Outcome
 
 # Keys taken from the sidecar of a release; a judgement alone has some of them.
-FROM_SIDECAR = ("table", "evaluation", "in_sample", "gate", "caveats", "previous", "drift", "artifacts")
+FROM_SIDECAR = ("table", "evaluation", "in_sample", "gate", "caveats", "previous", "drift", "shipped", "artifacts")
 
 
 def report(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def report(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "withdrawn": list(outcome.withdrawn),
     }
     if outcome.sidecar is not None:
-        document |= {key: outcome.sidecar[key] for key in FROM_SIDECAR}
+        document |= {key: outcome.sidecar.get(key) for key in FROM_SIDECAR}
     elif outcome.judgement is not None:
         document |= parts.judgement_document(outcome.judgement)
         document |= {

@@ -181,6 +181,14 @@ class PreviousDocument(TypedDict):
     adopted: NotRequired[list[str]]
 
 
+class ShippedDocument(TypedDict):
+    """The registered model on the rows that the folds of its refresh hold out."""
+
+    sha256: str | None
+    summary: dict[str, AggregateDocument] | None
+    why: NotRequired[str]
+
+
 class GitDocument(TypedDict, total=False):
     """The checkout that a release was made in: ``commit`` and ``dirty``, or ``why`` no commit is known."""
 
@@ -309,6 +317,7 @@ class Sidecar(TypedDict):
     caveats: NotRequired[list[CaveatDocument]]
     drift: NotRequired[DriftDocument | None]
     previous: NotRequired[PreviousDocument | None]
+    shipped: NotRequired[ShippedDocument | None]
     provenance: NotRequired[ProvenanceDocument]
     quant_mode: NotRequired[Literal["fp32", "dynamic", "static", "qat"]]
     int8_sha256: NotRequired[str]

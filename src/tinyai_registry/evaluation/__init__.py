@@ -12,6 +12,7 @@ from tinyai_registry.evaluation._metrics import (
     aggregate,
     aggregate_of,
 )
+from tinyai_registry.evaluation._shipped import Shipped
 from tinyai_registry.evaluation._table import NEGLIGIBLE_STD, ColumnDrift, Drift, TableFingerprint
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Judgement",
     "Metrics",
     "ProtocolResult",
+    "Shipped",
     "TableFingerprint",
     "TrainedModel",
     "Verdict",

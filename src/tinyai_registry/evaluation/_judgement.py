@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tinyai_registry.evaluation._metrics import Evaluation, ProtocolResult
+from tinyai_registry.evaluation._shipped import Shipped
 from tinyai_registry.evaluation._table import TableFingerprint
 from tinyai_registry.recipe import Criterion
 
@@ -36,7 +37,8 @@ class Judgement:
     """A model judged on a table: the evaluation, the gate's verdicts, and the caveats.
 
     ``criteria`` is all that the gate asks, of the artifacts too, which are judged last. ``protocols`` are those
-    evaluations under a protocol that the gate asks for.
+    evaluations under a protocol that the gate asks for. ``shipped`` is the registered model on the same rows, if there
+    is one.
     """
 
     table: TableFingerprint
@@ -45,6 +47,7 @@ class Judgement:
     caveats: tuple[Caveat, ...]
     criteria: tuple[Criterion, ...] = ()
     protocols: tuple[ProtocolResult, ...] = ()
+    shipped: Shipped | None = None
 
     @property
     def passed(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 
-from tinyai_registry.evaluation import Caveat, ColumnDrift, Drift, Evaluation, Fold, TableFingerprint
+from tinyai_registry.evaluation import Caveat, ColumnDrift, Drift, Evaluation, Fold, Shipped, TableFingerprint
 from tinyai_registry.recipe import Criterion, Recipe
 
 WEAK_CORRELATION = 0.95
@@ -65,6 +65,23 @@ def _weak_fold(fold: Fold, median_rmse: float | None) -> Iterator[Caveat]:
         )
     if weak:
         yield Caveat("weak-fold", f"{fold.group}: {'; '.join(weak)}; the model is less reliable on such content")
+
+
+def shipped_caveats(shipped: Shipped, evaluation: Evaluation) -> Iterator[Caveat]:
+    """One caveat if the refresh is worse, in any figure, than what it replaces on the same held-out rows."""
+    worse = []
+    for metric, better in (("plcc", 1), ("srocc", 1), ("rmse", -1)):
+        before, now = (shipped.summary or {}).get(metric), evaluation.summary.get(metric)
+        if before is None or now is None or before.mean is None or now.mean is None:
+            continue
+        if better * (now.mean - before.mean) < 0:
+            worse.append(f"mean {metric.upper()} {now.mean:.4f}, before {before.mean:.4f}")
+    if worse:
+        yield Caveat(
+            "worse-than-shipped",
+            f"on the rows that the folds hold out the model before does better: {'; '.join(worse)}; it may have been "
+            "trained on these rows, and a fold's model never was",
+        )
 
 
 def drift_caveats(drift: Drift | None) -> Iterator[Caveat]:

@@ -137,7 +137,7 @@ def _of_member(part: HeldOutRows, number: int) -> HeldOutRows:
 def _judge(table: Table, predicted: Predicted, extras: Sequence[Mapping[str, float]], compute: Compute) -> Evaluation:
     """``extras`` are the plugin's own metrics of each unseen part."""
     unseen = [
-        _fold(table, part, metrics.extend(compute(part.prediction, part.target), extra))
+        fold_of(table, part.group, part.rows, metrics.extend(compute(part.prediction, part.target), extra))
         for part, extra in zip(predicted.unseen, extras, strict=True)
     ]
     within = unseen[: len(predicted.held_out)]
@@ -145,18 +145,19 @@ def _judge(table: Table, predicted: Predicted, extras: Sequence[Mapping[str, flo
     return Evaluation(
         folds=tuple(within),
         expected_groups=tuple(split.group for split in predicted.plan.splits),
-        summary=_summary(within),
+        summary=summarise(within),
         in_sample=metrics.standard_metrics(own.prediction, own.target),
         test=unseen[-1] if predicted.test else None,
     )
 
 
-def _fold(table: Table, part: HeldOutRows, judged: Metrics) -> Fold:
+def fold_of(table: Table, group: str, rows: folds.Rows, judged: Metrics) -> Fold:
+    """The fold that holds out ``rows``, with what was ``judged`` on them."""
     return Fold(
-        group=part.group,
-        rows=len(part.rows),
-        clips=table.clips(part.rows),
-        tied_targets=metrics.tied_targets(part.target),
+        group=group,
+        rows=len(rows),
+        clips=table.clips(rows),
+        tied_targets=metrics.tied_targets(table.target[rows]),
         metrics=judged,
     )
 
@@ -180,6 +181,7 @@ def _reference(table: Table, plan: folds.Plan, compute: Compute) -> Evaluation |
     return _judge(table, predicted, [{} for _ in predicted.unseen], compute)
 
 
-def _summary(judged: Sequence[Fold]) -> dict[str, Aggregate]:
+def summarise(judged: Sequence[Fold]) -> dict[str, Aggregate]:
+    """Every metric of the folds, over all of them."""
     names = dict.fromkeys(name for fold in judged for name in fold.metrics.values)
     return {name: aggregate(name, judged) for name in names}

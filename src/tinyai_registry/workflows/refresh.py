@@ -48,8 +48,11 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
         from tinyai_registry.workflows.evaluate import complete_protocols, judge, judge_artifacts, train  # noqa: PLC0415
         from tinyai_registry.workflows.export import export  # noqa: PLC0415
+        from tinyai_registry.workflows.shipped import compare_with_shipped  # noqa: PLC0415
     trained = train(owner, request.table, progress)
     judgement = judge(owner, trained, start.sidecar, progress)
+    with progress.step("run the registered model"):
+        judgement = compare_with_shipped(judgement, trained, request.registry, recipe.id, start.previous)
     if judgement.passed:
         with progress.step("export and verify"):
             artifacts = export(owner, trained, load_runtime(request.runtime))
