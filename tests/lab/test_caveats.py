@@ -9,9 +9,10 @@ import pytest
 
 from tinyai_registry.evaluation import ColumnDrift, Drift, Evaluation, Fold, Metrics
 from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats, table_caveats
-from tinyai_registry.recipe import Criterion
+from tinyai_registry.recipe import Criterion, GroupKFold, HeldOut, KFold, LeaveOneGroupOut
 
 CRITERIA = (Criterion("plcc", "mean", ">=", 0.95),)
+LOSO = LeaveOneGroupOut()
 GOOD = {"plcc": 0.99, "srocc": 0.99, "krocc": 0.9, "rmse": 2.0}
 
 
@@ -24,10 +25,10 @@ def fold(group, tied=0.0, undefined=None, **values):
 def caveats(table):
     """The caveats of some folds, on a table of as many groups as folds and several clips each."""
 
-    def of(*folds, criteria=CRITERIA, **changes):
-        evaluation = Evaluation(folds, tuple(f.group for f in folds), {}, Metrics({}))
+    def of(*folds, criteria=CRITERIA, scheme=LOSO, reference=None, **changes):
+        evaluation = Evaluation(folds, tuple(f.group for f in folds), {}, Metrics({}), reference=reference)
         fingerprint = replace(table.fingerprint, **changes)
-        return [*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, table.recipe)]
+        return [*evaluation_caveats(evaluation, criteria, scheme), *table_caveats(fingerprint, table.recipe)]
 
     return of
 
@@ -42,6 +43,54 @@ def test_a_correlation_below_095_is_a_weak_fold(caveats, metric):
     [caveat] = caveats(fold("fine", **{metric: at}), fold("Maples", **{metric: below}))
     assert caveat.code == "weak-fold"
     assert caveat.message.startswith(f"Maples: {metric.upper()} 0.9500 is below 0.95")
+
+
+THRESHOLDS = {
+    "of its own metric": ({"plcc": 0.75, "srocc": 0.6}, {"plcc": 0.76, "srocc": 0.61}, []),
+    "below that of the other metric alone": ({"plcc": 0.75, "srocc": 0.6}, {"plcc": 0.76, "srocc": 0.59}, ["SROCC"]),
+    "of the one metric that is asked for": ({"plcc": 0.75}, {"plcc": 0.74, "srocc": 0.74}, ["PLCC", "SROCC"]),
+    "no correlation at all": ({"rmse": 0.1}, {"plcc": 0.1, "srocc": 0.1}, []),
+}
+
+
+@pytest.mark.parametrize(("asked", "values", "named"), THRESHOLDS.values(), ids=THRESHOLDS)
+def test_what_is_weak_is_what_the_recipes_gate_says(caveats, asked, values, named):
+    criteria = [Criterion(metric, "mean", ">=", threshold) for metric, threshold in asked.items()]
+    found = caveats(fold("a"), fold("b", **values), criteria=criteria)
+    assert [
+        name for name in ("PLCC", "SROCC") for c in found if f"{name} {values[name.lower()]:.4f}" in c.message
+    ] == named
+
+
+def test_of_two_thresholds_the_higher_counts_and_the_best_fold_none(caveats):
+    lower, higher = (Criterion("plcc", how, ">=", at) for how, at in (("min", 0.5), ("mean", 0.7)))
+    best = Criterion("plcc", "max", ">=", 0.98)
+    found = caveats(fold("a"), fold("b", plcc=0.6, srocc=0.75), criteria=[higher, lower, best])
+    assert [c.message.partition(";")[0] for c in found] == ["b: PLCC 0.6000 is below 0.7"]
+
+
+def test_where_the_gate_compares_with_the_reference_so_does_the_caveat(caveats):
+    margin = Criterion("srocc", "mean", ">=", 0.03, against="difference")
+    folds = [fold("a", srocc=0.65), fold("b", srocc=0.62)]
+    reference = Evaluation(tuple(fold(g, srocc=0.6) for g in "ab"), ("a", "b"), {}, Metrics({}))
+    [caveat] = caveats(*folds, criteria=[margin], reference=reference)
+    assert caveat.message.startswith("b: SROCC 0.6200 where the reference has 0.6000, and the gate asks for mean SROCC")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "is_content"),
+    [
+        (LeaveOneGroupOut(), True),
+        (HeldOut(LeaveOneGroupOut()), True),
+        (KFold(5), False),
+        (HeldOut(GroupKFold(3)), False),
+    ],
+    ids=str,
+)
+def test_a_random_fold_is_no_content(caveats, scheme, is_content):
+    [caveat] = caveats(fold("a"), fold("b", plcc=0.5), scheme=scheme)
+    assert ("on such content" in caveat.message) is is_content
+    assert ("drawn at random" in caveat.message) is not is_content
 
 
 def test_a_weak_fold_says_all_its_figures_in_one_caveat(caveats):

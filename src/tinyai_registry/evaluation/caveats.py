@@ -6,22 +6,31 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from tinyai_registry.evaluation import Caveat, ColumnDrift, Drift, Evaluation, Fold, Shipped, TableFingerprint
-from tinyai_registry.recipe import Criterion, Recipe
+from tinyai_registry.recipe import Criterion, HeldOut, LeaveOneGroupOut, PredefinedSplit, Recipe, Scheme
 
-WEAK_CORRELATION = 0.95
+CORRELATIONS = ("plcc", "srocc")
 RMSE_OVER_MEDIAN = 2.0
 MANY_TIES = 0.5
 MEAN_SHIFT = 0.25
 STD_RATIO = 1.25
 
 
-def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion]) -> Iterator[Caveat]:
-    """Caveats of the folds, in fold order."""
+def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion], scheme: Scheme) -> Iterator[Caveat]:
+    """Caveats of the folds that ``scheme`` has cut, in fold order; ``criteria`` say what is weak."""
+    known = evaluation.reference.folds if evaluation.reference else ()
+    references = {fold.group: fold for fold in known}
     defined = [rmse for fold in evaluation.folds if (rmse := fold.metrics.values["rmse"]) is not None]
     median_rmse = statistics.median(defined) if defined else None
     judged = {criterion.metric for criterion in criteria}
     for fold in evaluation.folds:
-        yield from _weak_fold(fold, median_rmse)
+        weak = [*_weak_correlations(fold, references.get(fold.group), criteria), *_large_error(fold, median_rmse)]
+        if weak:
+            what = (
+                "the model is less reliable on such content"
+                if _is_content(scheme)
+                else "its rows were drawn at random, so this is how far the figures stray"
+            )
+            yield Caveat("weak-fold", f"{fold.group}: {'; '.join(weak)}; {what}")
         if fold.tied_targets >= MANY_TIES:
             yield Caveat(
                 "tied-targets",
@@ -50,21 +59,38 @@ def table_caveats(table: TableFingerprint, recipe: Recipe) -> Iterator[Caveat]:
         )
 
 
-def _weak_fold(fold: Fold, median_rmse: float | None) -> Iterator[Caveat]:
-    weak = []
-    for metric in ("plcc", "srocc"):
+def _weak_correlations(fold: Fold, reference: Fold | None, criteria: Sequence[Criterion]) -> Iterator[str]:
+    """Each correlation of ``fold`` that is below what the gate asks of the folds together."""
+    asked = [c for c in criteria if c.metric in CORRELATIONS and c.part == "folds" and c.relation == ">="]
+    asked = [c for c in asked if c.aggregate in ("mean", "median", "min")]
+    floors = {c.metric: c.threshold for c in sorted(asked, key=lambda c: c.threshold) if c.against is None}
+    for metric in CORRELATIONS:
         value = fold.metrics.values[metric]
-        if value is not None and value < WEAK_CORRELATION:
-            weak.append(f"{metric.upper()} {value:.4f} is below {WEAK_CORRELATION}")
+        # Of the one that the gate does not ask for, no less is expected than of the other.
+        floor = floors.get(metric, max(floors.values(), default=None))
+        if value is not None and floor is not None and value < floor:
+            yield f"{metric.upper()} {value:.4f} is below {floor:g}"
+    for criterion in (c for c in asked if c.against == "difference"):
+        value, metric = fold.metrics.values[criterion.metric], criterion.metric.upper()
+        other = reference.metrics.values.get(criterion.metric) if reference else None
+        if value is not None and other is not None and value - other < criterion.threshold:
+            yield f"{metric} {value:.4f} where the reference has {other:.4f}, and the gate asks for {criterion}"
+
+
+def _large_error(fold: Fold, median_rmse: float | None) -> Iterator[str]:
     rmse = fold.metrics.values["rmse"]
     if rmse is not None and median_rmse is not None and rmse > RMSE_OVER_MEDIAN * median_rmse:
-        weak.append(
+        yield (
             f"RMSE {rmse:.3f} is {rmse / median_rmse:.1f} times the median fold's {median_rmse:.3f}"
             if median_rmse
             else f"RMSE {rmse:.3f} where the median fold has 0"
         )
-    if weak:
-        yield Caveat("weak-fold", f"{fold.group}: {'; '.join(weak)}; the model is less reliable on such content")
+
+
+def _is_content(scheme: Scheme) -> bool:
+    """Whether a fold is some content as a whole, and not rows or groups that were drawn."""
+    inner = scheme.within if isinstance(scheme, HeldOut) else scheme
+    return isinstance(inner, LeaveOneGroupOut | PredefinedSplit)
 
 
 def shipped_caveats(shipped: Shipped, evaluation: Evaluation) -> Iterator[Caveat]:

@@ -112,7 +112,7 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
         if any(criterion.against == "previous" for criterion in criteria):
             evaluation = replace(evaluation, previous=_recorded(previous))
         verdicts = (*gate.judge(evaluation, criteria), *chain.from_iterable(map(_verdicts, protocols)))
-    caveats = (*evaluation_caveats(evaluation, criteria), *table_caveats(fingerprint, recipe))
+    caveats = (*evaluation_caveats(evaluation, criteria, recipe.folds), *table_caveats(fingerprint, recipe))
     return Judgement(fingerprint, evaluation, verdicts, caveats, criteria, protocols)
 
 
