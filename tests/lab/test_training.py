@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.evaluation import Fit
-from tinyai_registry.lab import export, mlp, training
+from tinyai_registry.lab import export, perceptrons, training
+from tinyai_registry.lab.draws import initial_parameters
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.folds import fits, plan
 from tinyai_registry.lab.training import train_mlps
-from tinyai_registry.recipe import MLP, Adam, AdamW, Ensemble, GroupKFold, Input
+from tinyai_registry.recipe import MLP, Adam, AdamW, Ensemble, GroupKFold, Input, OneHot
 from tinyai_registry.recipe._network import OutputActivation
 
 ACTIVATION_MODULES = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
@@ -37,11 +38,17 @@ class Scaled(nn.Module):
 def plain_loop(recipe, table, fit):
     """The recipe as anyone would write it; returns what predicts raw rows."""
     torch.set_num_threads(1)
+    torch.manual_seed(fit.seed)
     features, target = table.features[fit.rows], table.target[fit.rows]
-    mean, std = features.mean(axis=0), features.std(axis=0)
+    for one_hot in recipe.derived:
+        slots = [recipe.feature_order.index(column) for column in one_hot.columns]
+        drawn = (torch.rand(len(features)) < one_hot.unknown_share).numpy()
+        features[np.ix_(drawn, slots)] = [0.0] * (len(slots) - 1) + [1.0]
+    as_they_are = [not i.standardise for i in recipe.inputs for _ in i.columns]
+    mean = np.where(as_they_are, 0.0, features.mean(axis=0))
+    std = np.where(as_they_are, 1.0, features.std(axis=0))
     rows = torch.tensor((features - mean) / std, dtype=torch.float32)
     data = TensorDataset(rows, torch.tensor(target, dtype=torch.float32))
-    torch.manual_seed(fit.seed)
     layers, width = [], features.shape[1]
     for hidden in recipe.architecture.hidden:
         activation = ACTIVATION_MODULES[recipe.architecture.activation]()
@@ -224,6 +231,47 @@ def test_a_squashed_model_is_not_carried_away_by_an_outlier(recipe, table, all_f
     assert reach(None) > 1
 
 
+# --- a codec beside the features
+
+
+CODEC = OneHot("codec", ("x264", "x265"), unknown=True, unknown_share=0.2)
+
+
+@pytest.mark.parametrize("standardised", [False, True])
+def test_a_share_of_the_rows_is_trained_as_unknown_in_every_fit(recipe, read, frame, all_fits, standardised):
+    rows = frame[frame.frame_index % 24 == 0]
+    inputs = (*recipe.inputs, Input("codec_block", CODEC.columns, standardise=standardised))
+    codec = np.where(np.arange(len(rows)) % 3, "x264", "x265")
+    table = read(rows.assign(codec=codec), inputs=inputs, derived=(CODEC,))
+    asked = all_fits[-4:]
+    together = train_mlps(table.recipe, table, asked)
+    for fit, model in zip(asked, together, strict=True):
+        assert bits(model) == bits(train_mlps(table.recipe, table, [fit])[0])
+        mean, std = model.standardisation.mean[-3:], model.standardisation.std[-3:]
+        if standardised:
+            assert 0.1 < mean[-1] < 0.3
+        else:
+            assert (mean.tolist(), std.tolist()) == ([0, 0, 0], [1, 1, 1])
+        plain = plain_loop(table.recipe, table, fit)(table.features)
+        np.testing.assert_allclose(model.predict(everything(table)), plain, rtol=0, atol=2e-4)
+
+
+def test_the_weights_of_unknown_stay_as_drawn_unless_a_share_is_trained(recipe, read, frame, all_fits):
+    rows = frame[frame.frame_index % 24 == 0]
+    codec = np.where(np.arange(len(rows)) % 3, "x264", "x265")
+
+    def unknown_weights(share):
+        one_hot = replace(CODEC, unknown_share=share)
+        inputs = (*recipe.inputs, Input("codec_block", CODEC.columns, standardise=False))
+        table = read(rows.assign(codec=codec), inputs=inputs, derived=(one_hot,), training=Adam(1e-2, 0.0, 37, 3))
+        [model] = train_mlps(table.recipe, table, all_fits[-1:])
+        return model.parameters[0][-1]
+
+    start, _ = initial_parameters([(9, 12), (1, 12)], recipe.architecture, torch.Generator().manual_seed(0))
+    assert np.array_equal(unknown_weights(0.0), start[-1].numpy())
+    assert not np.array_equal(unknown_weights(0.2), start[-1].numpy())
+
+
 # --- empty cells
 
 
@@ -293,7 +341,7 @@ def test_torch_is_left_as_it_was_found_by_a_training_that_fails(recipe, table, a
         raise MemoryError
 
     torch.set_num_threads(2)
-    monkeypatch.setattr(training._Stack, "train", fail)
+    monkeypatch.setattr(training.Stack, "train", fail)
     with pytest.raises(MemoryError):
         train_mlps(recipe, table, all_fits)
     assert torch.get_num_threads() == 2
@@ -348,5 +396,5 @@ def test_a_recipe_without_network_or_settings_is_refused(recipe, table, all_fits
 
 
 def test_every_activation_trains_exports_and_has_its_torch_module():
-    assert set(mlp.ACTIVATIONS) == set(export.ACTIVATION_NODES) == set(ACTIVATION_MODULES)
+    assert set(perceptrons.ACTIVATIONS) == set(export.ACTIVATION_NODES) == set(ACTIVATION_MODULES)
     assert set(get_args(OutputActivation)) == set(OUTPUT_MODULES)

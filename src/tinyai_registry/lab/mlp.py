@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,62 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tinyai_registry.lab.perceptrons import Perceptrons
 from tinyai_registry.lab.standardisation import Standardisation
 from tinyai_registry.recipe import MLP
 
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "gelu": torch.nn.functional.gelu,
-    "relu": torch.nn.functional.relu,
-    "tanh": torch.tanh,
-}
-
 # What torch.nn.LayerNorm adds to the variance of a row.
 LAYER_NORM_EPSILON = 1e-5
-
-
-def forward(
-    rows: Tensor,
-    parameters: Sequence[Tensor],
-    mlp: MLP,
-    bounds: tuple[float, float] | None = None,
-    masks: Sequence[Tensor] = (),
-) -> Tensor:
-    """Outputs ``[K, N]`` of K networks on K batches ``[K, N, F]`` of :func:`prepared` rows.
-
-    ``parameters`` alternate weights ``[K, in, out]`` and biases ``[K, 1, out]``; a layer normalisation's ``[K, 1, F]``
-    stand before them. ``bounds`` is what :func:`output_bounds` says; ``masks``, one for each hidden layer, are the
-    (already scaled) dropout masks ``[K, N, width]`` of a training step.
-    """
-    act = ACTIVATIONS[mlp.activation]
-    pairs = list(zip(parameters[::2], parameters[1::2], strict=True))
-    if mlp.layer_norm:
-        weight, bias = pairs.pop(0)
-        rows = rows * weight + bias
-    *hidden, (last_weight, last_bias) = pairs
-    for layer, (weight, bias) in enumerate(hidden):
-        rows = act(_linear(rows, weight, bias))
-        if masks:
-            rows = rows * masks[layer]
-    linear = _linear(rows, last_weight, last_bias).squeeze(-1)
-    if mlp.output_activation == "softplus":
-        # Not torch's own, which rounds the last elements of a tensor otherwise than the rest (as sigmoid does).
-        return linear.clamp(min=0) + torch.log1p(torch.exp(-linear.abs()))
-    if bounds is None:
-        return linear
-    low, high = bounds
-    # The sigmoid, by way of tanh: torch.sigmoid rounds the last elements of a tensor otherwise than the rest, and a
-    # fit would depend on where in the stack it lies.
-    return low + (high - low) * (0.5 + 0.5 * torch.tanh(0.5 * linear))
-
-
-def _linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    # With one input or one output column baddbmm takes another kernel for K = 1 than for K > 1, whose last bits
-    # differ, and a fit would no longer equal the same fit trained alone.
-    if weight.shape[1] == 1:
-        return rows * weight + bias
-    if weight.shape[2] == 1:
-        return (rows * weight.mT).sum(-1, keepdim=True) + bias
-    return torch.baddbmm(bias, rows, weight)
 
 
 def output_bounds(mlp: MLP, target_range: tuple[float, float]) -> tuple[float, float] | None:
@@ -91,7 +41,7 @@ def prepared(rows: Tensor, mlp: MLP) -> Tensor:
 class TrainedMLP:
     """One trained network; what the built-in trainer returns for a fit.
 
-    ``parameters`` are those of :func:`forward`, of one network: weights ``[in, out]`` and biases ``[1, out]``, float32.
+    ``parameters`` are those of one of :class:`Perceptrons`: weights ``[in, out]`` and biases ``[1, out]``, float32.
     ``tensors`` names the inputs in graph order; ``bounds`` are those of :func:`output_bounds`.
     """
 
@@ -105,7 +55,7 @@ class TrainedMLP:
         """Scores ``[N]`` in target units for raw (not standardised) inputs ``[N, F]``, one for each tensor."""
         raw = np.concatenate([inputs[tensor] for tensor in self.tensors], axis=1)
         rows = prepared(torch.from_numpy(self.standardisation.apply(raw)), self.architecture)[None]
-        stack = [torch.from_numpy(p)[None] for p in self.parameters]
+        parameters = [torch.from_numpy(p)[None] for p in self.parameters]
         with torch.inference_mode():
-            scores = forward(rows, stack, self.architecture, self.bounds)[0]
+            scores = Perceptrons(self.architecture, self.bounds, rows, parameters).forward()[0]
         return scores.numpy().astype(np.float64)
