@@ -33,7 +33,8 @@ def test_the_card_has_every_section(sidecar):
 
 
 def test_no_section_of_a_plugin_may_have_a_heading_of_the_card(sidecar):
-    headings = re.findall("^## (.*)$", card.render(sidecar), re.MULTILINE)
+    with_twin = {**sidecar, "int8_sha256": sidecar["artifacts"][0]["sha256"]}
+    headings = re.findall("^## (.*)$", card.render(with_twin), re.MULTILINE)
     own = [each for each in headings if each not in sidecar["card"]["sections"] and not each.startswith("Protocol: ")]
     sections = schema.load("sidecar")["$defs"]["card"]["properties"]["sections"]
     assert sorted(own) == sections["propertyNames"]["not"]["enum"]

@@ -38,4 +38,4 @@ def test_the_recipes_licence_counts_only_where_the_row_has_none(row, licence):
 
 def test_a_row_does_not_speak_of_a_twin_of_the_old_weights():
     row = merge({"int8_sha256": "a" * 64, "quant_mode": "dynamic", "quant_calibration_set": "x"}, SIDECAR)
-    assert set(row) == {*FROM_SIDECAR, "license", "quant_calibration_set"}
+    assert set(row) == {*FROM_SIDECAR, "license"}

@@ -15,6 +15,7 @@ from tinyai_registry.recipe import (
     GroupKFold,
     HeldOut,
     Input,
+    Int8,
     KFold,
     LeaveOneGroupOut,
     Log,
@@ -86,6 +87,18 @@ protocols = st.builds(
 )
 
 
+LIMITS = st.floats(1e-6, 0.5)
+twins = st.builds(
+    Int8,
+    st.sampled_from(("static", "dynamic")),
+    st.integers(1, 999),
+    LIMITS,
+    LIMITS,
+    LIMITS,
+    st.sampled_from(((), ("first",), ("first", "last"))),
+)
+
+
 @st.composite
 def derived(draw, column):
     """One derived column called ``column``, or a one-hot of a column with that name."""
@@ -146,6 +159,7 @@ def recipes(draw):
         missing=draw(st.sampled_from(("refuse", "median"))),
         batch=draw(st.sampled_from(("dynamic", "one"))),
         output_rank=draw(st.sampled_from((1, 2))),
+        twins=tuple(draw(st.lists(twins, max_size=1))),
         license="MIT",
         dataset_license="CC0-1.0",
         decision="ADR-0001",

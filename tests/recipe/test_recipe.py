@@ -22,6 +22,7 @@ from tinyai_registry.recipe import (
     GroupKFold,
     HeldOut,
     Input,
+    Int8,
     KFold,
     LeaveOneGroupOut,
     Log,
@@ -133,6 +134,11 @@ CONTRADICTIONS = {
     "an unknown batch": ({"batch": "two"}, "batch 'two' is neither 'dynamic' nor 'one'"),
     "an output of rank 3": ({"output_rank": 3}, "output_rank 3 is neither 1 nor 2"),
     "a row condition without its comma": ({"rows": Where("a", ">", 1)}, r"Recipe\.rows must be a tuple"),
+    "a twin without its comma": ({"twins": Int8()}, r"Recipe\.twins must be a tuple"),
+    "two twins": (
+        {"twins": (Int8(), Int8("dynamic"))},
+        "declares 2 int8 twins, which would all be golden_v1.int8.onnx",
+    ),
     "no criterion": ({"criteria": ()}, "declares no criterion, so every model would pass"),
     "a criterion over seeds without an ensemble": (
         {"criteria": (Criterion("plcc", "min", ">=", 0.9, part="seeds"),)},
@@ -196,6 +202,12 @@ BAD_PARTS = {
     "unknown rows without a slot": (lambda: OneHot("a", ("b",), unknown_share=0.1), "say unknown=True"),
     "nothing but unknown rows": (lambda: OneHot("a", ("b",), True, 1.0), r"OneHot.unknown_share must lie in \[0, 1\)"),
     "a sidecar key with blanks": (lambda: Constant("a", 1, "codec preset"), "sidecar_key 'codec preset' must match"),
+    "a twin of another mode": (lambda: Int8("qat"), "Int8.mode is 'qat'"),
+    "a layer that has no name": (lambda: Int8(in_float=("middle",)), "the layers that it may name are"),
+    "layers without their comma": (lambda: Int8(in_float="last"), r"Int8\.in_float must be a tuple"),
+    "a twin calibrated on nothing": (lambda: Int8(calibrate=0), "Int8.calibrate must be one row or more"),
+    "a twin that may lose all": (lambda: Int8(budget=1.0), "Int8.budget must lie between 0 and 1, not 1.0"),
+    "a twin whose budget is NaN": (lambda: Int8(worst=float("nan")), "Int8.worst must lie between 0 and 1, not nan"),
     "no epochs": (lambda: AdamW(1e-3, 0.0, 256, 0), "epochs"),
 }
 
@@ -285,6 +297,7 @@ DECISIVE = {
     "derived": (Constant("c", 1.0),),
     "batch": "one",
     "output_rank": 2,
+    "twins": (Int8(),),
 }
 CHANGES = {name: value if isinstance(value, dict) else {name: value} for name, value in DECISIVE.items()}
 

@@ -403,6 +403,7 @@ def _foreign_row(**more) -> dict:
         "license": "Apache-2.0",
         "license_url": "https://example.org/licence",
         "quant_mode": "dynamic",
+        "quant_accuracy_budget_plcc": 0.01,
         "team": {"z": 1, "a": [None, "caf\u00e9"]},
         **more,
     }
@@ -462,9 +463,10 @@ def test_keys_that_another_tool_wrote_survive(duo, foreign, refresh, table):
     old = row(registry)
     assert refresh(table).json["status"] == "published"
     new = row(registry)
-    ours = {"sha256", "notes", "quant_mode", "int8_sha256"}
+    twin = {"quant_mode", "int8_sha256", "quant_accuracy_budget_plcc"}
+    ours = {"sha256", "notes", *twin}
     assert {k: v for k, v in new.items() if k not in ours} == {k: v for k, v in old.items() if k not in ours}
-    assert set(old) - set(new) == {"quant_mode", "int8_sha256"}
+    assert set(old) - set(new) == twin
     assert list(new) == sorted(new)
 
 

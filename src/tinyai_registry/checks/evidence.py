@@ -13,7 +13,7 @@ from tinyai_registry.documents import parts
 from tinyai_registry.documents.sidecar_types import Row, as_sidecar
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Evaluation, gate
-from tinyai_registry.recipe import Criterion, criterion_of, fingerprint
+from tinyai_registry.recipe import Criterion, criterion_of, fingerprint, twins_of
 from tinyai_registry.release import PARITY
 from tinyai_registry.text import shorten
 
@@ -118,7 +118,6 @@ def of_model(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
     yield from _recipe(model)
     yield from _counts(model)
     yield from _members(model, rows)
-    yield from _vectors(model)
     said = as_sidecar(model.said)
     try:
         evaluation = parts.evaluation_of(said["evaluation"], said.get("in_sample"))
@@ -127,6 +126,7 @@ def of_model(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
     except (RecipeError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         yield model.in_sidecar(GATE, f"the gate cannot be judged again: {shorten(str(error))}", "/recipe/criteria")
         return
+    yield from _vectors(model)
     yield from _coverage(model, evaluation)
     yield from _summary(model, evaluation)
     yield from _gate(model, evaluation, criteria, protocols)
@@ -141,6 +141,7 @@ def of_model(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
 def _criteria(model: Subject) -> Iterator[Criterion]:
     said = as_sidecar(model.said)
     yield from (Criterion(**fields) for fields in said["recipe"]["criteria"])
+    yield from (criterion for twin in twins_of(said["recipe"]) for criterion in twin.criteria)
     yield from (found for verdict in said["gate"] if (found := criterion_of(verdict["criterion"])) is not None)
 
 
@@ -297,12 +298,14 @@ def _vectors(model: Subject) -> Iterator[Finding]:
     said = as_sidecar(model.said)
     low, high = said["recipe"]["target_range"]
     widths = {each["tensor"]: len(each["columns"]) for each in said["recipe"]["inputs"]}
+    shares = {f"{model.stem}.int8.onnx": twin.worst for twin in twins_of(said["recipe"])}
     for index, artifact in enumerate(said["artifacts"]):
         vector, at = artifact.get("test_vector"), f"/artifacts/{index}/test_vector"
         if vector is None:
             continue
-        if not vector["tolerance"] <= PARITY * (high - low) * (1 + 1e-9):
-            what = f"the tolerance is {vector['tolerance']}, at most {PARITY * (high - low):g} can be published"
+        most = shares.get(artifact["path"], PARITY) * (high - low)
+        if not vector["tolerance"] <= most * (1 + 1e-9):
+            what = f"the tolerance is {vector['tolerance']}, at most {most:g} can be published"
             yield model.in_sidecar(VECTOR, what, f"{at}/tolerance")
         found = {each["tensor"]: {len(row) for row in each["values"]} for each in vector["inputs"]}
         if found != {tensor: {width} for tensor, width in widths.items()}:

@@ -89,7 +89,7 @@ NAME = Rule(
 )
 
 _COMPARED = {"id": "id", "kind": "kind", "onnx": "onnx", "opset": "opset", "onnx_opset": "opset", "sha256": "sha256"}
-_COMPARED |= {"int8_sha256": "int8_sha256"}
+_COMPARED |= {key: key for key in ("int8_sha256", "quant_accuracy_budget_plcc", "quant_plcc_loss")}
 _IMAGE_RANK = 4
 _WORD = re.compile(r"[a-z0-9_-]{1,64}\Z")
 # Cyrillic, then Greek small letters, and the dotless i, as the eye takes them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.documents.sidecar_types import GitDocument, Sidecar
+from tinyai_registry.documents.sidecar_types import ArtifactDocument, GitDocument, Sidecar
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_prose, markdown_words
 
@@ -29,6 +29,9 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     for protocol in sidecar["protocols"]:
         yield f"Protocol: {protocol['protocol']}", markdown.protocol_table(protocol)
     yield "Gate", markdown.gate_list(sidecar)
+    for twin in sidecar["artifacts"]:
+        if twin["sha256"] == sidecar.get("int8_sha256"):
+            yield "Int8 twin", _twin(sidecar, twin)
     yield "Previous against refresh", markdown.comparison_table(sidecar)
     yield "Drift", markdown.drift_table(sidecar)
     yield "Caveats", markdown.caveat_list(sidecar)
@@ -89,6 +92,21 @@ def _files(sidecar: Sidecar) -> str:
         for a in sidecar["artifacts"]
     ]
     return markdown.table(["file", "bytes", "worst parity error", "sha256"], rows)
+
+
+def _twin(sidecar: Sidecar, twin: ArtifactDocument) -> str:
+    measured, (low, high) = twin.get("measured", {}), sidecar["recipe"]["target_range"]
+    rows, judged = measured.get("calibration_rows"), measured.get("judged_rows", 0)
+    calibrated = f", calibrated on {rows:.0f} rows of the table" if rows else ""
+    names = [f"int8_{which}_difference" for which in ("mean", "worst")]
+    mean, worst = (markdown.figure(measured[each] * (high - low) if each in measured else None) for each in names)
+    loss, budget = sidecar.get("quant_plcc_loss"), sidecar.get("quant_accuracy_budget_plcc")
+    return (
+        f"{code(twin['path'])} is {code(sidecar['onnx'])} quantised, {markdown_words(str(sidecar.get('quant_mode')))}"
+        f"{calibrated}. A loader that goes by `quant_mode` runs it in place of that. On {judged:.0f} rows that it was "
+        f"not calibrated on, 1 - PLCC of the two is {markdown.figure(loss, 6)}, and {markdown.figure(budget)} may be "
+        f"lost; they differ by {mean} on average and by {worst} at worst."
+    )
 
 
 def _licence(sidecar: Sidecar) -> str:

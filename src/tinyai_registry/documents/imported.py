@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyai_registry.documents.dialects import dialect
-from tinyai_registry.documents.row import TWIN_KEYS
 from tinyai_registry.documents.sidecar import SCHEMA_VERSION
 from tinyai_registry.onnxfile.runtime import known_runtimes
 
 Json = Mapping[str, Any]
 
 _CODEC = ("codec_preset_norm", "codec_preset_value", "codec_crf_norm", "codec_crf_min", "codec_crf_max")
-_KEPT = ("encoder_vocab", "feature_order", "training", *_CODEC, *TWIN_KEYS)
+# What loads a twin; what it may cost stays in the row.
+_TWIN = ("int8_sha256", "quant_mode")
+_KEPT = ("encoder_vocab", "feature_order", "training", *_CODEC, *_TWIN)
 _VECTORS = ("feature_mean", "feature_std")
 # What earlier dialects call them; the C reader takes either word.
 _ALIASES = {"feature_order": "features", "feature_mean": "input_mean", "feature_std": "input_std"}
@@ -45,7 +46,7 @@ class Facts:
 def compose(old: Json, row: Json, facts: Facts) -> dict[str, Any]:
     """The sidecar that says today what ``old``, of an earlier dialect, said."""
     said = {**old, **{key: old[alias] for key, alias in _ALIASES.items() if key not in old and alias in old}}
-    twin = {key: row[key] for key in TWIN_KEYS if key in row}
+    twin = {key: row[key] for key in _TWIN if key in row}
     document = {
         "schema_version": SCHEMA_VERSION,
         "imported_from": dialect(old).name,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # Keys about an int8 twin: taken from the sidecar if it has them, else dropped, as the twin is of old weights.
-TWIN_KEYS = ("int8_sha256", "quant_mode")
+TWIN_KEYS = ("int8_sha256", "quant_accuracy_budget_plcc", "quant_calibration_set", "quant_mode", "quant_plcc_loss")
 
 FROM_SIDECAR = ("id", "kind", "onnx", "opset", "sha256", "notes")
 

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyai_registry.documents import c_reader, parts, strict_json
+from tinyai_registry.documents.row import TWIN_KEYS
 from tinyai_registry.documents.sidecar_types import Sidecar, as_sidecar
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import Drift, Evaluation, Judgement
 from tinyai_registry.onnxfile.runtime import known_runtimes
-from tinyai_registry.recipe import LeaveOneGroupOut, Recipe, decisive, fingerprint
+from tinyai_registry.recipe import FIDELITY, LeaveOneGroupOut, Recipe, decisive, fingerprint
 from tinyai_registry.release import Artifact, Candidate, Previous, Provenance, Release
 
 SCHEMA_VERSION = 1
@@ -62,15 +63,17 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         sidecar["feature_std"] = candidate.scaler.std.tolist()
     if candidate.scaler is not None and recipe.missing == "median":
         sidecar["feature_fill"] = candidate.scaler.fill.tolist()
-    return as_sidecar(sidecar)
+    return as_sidecar({**sidecar, **_twin(recipe, candidate.artifacts)})
 
 
 def members(sidecar: Sidecar) -> list[Sidecar]:
     """The sidecars of the members that ship separately: the ensemble's, but for what the member's own file is."""
     artifacts = {artifact["path"]: artifact for artifact in sidecar["artifacts"]}
+    # The twin is the ensemble's.
+    shared = as_sidecar({key: value for key, value in sidecar.items() if key not in TWIN_KEYS})
     return [
         {
-            **sidecar,
+            **shared,
             "id": member["id"],
             "onnx": member["onnx"],
             "sha256": member["sha256"],
@@ -107,6 +110,21 @@ def _members(recipe: Recipe, artifacts: Sequence[Artifact]) -> list[dict[str, An
         {"id": name, "onnx": f"{name}.onnx", "sha256": digests[f"{name}.onnx"], "seed": seed}
         for name, seed in zip(recipe.member_names, recipe.seeds, strict=False)
     ]
+
+
+def _twin(recipe: Recipe, artifacts: Sequence[Artifact]) -> dict[str, Any]:
+    """What loaders and registries look for of an int8 twin; nothing where there is none."""
+    shipped = {artifact.path: artifact for artifact in artifacts}
+    return {
+        key: value
+        for twin in recipe.twins
+        for key, value in {
+            "quant_mode": twin.mode,
+            "int8_sha256": shipped[f"{recipe.id}.int8.onnx"].sha256,
+            "quant_accuracy_budget_plcc": twin.budget,
+            "quant_plcc_loss": shipped[f"{recipe.id}.int8.onnx"].measured[FIDELITY[0]],
+        }.items()
+    }
 
 
 def _training(recipe: Recipe, judged: Mapping[str, Any]) -> dict[str, Any]:

@@ -229,6 +229,7 @@ class RecipeDocument(TypedDict):
     seed: NotRequired[int]
     ensemble: NotRequired[dict[str, Any]]
     protocols: NotRequired[list[dict[str, Any]]]
+    twins: NotRequired[list[dict[str, Any]]]
 
 
 class CardDocument(TypedDict):
@@ -320,6 +321,8 @@ class Sidecar(TypedDict):
     shipped: NotRequired[ShippedDocument | None]
     provenance: NotRequired[ProvenanceDocument]
     quant_mode: NotRequired[Literal["fp32", "dynamic", "static", "qat"]]
+    quant_accuracy_budget_plcc: NotRequired[float]
+    quant_plcc_loss: NotRequired[float]
     int8_sha256: NotRequired[str]
     encoder_vocab: NotRequired[list[str]]
     codec_preset_norm: NotRequired[Literal["ordinal", "constant"]]

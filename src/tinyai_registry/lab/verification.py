@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,18 @@ from tinyai_registry.checks import graph
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.feed import Tensors, feed, feeds
 from tinyai_registry.lab.inference import open_session
+from tinyai_registry.lab.quantisation import TwinRows, measure
 from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.onnxfile.graph import signature
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.recipe import Int8, Recipe
 from tinyai_registry.release import PARITY, Artifact, Vector
 
 ROWS = 257  # odd, so that no batch size of training divides it
 VECTOR_ROWS = 5
-RAW = Mapping[str, NDArray[np.float32]]
 
 
 def verify(
@@ -41,13 +42,47 @@ def verify(
     return _simplify(checked, proto, models, table.recipe, runtime, samples) or checked
 
 
+def verify_twin(
+    proto: onnx.ModelProto,
+    main: Artifact,
+    twin: Int8,
+    model: TrainedModel,
+    table: Table,
+    runtime: Runtime,
+    rows: TwinRows,
+) -> Artifact:
+    """``proto`` as the int8 twin of the artifact ``main``, with how closely it follows it on rows of the table.
+
+    ``model`` is any member of the ensemble. Raises VerificationError if its structure is not that of ``main``, or it
+    gives no number somewhere; whether it is close enough is for the gate to say.
+    """
+    recipe, name = table.recipe, f"{main.path.removesuffix('.onnx')}.int8"
+    low, high = recipe.target_range
+    data = proto.SerializeToString(deterministic=True)
+    opset = _check_structure(name, data, recipe, runtime)
+    fidelity = measure(main.data, data, feeds(table, model, rows.judged), recipe.output, high - low)
+    return Artifact(
+        path=f"{name}.onnx",
+        data=data,
+        opset=opset,
+        parity_max_abs=fidelity["int8_worst_difference"] * (high - low),
+        # Another processor adds up in another order, and a value at the edge of a step falls to the other side of it.
+        vector=_vector(data, recipe, model, _spread(table), twin.worst),
+        measured={
+            **fidelity,
+            "calibration_rows": float(len(rows.calibration)),
+            "judged_rows": float(len(rows.judged)),
+        },
+    )
+
+
 def _check(
     name: str,
     data: bytes,
     models: Sequence[TrainedModel],
     recipe: Recipe,
     runtime: Runtime,
-    samples: list[RAW],
+    samples: list[Tensors],
 ) -> Artifact:
     opset = _check_structure(name, data, recipe, runtime)
     parity = _measure_parity(name, data, models, recipe, samples)
@@ -75,7 +110,7 @@ def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -
     return found.opset
 
 
-def _samples(table: Table) -> list[RAW]:
+def _samples(table: Table) -> list[Tensors]:
     """Raw inputs: rows of the table and rows from N(0, 1) in standardised space, at batch 1 and at ROWS.
 
     The last are those of the test vector.
@@ -90,7 +125,7 @@ def _samples(table: Table) -> list[RAW]:
     return [real, normal, *one, _spread(table)]
 
 
-def _spread(table: Table) -> RAW:
+def _spread(table: Table) -> Tensors:
     """A few rows of the table, evenly from the lowest target to the highest, each empty cell at its column's mean."""
     recipe, fingerprint = table.recipe, table.fingerprint
     ranked = table.frame.sort_values([recipe.target, *recipe.key]).index.to_numpy()
@@ -100,34 +135,22 @@ def _spread(table: Table) -> RAW:
     return split_inputs(recipe.inputs, whole.astype(np.float32))
 
 
-def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> NDArray[np.float32]:
+def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors) -> NDArray[np.float32]:
     """Scores ``[N]`` of the ONNX file ``data`` in onnxruntime, the way a caller is told to call it.
 
     ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation.
     """
-    [scores] = open_session(data).run([recipe.output], _feed(recipe, model, raw))
+    [scores] = open_session(data).run([recipe.output], feed(recipe, model, raw))
     return np.asarray(scores)
 
 
-def _feed(recipe: Recipe, model: TrainedModel, raw: RAW) -> RAW:
-    """What the graph is fed for ``raw``: empty cells filled, and standardised unless the graph does so itself."""
-    scaler = model.standardisation
-    if scaler is None and not recipe.scaler_in_graph:
-        raise VerificationError(
-            f"{recipe.id}: the recipe leaves the scaler out of the graph, but the model has no standardisation"
-        )
-    features = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
-    if scaler is not None:
-        features = scaler.fill_empty(features) if recipe.scaler_in_graph else scaler.apply(features)
-    return split_inputs(recipe.inputs, features.astype(np.float32))
-
-
-def _vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: RAW) -> Vector:
+def _vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors, tolerance: float = PARITY) -> Vector:
+    """``raw`` and what the file gives for it; ``tolerance`` is a share of the target range."""
     low, high = recipe.target_range
     return Vector(
-        inputs={tensor: _shortest(values) for tensor, values in _feed(recipe, model, raw).items()},
+        inputs={tensor: _shortest(values) for tensor, values in feed(recipe, model, raw).items()},
         outputs={recipe.output: _shortest(run(data, recipe, model, raw))},
-        tolerance=PARITY * (high - low),
+        tolerance=tolerance * (high - low),
     )
 
 
@@ -138,7 +161,7 @@ def _shortest(values: NDArray[np.float32]) -> list[Any]:
 
 
 def _measure_parity(
-    name: str, data: bytes, models: Sequence[TrainedModel], recipe: Recipe, samples: list[RAW]
+    name: str, data: bytes, models: Sequence[TrainedModel], recipe: Recipe, samples: list[Tensors]
 ) -> float:
     low, high = recipe.target_range
     tolerance = PARITY * (high - low)
@@ -165,7 +188,7 @@ def _simplify(
     models: Sequence[TrainedModel],
     recipe: Recipe,
     runtime: Runtime,
-    samples: list[RAW],
+    samples: list[Tensors],
 ) -> Artifact | None:
     """What onnxsim makes of it; None if that fails a check, is larger, or gives another bit on any sample."""
     import onnxsim  # imports torch, which `validate --load` does without

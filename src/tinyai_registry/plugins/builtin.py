@@ -9,7 +9,9 @@ from tinyai_registry.plugins.hookspecs import hookimpl
 from tinyai_registry.release import Description
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
+    from numpy.typing import NDArray
 
     from tinyai_registry.evaluation import Evaluation, Fit, HeldOutRows, TrainedModel
     from tinyai_registry.lab.table import Table
@@ -31,7 +33,9 @@ def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOutRows]) -> Sequence
 
 
 @hookimpl
-def tinyai_export(recipe: Recipe, models: Sequence[TrainedModel]) -> Mapping[str, onnx.ModelProto]:
+def tinyai_export(
+    recipe: Recipe, models: Sequence[TrainedModel], calibration: Sequence[Mapping[str, NDArray[np.float32]]]
+) -> Mapping[str, onnx.ModelProto]:
     """One self-contained graph, named like the recipe; and each member's, where they ship separately."""
     from tinyai_registry.lab.export import export_mlps
 

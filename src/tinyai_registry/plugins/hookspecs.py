@@ -16,7 +16,9 @@ from tinyai_registry.recipe import Criterion, Recipe
 from tinyai_registry.release import Description
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
+    from numpy.typing import NDArray
 
     from tinyai_registry.evaluation import Fit, HeldOutRows, TrainedModel
     from tinyai_registry.lab.table import Table
@@ -112,22 +114,27 @@ def tinyai_gate(recipe: Recipe, evaluation: Evaluation, previous: Mapping[str, A
 
 
 @hookspec
-def tinyai_export(recipe: Recipe, models: Sequence[TrainedModel]) -> Mapping[str, onnx.ModelProto]:
+def tinyai_export(
+    recipe: Recipe, models: Sequence[TrainedModel], calibration: Sequence[Mapping[str, NDArray[np.float32]]]
+) -> Mapping[str, onnx.ModelProto]:
     """The final models as ONNX graphs, by artifact name. Called for the owner, else the built-in.
 
     There is one model, or one for each member of the recipe's ensemble. The artifact that is named like the recipe, and
     any twin of it with a suffix (``<id>.plain``), gives the mean of the members' scores; an artifact named
     ``<id>_seed<seed>`` gives that member's. Each becomes ``<name>.onnx`` and is run by onnxruntime against ``predict``.
 
+    The int8 twin that a recipe declares is made by the core, unless the plugin returns one of its own as ``<id>.int8``.
+    ``calibration`` are the rows of the table for that, as the graph is fed them, batch by batch; else it is empty.
+
     >>> import onnx
     >>> from tinyai_registry import hookimpl
     >>> @hookimpl
-    ... def tinyai_export(recipe, models):
+    ... def tinyai_export(recipe, models, calibration):
     ...     graph = 'g (float[N, 1] features) => (float[N] score) { score = ReduceSum<keepdims=0>(features, axis) }'
     ...     model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["": 17]>' + graph.replace(
     ...         '{', '<int64[1] axis = {1}> {', 1))
     ...     return {"brightness_v1": model}
-    >>> sorted(tinyai_export(None, []))
+    >>> sorted(tinyai_export(None, [], []))
     ['brightness_v1']
     """
     raise NotImplementedError

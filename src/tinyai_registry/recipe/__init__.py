@@ -24,7 +24,8 @@ from tinyai_registry.recipe._inputs import (
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Adam, AdamW, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol, Published
-from tinyai_registry.recipe._reading import recipe_of
+from tinyai_registry.recipe._quantisation import FIDELITY, Int8
+from tinyai_registry.recipe._reading import recipe_of, twins_of
 from tinyai_registry.recipe._rows import Relation, Where
 from tinyai_registry.recipe._schemes import (
     GroupKFold,
@@ -39,6 +40,7 @@ from tinyai_registry.recipe._schemes import (
 )
 
 __all__ = [
+    "FIDELITY",
     "KINDS",
     "MLP",
     "UNKNOWN",
@@ -52,6 +54,7 @@ __all__ = [
     "GroupKFold",
     "HeldOut",
     "Input",
+    "Int8",
     "KFold",
     "Kind",
     "LeaveOneGroupOut",
@@ -80,4 +83,5 @@ __all__ = [
     "plain",
     "recipe_of",
     "sets_test_aside",
+    "twins_of",
 ]

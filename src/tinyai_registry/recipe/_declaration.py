@@ -16,6 +16,7 @@ from tinyai_registry.recipe._inputs import Derived, Input, OneHot, sources
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol
+from tinyai_registry.recipe._quantisation import Int8
 from tinyai_registry.recipe._rows import Where
 from tinyai_registry.recipe._schemes import Scheme, columns_of, sets_test_aside
 
@@ -56,7 +57,7 @@ class Recipe:
     judged on the ``rows`` for which each condition holds, by default on all. ``missing`` says what becomes of an empty
     feature cell: the table is refused, or each fit fills it with the median of its own training rows. A model at the
     stage ``proposed`` is registered but not yet trusted. The graph takes ``batch`` rows at a time, any number or one,
-    and gives ``[N]`` scores, or ``[N, 1]`` with an ``output_rank`` of 2.
+    and gives ``[N]`` scores, or ``[N, 1]`` with an ``output_rank`` of 2. ``twins`` are what else is made of it.
 
     Raises RecipeError where the declaration contradicts itself.
     """
@@ -89,11 +90,12 @@ class Recipe:
     rows: tuple[Where, ...] = ()
     batch: Literal["dynamic", "one"] = "dynamic"
     output_rank: Literal[1, 2] = 1
+    twins: tuple[Int8, ...] = ()
     protocols: tuple[Protocol, ...] = field(default=(), metadata=_DESCRIPTIVE)
     stage: Literal["proposed", "production"] = field(default="production", metadata=_DESCRIPTIVE)
 
     def __post_init__(self) -> None:
-        require_tuples(self, "inputs", "key", "criteria", "derived", "rows", "protocols")
+        require_tuples(self, "inputs", "key", "criteria", "derived", "rows", "twins", "protocols")
         object.__setattr__(self, "target_range", tuple(float(bound) for bound in self.target_range))
         if not _ID.match(self.id):
             raise RecipeError(f"recipe id {self.id!r} must match {_ID.pattern}")
@@ -132,6 +134,7 @@ class Recipe:
                 not _ID.match(name) for name in self.member_names
             ),
             "declares no criterion, so every model would pass": not self.criteria,
+            f"declares {len(self.twins)} int8 twins, which would all be {self.id}.int8.onnx": len(self.twins) > 1,
             "two protocols share a name": len({p.name for p in self.protocols}) != len(self.protocols),
         }
         judged = [(self.folds, self.criteria), *((p.scheme, p.criteria) for p in self.protocols)]
@@ -147,6 +150,11 @@ class Recipe:
         if criterion.against in ("difference", "ratio") and self.reference is None:
             return "the recipe declares no reference model"
         return None
+
+    @property
+    def gate(self) -> tuple[Criterion, ...]:
+        """What a release must prove: the criteria of the recipe, and the budgets of its twins."""
+        return (*self.criteria, *chain.from_iterable(twin.criteria for twin in self.twins))
 
     @property
     def feature_order(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._declaration import CardText, Recipe
 from tinyai_registry.recipe._fingerprint import UNTAGGED
+from tinyai_registry.recipe._quantisation import Int8
 
 # What is not decisive, and stands elsewhere in a sidecar if at all.
 _UNSAID: Mapping[str, Any] = {
@@ -30,6 +31,15 @@ def recipe_of(embedded: Mapping[str, Any], kind: str) -> Recipe:
         return Recipe(**_UNSAID, **_fields(Recipe, {**embedded, "kind": kind}))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecipeError(f"the embedded recipe is none that this version knows: {error}") from error
+
+
+def twins_of(embedded: Mapping[str, Any]) -> tuple[Int8, ...]:
+    """The int8 twins of a recipe that a sidecar embeds, whatever else it says. Raises RecipeError if they are none."""
+    try:
+        found: tuple[Int8, ...] = _value(tuple[Int8, ...], embedded.get("twins", []))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RecipeError(f"its twins are none that this version knows: {error}") from error
+    return found
 
 
 def _fields(noun: type[Any], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
         progress.fold(fold)
     protocols = evaluate_protocols(owner, trained.table, recipe.judged_protocols, progress)
     with progress.step("gate"):
-        criteria = (*recipe.criteria, *owner.added_criteria(evaluation, previous))
+        criteria = (*recipe.gate, *owner.added_criteria(evaluation, previous))
         if any(criterion.against == "previous" for criterion in criteria):
             evaluation = replace(evaluation, previous=_recorded(previous))
         verdicts = (*gate.judge(evaluation, criteria), *chain.from_iterable(map(_verdicts, protocols)))

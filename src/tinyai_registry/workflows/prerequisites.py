@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from tinyai_registry.checks import identity
 from tinyai_registry.errors import PluginError, RecipeError, RegistryError
 from tinyai_registry.evaluation import STANDARD_METRICS, Evaluation, Metrics
+from tinyai_registry.onnxfile.runtime import Runtime, load_runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Criterion, Recipe
 from tinyai_registry.store.rehearsal import rehearse
 from tinyai_registry.workflows.starting_point import Request, StartingPoint
 
+# What a twin needs of its runtime beyond what its graph needs.
+TWIN_OPERATORS = {
+    "static": frozenset({"DequantizeLinear", "QuantizeLinear"}),
+    "dynamic": frozenset({"DynamicQuantizeLinear", "MatMulInteger"}),
+}
 # What a plugin that adds criteria is asked with before there is an evaluation.
 NO_FIGURES = Evaluation(folds=(), expected_groups=(), summary={}, in_sample=Metrics({}))
 
@@ -19,10 +25,22 @@ NO_FIGURES = Evaluation(folds=(), expected_groups=(), summary={}, in_sample=Metr
 def check_prerequisites(owner: Owner, request: Request, start: StartingPoint) -> None:
     """Raises a TinyaiError if the model's names are taken, its gate cannot be judged, or nothing can be written."""
     check_names(owner.recipe, start)
-    for criterion in (*owner.recipe.criteria, *_known_criteria(owner, start)):
+    check_twins(owner.recipe, load_runtime(request.runtime))
+    for criterion in (*owner.recipe.gate, *_known_criteria(owner, start)):
         check_criterion(criterion, owner)
     if not request.dry_run:
         rehearse(request.registry, owner.recipe.id)
+
+
+def check_twins(recipe: Recipe, runtime: Runtime) -> None:
+    """Raises RecipeError if ``runtime`` lacks the operators of an int8 twin."""
+    for twin in recipe.twins:
+        missing = TWIN_OPERATORS[twin.mode] - runtime.operators
+        if missing:
+            raise RecipeError(
+                f"{recipe.id} declares a {twin.mode} int8 twin, and the runtime {runtime.name} does not run its "
+                f'{", ".join(sorted(missing))}; declare Int8("static"), or name another runtime in tinyai.toml'
+            )
 
 
 def check_names(recipe: Recipe, start: StartingPoint) -> None:

@@ -113,4 +113,5 @@ def check_model(
     if not broken:
         yield from evidence.of_model(model, rows)
         yield from attested.of_model(model, folder)
+        yield from twins.of_evidence(model)
         yield from schemas.of_rendering(model, folder)

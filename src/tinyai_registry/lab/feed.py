@@ -1,0 +1,41 @@
+"""What a graph is fed for rows of the table, the way its sidecar tells callers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyai_registry.errors import VerificationError
+from tinyai_registry.evaluation import TrainedModel
+from tinyai_registry.lab.table import Table, split_inputs
+from tinyai_registry.recipe import Recipe
+
+# Arrays by tensor: raw as a model's `predict` takes them, or as the graph itself is fed them.
+Tensors = Mapping[str, NDArray[np.float32]]
+
+BATCH = 4096
+
+
+def feed(recipe: Recipe, model: TrainedModel, raw: Tensors) -> Tensors:
+    """What the graph is fed for ``raw``: empty cells filled, and standardised unless the graph does so itself.
+
+    ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation. Raises
+    VerificationError if nobody would standardise.
+    """
+    scaler = model.standardisation
+    if scaler is None and not recipe.scaler_in_graph:
+        raise VerificationError(
+            f"{recipe.id}: the recipe leaves the scaler out of the graph, but the model has no standardisation"
+        )
+    features = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
+    if scaler is not None:
+        features = scaler.fill_empty(features) if recipe.scaler_in_graph else scaler.apply(features)
+    return split_inputs(recipe.inputs, features.astype(np.float32))
+
+
+def feeds(table: Table, model: TrainedModel, rows: NDArray[np.int64]) -> Iterator[Tensors]:
+    """The same for ``rows`` of the table, a batch at a time."""
+    for start in range(0, len(rows), BATCH):
+        yield feed(table.recipe, model, table.inputs(rows[start : start + BATCH]))
