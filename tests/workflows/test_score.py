@@ -196,9 +196,26 @@ def test_people_see_the_pool_and_the_lowest_rows_in_eighty_columns(score, frame,
     assert len(few) == 6
 
 
+@pytest.mark.parametrize("ending", ["json", "xml", "csv", "sub"])
+def test_a_log_of_libvmaf_is_scored_frame_by_frame_whatever_it_is_written_as(score, shared, ending):
+    answer = score(shared / "data" / "vmaf_logs" / "formats" / f"sample.{ending}", "--json").json
+    assert [row["frame"] for row in answer["rows"]] == list(range(6))
+    expected = score(shared / "data" / "vmaf_logs" / "formats" / "sample.json", "--json").json
+    assert answer == expected
+
+
+def test_a_log_gives_what_the_table_that_was_made_of_it_gives(score, shared):
+    log = shared / "data" / "vmaf_logs" / "RedMaples_x264_540p_crf20.json"
+    table = pd.read_parquet(shared / "data" / "vmaf_features_a.parquet")
+    rows = table[table.dis_basename.str.startswith(log.stem)]
+    predictions = [row["prediction"] for row in score(log, "--json").json["rows"]]
+    assert np.abs(load(FR, REGISTRY).predict(rows) - predictions).max() < 1e-4
+
+
 MISTAKES = {
     "no such table": (["{tmp}/none.parquet"], "none.parquet"),
     "neither parquet nor CSV": (["{tmp}/picture.png"], "is neither parquet nor CSV"),
+    "a log that was cut off": (["{tmp}/cut.json"], "cut.json is no JSON in line"),
     "a column that is missing": (["{tmp}/poor.csv"], "fr_regressor_v1 needs the column vif_scale0"),
     "no such column to pool by": (["{table}", "--by", "sauce"], "has no column 'sauce'; did you mean"),
     "an ending that says nothing": (["{table}", "-o", "{tmp}/out.txt"], "must end in .parquet, .csv, .json"),
@@ -210,6 +227,7 @@ MISTAKES = {
 def test_a_mistake_is_one_line(score, frame, write_table, tmp_path, words, told):
     (tmp_path / "poor.csv").write_text("adm2,vmaf\n1,2\n")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (tmp_path / "cut.json").write_text('{"version": "3", "frames": [')
     table = write_table(frame)
     first, *rest = (word.format(tmp=tmp_path, table=table) for word in words)
     ran = score(first, *rest)

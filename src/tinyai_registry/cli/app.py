@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "Say why a finding matters and how to mend it.",
     "migrate": "Rewrite sidecars of earlier dialects in today's.",
     "schema": "Print a JSON Schema; without a NAME, list them.",
-    "score": "Predict with a registered model: a score for each row of a table, and pooled.",
+    "score": "Predict with a registered model: a score for each row of a table or log, and pooled.",
     "status": "Show what each model needs: which are stale, and why; the most urgent first.",
     "list": "List the models of a registry.",
     "show": "Show one registered model.",

@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from tinyai_registry.cli.columns import align
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session, registry_option
-from tinyai_registry.errors import TableError
+from tinyai_registry.errors import LogError, TableError
 from tinyai_registry.lab.loaded_model import LoadedModel
 from tinyai_registry.lab.rows_file import ENDINGS, read_rows, write_rows
+from tinyai_registry.lab.table_file import read_file
+from tinyai_registry.tables.logs import is_log, read_log
+from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.text import suggest
 from tinyai_registry.workflows.score import Pooled, load, pool
 
-PREDICTION, ROW = "prediction", "row"
+PREDICTION, ROW, FRAME = "prediction", "row", "frame"
 # Rows that are shown: all where there are no more, else the lowest.
 MOST, LOWEST = 20, 5
 Columns = Mapping[str, NDArray[Any]]
@@ -43,10 +46,10 @@ def command(
     by: str | None,
     twin: bool,
 ) -> int:
-    """Predict with a registered model: a score for each row of a table, and pooled.
+    """Predict with a registered model: a score for each row of a table or log, and pooled.
 
-    INPUT is a table, parquet or CSV, with the model's columns. OUTPUT ends in .parquet, .csv or .json. Files are held
-    against their digests and the model against its test vector first. Nothing is trained.
+    INPUT is a log that vmaf wrote (JSON, XML, CSV or sub), or a table, parquet or CSV, with the model's columns. OUTPUT
+    ends in .parquet, .csv or .json. Files are held against their digests and the model against its test vector first.
     """
     require_writable(output)
     if output is not None and output.suffix.lower() not in ENDINGS:
@@ -57,8 +60,9 @@ def command(
         raise TableError(
             f"{model} takes arrays ({needed}), which no table has; in Python: load({model!r}).predict(...)"
         )
-    keys = loaded.sidecar.get("recipe", {}).get("key", [])
-    columns = read_rows(rows, [*loaded.sources, *keys, *([by] if by else [])])
+    keys = [*loaded.sidecar.get("recipe", {}).get("key", []), FRAME]
+    wanted = [*loaded.sources, *keys, *([by] if by else [])]
+    columns = _read_log(rows) if is_log(rows) else read_rows(rows, wanted)
     if by is not None and by not in columns:
         raise TableError(f"{rows} has no column {by!r}{suggest(by, columns)}")
     predictions = loaded.predict(columns)
@@ -71,6 +75,16 @@ def command(
     else:
         session.say(*_lines(groups, labels, predictions))
     return 0
+
+
+def _read_log(path: Path) -> Columns:
+    """The scores of a log by column, and the number of each frame."""
+    try:
+        found = read_log(read_file(path))
+    except LogError as error:
+        raise LogError(f"{path} {error}") from error
+    columns = name_columns(found.names)
+    return {FRAME: found.frames, **{columns[name]: found.scores[:, k] for k, name in enumerate(found.names)}}
 
 
 def _pool_by(values: NDArray[Any], predictions: NDArray[Any]) -> dict[str, Pooled]:
