@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tinyai_registry.evaluation import ColumnDrift, Drift, Evaluation, Fold, Metrics
-from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats, table_caveats
+from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats, leakage_caveats, table_caveats
 from tinyai_registry.recipe import Criterion, GroupKFold, HeldOut, KFold, LeaveOneGroupOut
 
 CRITERIA = (Criterion("plcc", "mean", ">=", 0.95),)
@@ -91,6 +91,19 @@ def test_a_random_fold_is_no_content(caveats, scheme, is_content):
     [caveat] = caveats(fold("a"), fold("b", plcc=0.5), scheme=scheme)
     assert ("on such content" in caveat.message) is is_content
     assert ("drawn at random" in caveat.message) is not is_content
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(9, ["few-rows"]), (10, [])])
+def test_a_fold_of_few_rows_is_a_caveat(caveats, rows, expected):
+    found = caveats(fold("a"), replace(fold("b"), rows=rows))
+    assert [c.code for c in found] == expected
+
+
+def test_groups_on_both_sides_of_a_fold_are_a_caveat():
+    [caveat] = leakage_caveats(["a", "b", "c", "d"], LeaveOneGroupOut(by="codec"))
+    assert caveat.code == "shared-groups"
+    assert "the folds are cut by codec, and 4 groups (a, b, c, …) have rows on both sides" in caveat.message
+    assert list(leakage_caveats([], LeaveOneGroupOut(by="codec"))) == []
 
 
 def test_a_weak_fold_says_all_its_figures_in_one_caveat(caveats):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinyai_registry.errors import TableError
-from tinyai_registry.lab.folds import fits, plan
+from tinyai_registry.lab.folds import fits, plan, shared_groups
 from tinyai_registry.recipe import (
     GroupKFold,
     HeldOut,
@@ -217,6 +217,13 @@ def test_groups_may_be_those_of_another_column(read, encoded):
     for split in splits:
         assert set(encoded.codec[split.held_out]) == {split.group}
         assert split.group not in set(encoded.codec[split.train])
+
+
+def test_groups_that_a_fold_cuts_through_are_told(read, encoded):
+    by_codec = LeaveOneGroupOut(by="codec")
+    table = read(encoded, folds=by_codec)
+    assert shared_groups(plan(table, by_codec), table) == tuple(sorted(set(encoded.source)))
+    assert shared_groups(plan(table, LOSO), table) == ()
 
 
 BY_GROUP = {

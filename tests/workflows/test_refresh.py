@@ -317,7 +317,7 @@ def test_a_fold_without_a_correlation_refuses_and_names_the_reason(
 
 
 def test_weak_folds_and_ties_are_caveats_each_with_its_figures(duo_as, registry, refresh, frame, write_table):
-    duo_as(LOSO | LENIENT)
+    duo_as(LOSO | {"9.0)": "99.0)", '"min", ">=", 0.8)': '"mean", ">=", 0.6)'})
     noise = np.random.default_rng(0).uniform(0, 100, len(frame))
     weak = frame.source.isin(["CityNight", "OfficeWalk"])
     tied = frame.source == "FlowerBloom"

@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from tinyai_registry.evaluation import Caveat, ColumnDrift, Drift, Evaluation, Fold, Shipped, TableFingerprint
-from tinyai_registry.recipe import Criterion, HeldOut, LeaveOneGroupOut, PredefinedSplit, Recipe, Scheme
+from tinyai_registry.recipe import Criterion, HeldOut, LeaveOneGroupOut, PredefinedSplit, Recipe, Scheme, columns_of
 
 CORRELATIONS = ("plcc", "srocc")
 RMSE_OVER_MEDIAN = 2.0
+FEW_ROWS = 10
 MANY_TIES = 0.5
 MEAN_SHIFT = 0.25
 STD_RATIO = 1.25
@@ -31,6 +32,8 @@ def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion], sc
                 else "its rows were drawn at random, so this is how far the figures stray"
             )
             yield Caveat("weak-fold", f"{fold.group}: {'; '.join(weak)}; {what}")
+        if fold.rows < FEW_ROWS:
+            yield Caveat("few-rows", f"{fold.group}: {fold.rows} rows; a correlation of so few says little")
         if fold.tied_targets >= MANY_TIES:
             yield Caveat(
                 "tied-targets",
@@ -40,6 +43,17 @@ def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion], sc
         for metric, reason in fold.metrics.undefined.items():
             if metric not in judged:
                 yield Caveat("undefined-metric", f"{fold.group}: {metric.upper()} is undefined: {reason}")
+
+
+def leakage_caveats(shared: Sequence[str], scheme: Scheme) -> Iterator[Caveat]:
+    """One caveat if a fold of ``scheme`` is judged on groups of which its model has seen other rows."""
+    if shared:
+        some = ", ".join(shared[:3]) + (", …" if shared[3:] else "")
+        yield Caveat(
+            "shared-groups",
+            f"the folds are cut by {', '.join(columns_of(scheme))}, and {len(shared)} groups ({some}) have rows on "
+            "both sides of a fold: its model knows some of what it is judged on",
+        )
 
 
 def table_caveats(table: TableFingerprint, recipe: Recipe) -> Iterator[Caveat]:

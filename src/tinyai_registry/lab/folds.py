@@ -91,6 +91,13 @@ def _predefined(scheme: PredefinedSplit, table: Table) -> Plan:
     return Plan((Split(scheme.validation, train, held_out),), development, test)
 
 
+def shared_groups(cut: Plan, table: Table) -> tuple[str, ...]:
+    """The groups of the recipe that have rows on both sides of a split."""
+    parts = (*cut.splits, *([cut.test] if cut.test else []))
+    both = [np.intersect1d(table.groups[part.train], table.groups[part.held_out]) for part in parts]
+    return tuple(np.unique(np.concatenate(both)).tolist())
+
+
 def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
     """For each split, and then for the final model, one fit with each seed.
 

@@ -12,13 +12,13 @@ from tinyai_registry.documents import parts
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.evaluation import Evaluation, Judgement, Metrics, ProtocolResult, Verdict, gate
-from tinyai_registry.evaluation.caveats import evaluation_caveats, table_caveats
+from tinyai_registry.evaluation.caveats import evaluation_caveats, leakage_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.recipe import Protocol
+from tinyai_registry.recipe import Protocol, columns_of
 from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
@@ -112,7 +112,13 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
         if any(criterion.against == "previous" for criterion in criteria):
             evaluation = replace(evaluation, previous=_recorded(previous))
         verdicts = (*gate.judge(evaluation, criteria), *chain.from_iterable(map(_verdicts, protocols)))
-    caveats = (*evaluation_caveats(evaluation, criteria, recipe.folds), *table_caveats(fingerprint, recipe))
+    # A scheme that draws rows says that they are independent; one that names a column may cut through a group unseen.
+    shared = folds.shared_groups(trained.plan, trained.table) if columns_of(recipe.folds) else ()
+    caveats = (
+        *evaluation_caveats(evaluation, criteria, recipe.folds),
+        *leakage_caveats(shared, recipe.folds),
+        *table_caveats(fingerprint, recipe),
+    )
     return Judgement(fingerprint, evaluation, verdicts, caveats, criteria, protocols)
 
 
