@@ -15,6 +15,7 @@ from tinyai_registry.checks import (
     history,
     identity,
     licence,
+    lineage,
     local_names,
     operators,
     pinned,
@@ -49,6 +50,7 @@ FAMILIES = (
     signatures,
     attested,
     licence,
+    lineage,
     unregistered,
     loading,
 )

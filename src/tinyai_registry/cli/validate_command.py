@@ -18,6 +18,7 @@ from tinyai_registry.errors import TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.trust.growth import find_withdrawals
+from tinyai_registry.workflows.lineage import follow
 from tinyai_registry.workflows.validate import validate
 
 
@@ -34,6 +35,7 @@ from tinyai_registry.workflows.validate import validate
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--load", "loads", is_flag=True, help="Load and run every model on its test vector too; needs the lab.")
 @click.option("--since", metavar="REF", help="Against this commit, no entry of a log and no model may be gone.")
+@click.option("--logs", type=click.Path(path_type=Path), help="Follow each table down to the logs in this folder.")
 @in_session
 def command(
     session: Session,
@@ -45,6 +47,7 @@ def command(
     strict: bool,
     loads: bool,
     since: str | None,
+    logs: Path | None,
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
@@ -56,6 +59,7 @@ def command(
     find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
     taken_back = [] if since is None else find_withdrawals(root, since)
     found = [*validate(root, runtime), *(_load(root, runtime) if loads else ()), *taken_back]
+    found += [] if logs is None else follow(root, session.config, logs)
     session.tell_pending(root)
     findings = select_findings(found, known, select, ignore)
     source = partial(text_of, Folder(root))

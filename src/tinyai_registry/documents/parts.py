@@ -94,8 +94,13 @@ def _summary_document(summary: Mapping[str, Aggregate]) -> Json:
 
 
 def table_document(table: TableFingerprint) -> Json:
-    """As the fields of TableFingerprint."""
-    return {**asdict(table), **{k: list(v) for k, v in asdict(table).items() if isinstance(v, tuple)}}
+    """As the fields of TableFingerprint; ``origin`` where it is known."""
+    document = {**asdict(table), **{k: list(v) for k, v in asdict(table).items() if isinstance(v, tuple)}}
+    if table.origin is None:
+        del document["origin"]
+    else:
+        document["origin"]["libvmaf"] = list(table.origin.libvmaf)
+    return document
 
 
 def evaluation_document(evaluation: Evaluation) -> Json:

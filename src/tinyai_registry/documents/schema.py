@@ -14,7 +14,9 @@ from tinyai_registry.errors import DocumentError
 if TYPE_CHECKING:
     from tinyai_registry.documents.violation import Violation
 
-SchemaName = Literal["registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime", "log-entry", "attestation"]
+SchemaName = Literal[
+    "registry", "row", "sidecar", "sidecar-packaged", "sidecar-runtime", "log-entry", "attestation", "table-record"
+]
 NAMES: tuple[SchemaName, ...] = get_args(SchemaName)
 
 

@@ -120,6 +120,14 @@ class ArtifactDocument(TypedDict):
     test_vector: NotRequired[TestVectorDocument]
 
 
+class OriginDocument(TypedDict):
+    """What the table was made from."""
+
+    record_sha256: str
+    logs: int
+    libvmaf: list[str]
+
+
 class TableDocument(TypedDict):
     """The fingerprint of the table."""
 
@@ -138,6 +146,7 @@ class TableDocument(TypedDict):
     target_std: float
     target_min: float
     target_max: float
+    origin: NotRequired[OriginDocument]
 
 
 class VerdictDocument(TypedDict):

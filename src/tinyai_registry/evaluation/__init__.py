@@ -13,7 +13,7 @@ from tinyai_registry.evaluation._metrics import (
     aggregate_of,
 )
 from tinyai_registry.evaluation._shipped import Shipped
-from tinyai_registry.evaluation._table import NEGLIGIBLE_STD, ColumnDrift, Drift, TableFingerprint
+from tinyai_registry.evaluation._table import NEGLIGIBLE_STD, ColumnDrift, Drift, TableFingerprint, TableOrigin
 
 __all__ = [
     "NEGLIGIBLE_STD",
@@ -31,6 +31,7 @@ __all__ = [
     "ProtocolResult",
     "Shipped",
     "TableFingerprint",
+    "TableOrigin",
     "TrainedModel",
     "Verdict",
     "aggregate",

@@ -10,11 +10,20 @@ NEGLIGIBLE_STD = 1e-8
 
 
 @dataclass(frozen=True)
+class TableOrigin:
+    """What a table was made from, by its own record: that one's digest, how many logs, and whose."""
+
+    record_sha256: str
+    logs: int
+    libvmaf: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TableFingerprint:
     """Which table a model was trained on; ``file`` is the name alone, never a path.
 
     ``feature_means`` and ``feature_stds`` (ddof 0) are over all rows, in feature order, empty cells filled;
-    ``missing_cells`` counts those by column.
+    ``missing_cells`` counts those by column. ``origin`` is known of a table that says what it was made from.
     """
 
     file: str
@@ -32,6 +41,7 @@ class TableFingerprint:
     target_std: float
     target_min: float
     target_max: float
+    origin: TableOrigin | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tinyai_registry.documents.table_record import KEY, Record, decode
 from tinyai_registry.errors import TableError
 
 # What the columns that a recipe needs may take in memory; each cell becomes a double.
@@ -33,6 +34,12 @@ class ParquetColumns:
         """The columns, in file order."""
         names: list[str] = self.schema.names
         return names
+
+    @property
+    def record(self) -> Record | None:
+        """What the table says of itself. Raises DocumentError if that makes no sense."""
+        noted: Mapping[bytes, bytes] = self.metadata.metadata or {}
+        return decode(noted[KEY], str(self.path)) if KEY in noted else None
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> pa.Table:
         """``columns``, without what other tools have noted about them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tinyai_registry.documents import table_record
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import TableFingerprint
 from tinyai_registry.files import sha256_of
@@ -106,7 +107,8 @@ def read_table(path: Path, recipe: Recipe) -> Table:
     _check_target(path, everything, recipe)
     _check_groups(path, frame, recipe)
     made_by = {name: _constant(path, everything, name) for name in MAKERS if name in everything}
-    return Table(recipe, frame, _fingerprint(path, data, frame, recipe, len(file.names), made_by))
+    fingerprint = _fingerprint(path, data, frame, recipe, len(file.names), made_by)
+    return Table(recipe, frame, _with_origin(fingerprint, file.record))
 
 
 def _groups(frame: pd.DataFrame, recipe: Recipe) -> NDArray[np.str_]:
@@ -252,6 +254,17 @@ def _fingerprint(
         target_std=float(target.std()),
         target_min=float(target.min()),
         target_max=float(target.max()),
+    )
+
+
+def _with_origin(fingerprint: TableFingerprint, record: table_record.Record | None) -> TableFingerprint:
+    if record is None:
+        return fingerprint
+    return replace(
+        fingerprint,
+        origin=table_record.origin(record),
+        teacher_model=fingerprint.teacher_model or record["teacher_model"],
+        extractor=fingerprint.extractor or table_record.extractor(record),
     )
 
 
