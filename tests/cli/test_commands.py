@@ -324,17 +324,22 @@ def test_a_new_registry_is_empty_and_valid(tinyai, tmp_path):
     assert tinyai("init", folder, "--json").json == {"registry": str(folder)}
     assert json.loads((folder / "registry.json").read_text()) == {"models": [], "schema_version": 1}
     assert tinyai("validate", folder, "--json").json["findings"] == []
-    assert tinyai("list", "--registry", folder, "--json").json == {"models": []}
+    assert tinyai("list", "--registry", folder, "--json").json == {"models": [], "headlines": {}}
 
 
 def test_list_gives_the_rows_of_the_registry(tinyai, refresh, places, registry):
     refresh(places["table"])
     rows = json.loads((registry / "registry.json").read_text())["models"]
-    assert tinyai("list", "--registry", registry, "--json").json == {"models": rows}
+    sidecar = json.loads((registry / "duo_v1.json").read_text())
+    plcc, made = sidecar["evaluation"]["summary"]["plcc"]["mean"], sidecar["provenance"]["time"]
+    told = {"released": made, "score": {"metric": "plcc", "value": plcc}, "stage": "production", "twin": None}
+    assert tinyai("list", "--registry", registry, "--json").json == {"models": rows, "headlines": {"duo_v1": told}}
     assert tinyai("list", "--registry", registry).out.splitlines() == [
-        "id      kind  opset  license  onnx",
-        "duo_v1  nr    17     MIT      duo_v1.onnx",
+        "id      kind  score        released    stage       license",
+        f"duo_v1  nr    PLCC {plcc:.4f}  {made[:10]}  production  MIT",
     ]
+    (registry / "duo_v1.json").write_text("{")
+    assert tinyai("list", "--registry", registry).out.splitlines()[1].split() == ["duo_v1", "nr", "-", "-", "-", "MIT"]
 
 
 def test_show_gives_the_card_or_row_and_sidecar(tinyai, refresh, places, registry):

@@ -202,8 +202,28 @@ def test_the_log_as_json_is_oldest_first_and_says_all(root, tinyai):
     assert last["account"]["who"] == ACCOUNT.who
     assert last["account"]["reason"] == ACCOUNT.reason
     assert last["files"]["a.onnx"] == last["rows"][0]["sha256"]
-    text = tinyai("log", "a", "--registry", root).out
-    assert [line.split()[3] for line in text.splitlines()] == ["publish", "publish", "refuse", "publish", "rollback"]
+    lines = tinyai("log", "a", "--registry", root).out.splitlines()
+    whats = [line.split()[3] for line in lines if not line.startswith(" ")]
+    assert whats == ["publish", "publish", "refuse", "publish", "rollback"]
+    assert {line for line in lines if line.startswith(" ")} == {f"    {ACCOUNT.who}: {ACCOUNT.reason}"}
+
+
+def test_the_log_says_by_which_criterion_and_value(root, tinyai):
+    whole = {"criterion": "every group held out once (3 folds)", "value": 3.0, "passed": True}
+    met = {"criterion": "mean PLCC over folds >= 0.9", "value": 0.95, "passed": True}
+    missed = {"criterion": "max RMSE over folds <= 2", "value": 2.5, "passed": False}
+    unknown = {
+        "criterion": "min SROCC over folds >= 0.5",
+        "value": None,
+        "passed": False,
+        "reason": "SROCC is undefined",
+    }
+    refuse(root, "n", replace(ACCOUNT, gate=(whole, met, missed, unknown)))
+    _, *lines, _ = tinyai("log", "n", "--registry", root).out.splitlines()
+    assert lines == [
+        "    refused: max RMSE over folds <= 2: 2.5000",
+        "    refused: min SROCC over folds >= 0.5: SROCC is undefined",
+    ]
 
 
 def git(root: Path, *words: str) -> str:

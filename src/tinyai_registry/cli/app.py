@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "schema": "Print a JSON Schema; without a NAME, list them.",
     "score": "Predict with a registered model: a score for each row of a table or log, and pooled.",
     "status": "Show what each model needs: which are stale, and why; the most urgent first.",
-    "list": "List the models of a registry.",
+    "list": "List the models of a registry, each with its score, date, stage and licence.",
     "show": "Show one registered model.",
     "site": "Write the registry as a static catalogue: pages to search, compare and download, without a server.",
     "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",

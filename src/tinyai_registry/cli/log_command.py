@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import layout, log
 from tinyai_registry.text import suggest
+
+INDENT = " " * 4
 
 
 @click.command()
@@ -18,7 +22,10 @@ from tinyai_registry.text import suggest
 @registry_option
 @in_session
 def command(session: Session, model: str | None, registry: Path | None) -> int:
-    """Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first."""
+    """Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.
+
+    A refusal names each criterion that was not met, with the value that was measured; a release the first of its gate.
+    """
     root = session.open_to_read(registry).root
     known = layout.logged_models(root)
     if model is not None and model not in known:
@@ -28,10 +35,17 @@ def command(session: Session, model: str | None, registry: Path | None) -> int:
     found.sort(key=lambda entry: (entry.account.time, entry.model, entry.number))
     if session.as_json:
         session.answer({"entries": [asdict(entry) for entry in found]})
-        return 0
-    for entry in found:
-        digest = next((str(row.get("sha256"))[:12] for row in entry.rows), "-")
-        reason = f"  {entry.account.reason}" if entry.account.reason else ""
-        line = f"{entry.account.time}  {entry.model} {entry.number}  {entry.action:<8}  {digest}  {entry.account.who}"
-        session.say(line + reason)
+    else:
+        session.say(*(line for entry in found for line in _lines(entry)))
     return 0
+
+
+def _lines(entry: log.Entry) -> Iterator[str]:
+    digest = next((str(row.get("sha256"))[:12] for row in entry.rows), "-")
+    yield f"{entry.account.time}  {entry.model} {entry.number}  {entry.action:<8}  {digest}".rstrip()
+    # The first verdict is on whether every fold was judged: where it passed, it says nothing of how well.
+    first, *criteria = entry.account.gate or (None,)
+    told = criteria[:1] if entry.is_release else [each for each in (first, *criteria) if each and not each["passed"]]
+    for verdict in told:
+        yield f"{INDENT}{'passed' if verdict['passed'] else 'refused'}: {refusal(verdict)}"
+    yield f"{INDENT}{entry.account.who}{f': {entry.account.reason}' if entry.account.reason else ''}"

@@ -15,13 +15,14 @@ from tinyai_registry.documents.bundle import signed_digest
 from tinyai_registry.documents.config import Config
 from tinyai_registry.documents.headline import Headline, read_headline
 from tinyai_registry.documents.refusal import refusal
-from tinyai_registry.errors import DocumentError, TinyaiError
-from tinyai_registry.files import MAX_BYTES, Folder, Problem, Unreadable
+from tinyai_registry.errors import TinyaiError
+from tinyai_registry.files import MAX_BYTES, Folder, Unreadable
 from tinyai_registry.lab.table_file import digest
 from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.plugins.owner import Owner, find_owner
 from tinyai_registry.recipe import Recipe
 from tinyai_registry.store import layout, log
+from tinyai_registry.store.glance import glance_sidecar
 from tinyai_registry.store.registry import Registry
 from tinyai_registry.workflows.starting_point import what_changed
 
@@ -117,7 +118,7 @@ def _read_table(config: Config, dataset: str) -> _Table:
 def _of_row(place: _Place, row: Json) -> Standing:
     model = str(row.get("id"))
     try:
-        sidecar = _read_sidecar(place, row)
+        sidecar = glance_sidecar(place.folder, row)
         state, reasons = _judge(place, row, sidecar, _last_entry(place, model))
     except TinyaiError as error:
         sidecar, state, reasons = NOTHING, "damaged", (str(error),)
@@ -178,20 +179,6 @@ def _is_refused(last: log.Entry, table: _Table) -> bool:
 
 def _refusals(last: log.Entry) -> tuple[str, ...]:
     return tuple(refusal(verdict) for verdict in last.account.gate if not verdict["passed"])
-
-
-def _read_sidecar(place: _Place, row: Json) -> Json:
-    """The sidecar; empty where there is none. Raises DocumentError for one that is no JSON object."""
-    name = f"{str(row.get('onnx')).removesuffix('.onnx')}.json"
-    file = place.folder.fetch(name, strict_json.MAX_BYTES)
-    if isinstance(file, Unreadable):
-        if file.problem is Problem.MISSING:
-            return NOTHING
-        raise DocumentError(f"{name} {file.what}")
-    document = strict_json.glance(file.data, name)
-    if not isinstance(document, dict):
-        raise DocumentError(f"{name} is no JSON object")
-    return document
 
 
 def _last_entry(place: _Place, model: str) -> log.Entry | None:
