@@ -93,6 +93,15 @@ def test_the_example_of_the_docstring_runs(hook):
     assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example).failed == 0
 
 
+# --- how a model is judged
+
+
+def test_the_examples_of_the_page_on_the_gate_run():
+    ran = doctest.testfile(str(ROOT / "docs" / "gate.md"), module_relative=False)
+    assert ran.attempted > 0
+    assert ran.failed == 0
+
+
 # --- what a model says
 
 

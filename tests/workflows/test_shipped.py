@@ -124,7 +124,7 @@ def test_a_refresh_that_is_worse_in_one_figure_says_so(worse):
     [message] = caveats(GOOD, GOOD | worse)
     [(name, value)] = worse.items()
     assert f"mean {name.upper()} {value:.4f}, before {GOOD[name]:.4f}" in message
-    assert "may have been trained on these rows" in message
+    assert "may have been trained on these rows or on their content" in message
 
 
 def test_what_could_not_be_run_is_no_better():

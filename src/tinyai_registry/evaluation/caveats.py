@@ -120,7 +120,7 @@ def shipped_caveats(shipped: Shipped, evaluation: Evaluation) -> Iterator[Caveat
         yield Caveat(
             "worse-than-shipped",
             f"on the rows that the folds hold out the model before does better: {'; '.join(worse)}; it may have been "
-            "trained on these rows, and a fold's model never was",
+            "trained on these rows or on their content, and a fold's model never was",
         )
 
 
