@@ -60,6 +60,7 @@ TABLE = TableFingerprint(
     file="tones.parquet",
     sha256="a" * 64,
     rows=20,
+    rows_used=20,
     columns=5,
     groups=("hill", "lake"),
     clips=4,

@@ -77,7 +77,7 @@ REFUSED = {
     "no value that is listed": (
         {},
         {"codec": "av1"},
-        ["column codec has the value 'av1' in row 0", "small_v1 knows: x264, x265"],
+        ["column codec has av1, and small_v1 lists x264, x265", "every row would be unknown"],
     ),
     "a one-hot of numbers": ({}, {"codec": 7}, ["column codec has the value", "convert it to text"]),
     "a codec that is none": ({}, {"codec": None}, ["column codec has the value nan in row 0", "which is none"]),

@@ -285,7 +285,7 @@ def test_filled_cells_are_counted_in_the_table_and_warned_of(panel, refresh, reg
     assert caveat.startswith("152 empty feature cells")
     card = (registry / "panel_v1.md").read_text()
     assert caveat in card
-    assert "First put the values of `feature_fill` in place of empty cells." in card
+    assert "First put the values of `fill` of each input in place of empty cells." in card
 
 
 # --- what the plugin adds

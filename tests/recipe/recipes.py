@@ -36,7 +36,7 @@ NUMBERS = st.floats(-1e9, 1e9, allow_nan=False)
 SHARES = st.floats(0.01, 0.99)
 COUNTS = st.integers(2, 9)
 SEEDS = st.integers(0, 5)
-KEYS = st.none() | WORDS
+COLUMNS = st.none() | WORDS
 
 wheres = st.one_of(
     st.builds(Where, WORDS, st.sampled_from(("==", "!=")), WORDS | NUMBERS),
@@ -49,8 +49,8 @@ wheres = st.one_of(
     ),
 )
 
-leave_one_out = st.builds(LeaveOneGroupOut, KEYS, st.none() | wheres)
-group_k_fold = st.builds(GroupKFold, COUNTS, SEEDS, KEYS, st.none() | wheres)
+leave_one_out = st.builds(LeaveOneGroupOut, COLUMNS, st.none() | wheres)
+group_k_fold = st.builds(GroupKFold, COUNTS, SEEDS, COLUMNS, st.none() | wheres)
 schemes = st.one_of(
     leave_one_out,
     group_k_fold,
@@ -102,23 +102,23 @@ twins = st.builds(
 @st.composite
 def derived(draw, column):
     """One derived column called ``column``, or a one-hot of a column with that name."""
-    of = st.just(f"of_{column}")
+    of, keys = st.just(f"of_{column}"), st.sampled_from((None, f"key_of_{column}"))
     low = draw(st.integers(-9, 9))
     unknown = draw(st.booleans())
     values = draw(st.lists(WORDS, min_size=1, max_size=4, unique=True).map(tuple))
     kinds = {
         "Lookup": st.builds(Lookup, st.just(column), of, st.just(tuple((value, 1.0) for value in values))),
-        "Scaled": st.builds(Scaled, st.just(column), of, st.just(low), st.just(low + 2), KEYS),
+        "Scaled": st.builds(Scaled, st.just(column), of, st.just(low), st.just(low + 2), keys),
         "Log": st.builds(Log, st.just(column), of),
         "Ratio": st.builds(Ratio, st.just(column), of, WORDS),
-        "Constant": st.builds(Constant, st.just(column), NUMBERS, KEYS),
+        "Constant": st.builds(Constant, st.just(column), NUMBERS, keys),
         "OneHot": st.builds(
             OneHot,
             of,
             st.just(values),
             st.just(unknown),
             SHARES if unknown else st.just(0.0),
-            KEYS,
+            keys,
             st.none() | st.integers(1, 9),
         ),
     }
@@ -131,7 +131,10 @@ def recipes(draw):
     made = tuple(draw(derived(f"made{number}")) for number in range(draw(st.integers(0, 3))))
     blocks = [("plain", tuple(draw(st.lists(WORDS, min_size=2, max_size=4, unique=True))))]
     blocks += [(f"block{number}", each.columns) for number, each in enumerate(made)]
-    inputs = tuple(Input(name, columns, draw(st.booleans()), draw(KEYS)) for name, columns in blocks)
+    inputs = tuple(
+        Input(name, columns, draw(st.booleans()), draw(st.sampled_from((None, f"{name}_layout"))))
+        for name, columns in blocks
+    )
     low = draw(NUMBERS)
     return Recipe(
         id="random_v1",

@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.subject import Subject
-from tinyai_registry.documents import parts
+from tinyai_registry.documents import parts, schema
 from tinyai_registry.documents.sidecar_types import Row, as_sidecar
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Evaluation, gate
-from tinyai_registry.recipe import Criterion, criterion_of, fingerprint, twins_of
+from tinyai_registry.recipe import Criterion, criterion_of, fingerprint, recipe_of, twins_of
 from tinyai_registry.release import PARITY
 from tinyai_registry.text import shorten
 
@@ -198,8 +198,9 @@ def _coverage(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
         yield model.in_sidecar(COVERAGE, what, "/evaluation/expected_seeds")
     rows = sum(fold.rows for fold in evaluation.folds)
     is_limited = isinstance(settings, dict) and "within" in settings
-    if scheme in _PARTITIONS and not is_limited and rows != said["table"]["rows"]:
-        what = f"the folds hold out {rows} rows, the table has {said['table']['rows']}"
+    used = said["table"].get("rows_used", said["table"]["rows"])
+    if scheme in _PARTITIONS and not is_limited and rows != used:
+        what = f"the folds hold out {rows} rows, the table has {used}"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/folds")
 
 
@@ -237,7 +238,7 @@ def _headlines(model: Subject) -> Iterator[Finding]:
 def _counts(model: Subject) -> Iterator[Finding]:
     said = as_sidecar(model.said)
     table, training = said["table"], said["training"]
-    order = len(said.get("feature_order", table["feature_means"]))
+    order = sum(len(each["columns"]) for each in said["recipe"]["inputs"])
     pairs: dict[str, tuple[Any, Any]] = {
         "/training/n_sources": (training["n_sources"], len(table["groups"])),
         "/training/n_pairs": (training["n_pairs"], table["clips"]),
@@ -248,8 +249,9 @@ def _counts(model: Subject) -> Iterator[Finding]:
     for pointer, (said, counted) in pairs.items():
         if said != counted:
             yield model.in_sidecar(COUNTS, f"{pointer[1:].replace('/', '.')}: {said}, elsewhere {counted}", pointer)
-    if not len(table["groups"]) <= table["clips"] <= table["rows"]:
-        what = f"{len(table['groups'])} groups, {table['clips']} clips, {table['rows']} rows"
+    used = table.get("rows_used", table["rows"])
+    if not len(table["groups"]) <= table["clips"] <= used <= table["rows"]:
+        what = f"{len(table['groups'])} groups, {table['clips']} clips, {used} of {table['rows']} rows"
         yield model.in_sidecar(COUNTS, f"{what}: there are never more of the coarser", "/table/clips")
 
 
@@ -270,11 +272,27 @@ def _recipe(model: Subject) -> Iterator[Finding]:
         "columns": [column for each in recipe["inputs"] for column in each["columns"]],
         "scaler": recipe.get("scaler_in_graph", False),
     }
+    if wanted["columns"] == recipe["inputs"][0]["columns"]:  # of several inputs, today's sidecars list the first's
+        found["columns"] = wanted["columns"]
     for what, value in found.items():
         if wanted[what] is not None and value != wanted[what]:  # a filter need not have an order of features
             message = f"the recipe says other {what} than the sidecar: {shorten(str(value))}"
             at = {"id": "/id", "inputs": "/inputs", "columns": "/inputs"}.get(what, "")
             yield model.in_sidecar(RECIPE, message, f"/recipe{at}")
+    yield from _announced(model)
+
+
+def _announced(model: Subject) -> Iterator[Finding]:
+    """Whether the sidecar says at its top what inputs and derived columns of the recipe have it say, and no more."""
+    try:
+        announced = recipe_of(model.said["recipe"], model.said["kind"]).announced
+    except RecipeError:  # of a later version, which knows more nouns
+        return
+    for key in sorted(schema.announceable() | announced.keys()):
+        said, meant = model.said.get(key), announced.get(key)
+        if said != meant:
+            what = f"{key} is {shorten(str(said))}, the recipe says {shorten(str(meant))}"
+            yield model.in_sidecar(RECIPE, what, f"/{key}" if key in model.said else "/recipe")
 
 
 def _members(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:

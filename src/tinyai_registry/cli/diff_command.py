@@ -36,7 +36,7 @@ def command(
     new: str | None,
     registry: Path | None,
     dry_run: bool,
-    table: Path | None,
+    table: tuple[str, ...],
     comment: Path | None,
 ) -> int:
     """Compare two releases of a model: gate, figures, folds, recipe, table, drift, files.
@@ -55,11 +55,11 @@ def command(
     return 0
 
 
-def _try(session: Session, model: str, root: Path, table: Path | None) -> Mapping[str, Any]:
+def _try(session: Session, model: str, root: Path, table: tuple[str, ...]) -> Mapping[str, Any]:
     """What is registered against what a refresh would make."""
     config = session.config
     owner = find_owner(session.plugins(), model, config.policy)
-    path = config.table(owner.recipe.dataset, table)
-    request = Request(root, path, f"tinyai diff {model}", force=True, dry_run=True, runtime=config.runtime)
+    data = config.table(owner.recipe.dataset, table)
+    request = Request(root, data, f"tinyai diff {model}", force=True, dry_run=True, runtime=config.runtime)
     outcome = refresh(owner, request, Display(session.as_json))
     return compare_outcome(find_sidecar(root, model), outcome, owner.recipe)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from tinyai_registry.cli.judging import Display, exit_code
@@ -18,7 +16,7 @@ from tinyai_registry.workflows.evaluate import evaluate
 @table_option
 @click.option("--protocol", help="Evaluate under one of the recipe's published protocols instead of its folds.")
 @in_session
-def command(session: Session, model: str, table: Path | None, protocol: str | None) -> int:
+def command(session: Session, model: str, table: tuple[str, ...], protocol: str | None) -> int:
     """Cross-validate a model on a table and judge it; write nothing.
 
     Exit codes: 0 the gate would pass, 2 bad input, 3 it would refuse.

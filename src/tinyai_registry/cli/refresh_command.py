@@ -47,7 +47,7 @@ def command(
     model: str | None,
     everything: bool,
     jobs: int,
-    table: Path | None,
+    table: tuple[str, ...],
     registry: Path | None,
     metrics_out: Path | None,
     reason: str | None,
@@ -73,16 +73,17 @@ def command(
     for file in (metrics_out, note, comment):
         require_writable(file)
     where = find_owner(session.plugins(), model, session.config.policy)
-    path = session.config.table(where.recipe.dataset, table)
+    data = session.config.table(where.recipe.dataset, table)
     flags = _flags(dry_run=dry_run, force=force)
     # What is published of the command line: a path shows someone's folders, its last part says enough.
-    command_line = " ".join(("tinyai refresh", model, "--table", path.name, *flags))
+    tables = [word for named in data.name_files(lambda path: path.name) for word in ("--table", named)]
+    command_line = " ".join(("tinyai refresh", model, *tables, *flags))
     folder = session.config.registry_folder(registry)
     if not dry_run:
         session.watch(folder, [model])
     display = Display(session.as_json)
     runtime = session.config.runtime
-    request = Request(folder, path, command_line, reason, force, dry_run, lock_timeout, runtime)
+    request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime)
     before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
     document = report(outcome, display.seconds)

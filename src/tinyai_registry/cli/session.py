@@ -98,7 +98,10 @@ registry_option = click.option(
     "--registry", type=click.Path(path_type=Path), help="The registry folder [default: from tinyai.toml]."
 )
 table_option = click.option(
-    "--table", type=click.Path(path_type=Path), help="The feature table, parquet [default: from tinyai.toml]."
+    "--table",
+    multiple=True,
+    metavar="FILE",
+    help="The feature table, parquet; CORPUS=FILE for each of several [default: from tinyai.toml].",
 )
 
 

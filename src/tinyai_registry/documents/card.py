@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.documents.sidecar_types import ArtifactDocument, GitDocument, Sidecar
+from tinyai_registry.documents.sidecar_types import ArtifactDocument, GitDocument, Sidecar, TableDocument
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_prose, markdown_words
 
@@ -41,25 +41,34 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
 
 
 def _calling(sidecar: Sidecar) -> str:
-    columns = {i["tensor"]: i["columns"] for i in sidecar["recipe"]["inputs"]}
+    recipe = sidecar["recipe"]
+    rows = "1" if recipe.get("batch") == "one" else "N"
+    columns = {i["tensor"]: i["columns"] for i in recipe["inputs"]}
     inputs = [
-        f"- input {code(tensor)} float32 `[N, {len(names)}]`: {', '.join(map(code, names))}"
+        f"- input {code(tensor)} float32 `[{rows}, {len(names)}]`: {', '.join(map(code, names))}"
         for tensor, names in columns.items()
     ]
-    scaling = (
-        "The graph standardises its inputs itself: feed raw features."
-        if sidecar["onnx_has_scaler"]
-        else "The graph does not standardise: feed `(feature - feature_mean) / feature_std`, "
-        "with the vectors of the sidecar, in this order."
-    )
+    scaling, column = _scaling(sidecar), "" if recipe.get("output_rank", 1) == 1 else ", 1"
     if "feature_fill" in sidecar:
-        scaling = f"First put the values of `feature_fill` in place of empty cells. {scaling}"
+        fill = "`fill` of each input" if "inputs" in sidecar else "`feature_fill`"
+        scaling = f"First put the values of {fill} in place of empty cells. {scaling}"
     low, high = sidecar["recipe"]["target_range"]
     output = (
-        f"- output {code(sidecar['output_name'])} float32 `[N]`: "
+        f"- output {code(sidecar['output_name'])} float32 `[{rows}{column}]`: "
         f"{code(sidecar['recipe']['target'])}, nominally {low:g} to {high:g}"
     )
     return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}"
+
+
+def _scaling(sidecar: Sidecar) -> str:
+    if sidecar["onnx_has_scaler"]:
+        return "The graph standardises its inputs itself: feed raw features."
+    said = "The graph does not standardise: feed "
+    if "inputs" not in sidecar:
+        return f"{said}`(feature - feature_mean) / feature_std`, with the vectors of the sidecar, in this order."
+    plain = [code(each["tensor"]) for each in sidecar["inputs"] if "mean" not in each]
+    as_it_is = f"; feed {' and '.join(plain)} as it is" if plain else ""
+    return f"{said}`(column - mean) / std`, with the vectors that the sidecar has under `inputs`{as_it_is}."
 
 
 def _trying(sidecar: Sidecar) -> str:
@@ -79,11 +88,28 @@ def _data(sidecar: Sidecar) -> str:
     makers = [f"{name} {markdown_words(value)}" for name, value in made_by.items() if value]
     return (
         f"Dataset {code(sidecar['training']['dataset'])}; table {code(table['file'])} "
-        f"(sha256 {code(table['sha256'])}): {table['rows']} rows, {len(table['groups'])} groups, "
+        f"(sha256 {code(table['sha256'])}): {_rows(sidecar)}, {len(table['groups'])} groups, "
         f"{table['clips']} clips{''.join(f', {maker}' for maker in makers)}. "
         f"Target {table['target_min']:.2f} to {table['target_max']:.2f}, "
-        f"mean {table['target_mean']:.2f}, std {table['target_std']:.2f}."
+        f"mean {table['target_mean']:.2f}, std {table['target_std']:.2f}.{_corpora(table)}"
     )
+
+
+def _rows(sidecar: Sidecar) -> str:
+    table, asked = sidecar["table"], sidecar["recipe"].get("rows", ())
+    if not asked:
+        return f"{table['rows']} rows"
+    words = " and ".join(f"{each['column']} {each['relation']} {each['value']!r}" for each in asked)
+    return f"{table.get('rows_used', table['rows'])} of {table['rows']} rows, those where {code(words)}"
+
+
+def _corpora(table: TableDocument) -> str:
+    corpora = table.get("corpora", [])
+    if not corpora:
+        return ""
+    rows = [[code(c["corpus"]), code(c["file"]), str(c["rows_used"]), code(c["sha256"])] for c in corpora]
+    same = "".join(f"\n\nOne source: {', '.join(map(code, names))}." for names in table.get("same", []))
+    return f"\n\n{markdown.table(['corpus', 'file', 'rows', 'sha256'], rows)}{same}"
 
 
 def _files(sidecar: Sidecar) -> str:

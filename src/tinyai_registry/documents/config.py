@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
+from tinyai_registry.evaluation import DataSet
 from tinyai_registry.onnxfile.runtime import DEFAULT, runtime_names
 
 NAME = "tinyai.toml"
@@ -25,7 +26,7 @@ class Config:
 
     root: Path
     registry: Path | None = None
-    tables: Mapping[str, Path] = field(default_factory=dict)
+    tables: Mapping[str, DataSet] = field(default_factory=dict)
     policy: tuple[str, ...] = ()
     runtime: str = DEFAULT
 
@@ -39,12 +40,27 @@ class Config:
             raise ConfigError(f'which registry? Give --registry DIR, or name it in {NAME}: [registry] path = "DIR"')
         return folder.parent if folder.name == INDEX and not folder.is_dir() else folder
 
-    def table(self, dataset: str, given: Path | None) -> Path:
-        """The table that ``--table`` or the configuration names. Raises ConfigError if neither does."""
-        path = given or self.tables.get(dataset)
-        if path is None:
+    def table(self, dataset: str, given: Sequence[str] = ()) -> DataSet:
+        """The files that ``--table`` or the configuration names. Raises ConfigError if neither does.
+
+        ``given`` is one file, or ``CORPUS=FILE`` for each corpus; what the configuration says of sources holds for
+        them.
+        """
+        found = self.tables.get(dataset, DataSet({}))
+        if given:
+            return replace(found, files=_files(given))
+        if not found.paths:
             raise ConfigError(f'which table? Give --table FILE, or name it in {NAME}: [tables] {dataset} = "FILE"')
-        return path
+        return found
+
+
+def _files(given: Sequence[str]) -> Path | Mapping[str, Path]:
+    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).exists()):
+        return Path(given[0])
+    named = [words.partition("=")[::2] for words in given]
+    if not all(corpus and file for corpus, file in named) or len({corpus for corpus, _ in named}) < len(named):
+        raise ConfigError(f"--table {' --table '.join(given)}: give one FILE, or CORPUS=FILE once for each corpus")
+    return {corpus: Path(file) for corpus, file in named}
 
 
 def find_config(start: Path) -> Config:
@@ -73,14 +89,27 @@ def _read(path: Path) -> Config:
     return Config(
         root=path.parent,
         registry=path.parent / registry if registry is not None else None,
-        tables={name: path.parent / table for name, table in data.get("tables", {}).items()},
+        tables=_data_sets(path.parent, data),
         policy=tuple(data.get("policy", {}).get("plugins", ())),
         runtime=runtime,
     )
 
 
+def _data_sets(root: Path, data: Mapping[str, Any]) -> dict[str, DataSet]:
+    """The files of each data set, and what is said of its sources."""
+    said: Mapping[str, Mapping[str, Any]] = data.get("sources", {})
+    files: dict[str, Path | Mapping[str, Path]] = {name: {} for name in said}
+    for name, table in data.get("tables", {}).items():
+        several = isinstance(table, dict)
+        files[name] = {corpus: root / file for corpus, file in table.items()} if several else root / table
+    return {
+        name: DataSet(found, *(tuple(map(tuple, said.get(name, {}).get(key, ()))) for key in ("same", "distinct")))
+        for name, found in files.items()
+    }
+
+
 def _check(path: Path, data: Mapping[str, Any]) -> None:
-    sections = {"registry": {"path": str, "runtime": str}, "tables": None, "policy": {"plugins": list}}
+    sections = {"registry": {"path": str, "runtime": str}, "tables": None, "sources": None, "policy": {"plugins": list}}
     for section, content in data.items():
         if section not in sections or not isinstance(content, dict):
             raise ConfigError(f"{path}: [{section}] is no section; there are {', '.join(sections)}")
@@ -88,8 +117,28 @@ def _check(path: Path, data: Mapping[str, Any]) -> None:
         for key, value in content.items():
             if known is not None and key not in known:
                 raise ConfigError(f"{path}: [{section}] has no setting {key!r}; it has {', '.join(known)}")
-            wanted = str if known is None else known[key]
+            if known is None:
+                _check_data_set(f"{path}: {section}.{key}", section, value)
+                continue
+            wanted = known[key]
             if not isinstance(value, wanted) or (
                 isinstance(value, list) and not all(isinstance(item, str) for item in value)
             ):
                 raise ConfigError(f"{path}: {section}.{key} must be {'a string' if wanted is str else 'strings'}")
+
+
+def _check_data_set(where: str, section: str, value: Any) -> None:
+    """Raises ConfigError unless ``value`` names files, or says which names are sources of their own."""
+    if section == "tables":
+        files = list(value.values()) if isinstance(value, dict) else [value]
+        if not files or not all(isinstance(file, str) for file in files):
+            raise ConfigError(f"{where} must be a string, or a table of strings, one for each corpus")
+        return
+    lists = value if isinstance(value, dict) and value.keys() <= {"same", "distinct"} else {"": None}
+    for names in lists.values():
+        if not isinstance(names, list) or not all(_is_names(each) for each in names):
+            raise ConfigError(f"{where} has lists of two or more names under same and distinct, and nothing else")
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(name, str) for name in value)

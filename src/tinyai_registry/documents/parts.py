@@ -94,13 +94,14 @@ def _summary_document(summary: Mapping[str, Aggregate]) -> Json:
 
 
 def table_document(table: TableFingerprint) -> Json:
-    """As the fields of TableFingerprint; ``origin`` where it is known."""
-    document = {**asdict(table), **{k: list(v) for k, v in asdict(table).items() if isinstance(v, tuple)}}
-    if table.origin is None:
-        del document["origin"]
-    else:
+    """As the fields of TableFingerprint, but for what says no more than the others, and for an unknown origin."""
+    document: Json = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(table).items()}
+    document["same"] = [list(names) for names in table.same]
+    if table.origin is not None:
         document["origin"]["libvmaf"] = list(table.origin.libvmaf)
-    return document
+    telling = {"rows_used": table.rows_used != table.rows}
+    telling |= {key: bool(document[key]) for key in ("origin", "corpora", "same", "unlisted")}
+    return {key: value for key, value in document.items() if telling.get(key, True)}
 
 
 def evaluation_document(evaluation: Evaluation) -> Json:

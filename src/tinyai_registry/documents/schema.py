@@ -35,6 +35,13 @@ def load(name: SchemaName) -> dict[str, Any]:
     return document
 
 
+@cache
+def announceable() -> frozenset[str]:
+    """The keys that a sidecar has at its top only where its recipe says so, by a ``sidecar_key``."""
+    properties: dict[str, Any] = load("sidecar")["properties"]
+    return frozenset(key for key, said in properties.items() if said.get("$comment") == "a recipe announces it")
+
+
 def violations(name: SchemaName, document: Any) -> Iterator[Violation]:
     """Each way in which ``document`` breaks the schema ``name``, in document order."""
     return engines(name).violations(document)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from tinyai_registry.documents import c_reader, parts, strict_json
 from tinyai_registry.documents.row import TWIN_KEYS
@@ -14,6 +15,9 @@ from tinyai_registry.evaluation import Drift, Evaluation, Judgement
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.recipe import FIDELITY, LeaveOneGroupOut, Recipe, decisive, fingerprint
 from tinyai_registry.release import Artifact, Candidate, Previous, Provenance, Release
+
+if TYPE_CHECKING:
+    from tinyai_registry.lab.standardisation import Standardisation
 
 SCHEMA_VERSION = 1
 
@@ -37,8 +41,9 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         "input_names": [i.tensor for i in recipe.inputs],
         "output_name": recipe.output,
         "output_names": [recipe.output],
-        "feature_order": list(recipe.feature_order),
         "onnx_has_scaler": recipe.scaler_in_graph,
+        **recipe.announced,
+        **_filling(recipe, candidate.scaler),
         "notes": _notes(recipe, judgement),
         "artifacts": [parts.artifact_document(artifact) for artifact in candidate.artifacts],
         "training": _training(recipe, judged),
@@ -58,12 +63,33 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         "provenance": _provenance(candidate.provenance),
         **judged,
     }
-    if candidate.scaler is not None and not recipe.scaler_in_graph:
-        sidecar["feature_mean"] = candidate.scaler.mean.tolist()
-        sidecar["feature_std"] = candidate.scaler.std.tolist()
-    if candidate.scaler is not None and recipe.missing == "median":
-        sidecar["feature_fill"] = candidate.scaler.fill.tolist()
     return as_sidecar({**sidecar, **_twin(recipe, candidate.artifacts)})
+
+
+def _filling(recipe: Recipe, scaler: Standardisation | None) -> dict[str, Any]:
+    """How inputs are filled: the first under the keys that runtimes read, each of them where there are several."""
+    ends = list(accumulate(len(each.columns) for each in recipe.inputs))
+    cuts = [slice(end - len(each.columns), end) for each, end in zip(recipe.inputs, ends, strict=True)]
+    vectors = [_vectors(recipe, scaler, cut) for cut in cuts]
+    document: dict[str, Any] = {"feature_order": list(recipe.inputs[0].columns)}
+    document |= {f"feature_{name}": values for name, values in vectors[0].items()}
+    if len(recipe.inputs) > 1:
+        document["inputs"] = [
+            {"tensor": each.tensor, "columns": list(each.columns)}
+            | {name: values for name, values in found.items() if each.standardise or name == "fill"}
+            for each, found in zip(recipe.inputs, vectors, strict=True)
+        ]
+    return document
+
+
+def _vectors(recipe: Recipe, scaler: Standardisation | None, columns: slice) -> dict[str, list[float]]:
+    """What a caller does to some ``columns`` of the features, as far as the graph does not do it itself."""
+    if scaler is None:
+        return {}
+    vectors = {} if recipe.scaler_in_graph else {"mean": scaler.mean, "std": scaler.std}
+    if recipe.missing == "median":
+        vectors["fill"] = scaler.fill
+    return {name: values[columns].tolist() for name, values in vectors.items()}
 
 
 def members(sidecar: Sidecar) -> list[Sidecar]:
@@ -148,7 +174,7 @@ def _notes(recipe: Recipe, judgement: Judgement) -> str:
     table = judgement.table
     return (
         f"{recipe.card.title}. Trained on {recipe.dataset} ({len(table.groups)} groups, {table.clips} clips, "
-        f"{table.rows} rows). {_headline(judgement.evaluation)} See {recipe.id}.md and {recipe.decision}."
+        f"{table.rows_used} rows). {_headline(judgement.evaluation)} See {recipe.id}.md and {recipe.decision}."
     )
 
 

@@ -128,12 +128,29 @@ class OriginDocument(TypedDict):
     libvmaf: list[str]
 
 
+class CorpusDocument(TypedDict):
+    """One of the files of a table."""
+
+    corpus: str
+    file: str
+    sha256: str
+    rows: int
+    rows_used: int
+    columns: int
+    teacher_model: str | None
+    extractor: str | None
+    target_mean: float | None
+    target_min: float | None
+    target_max: float | None
+
+
 class TableDocument(TypedDict):
     """The fingerprint of the table."""
 
     file: str
     sha256: str
     rows: int
+    rows_used: NotRequired[int]
     columns: int
     groups: list[str]
     clips: int
@@ -147,6 +164,9 @@ class TableDocument(TypedDict):
     target_min: float
     target_max: float
     origin: NotRequired[OriginDocument]
+    corpora: NotRequired[list[CorpusDocument]]
+    same: NotRequired[list[list[str]]]
+    unlisted: NotRequired[dict[str, int]]
 
 
 class VerdictDocument(TypedDict):
@@ -224,6 +244,18 @@ class InputDocument(TypedDict):
 
     tensor: str
     columns: list[str]
+    standardise: NotRequired[bool]
+    sidecar_key: NotRequired[str]
+
+
+class FilledInputDocument(TypedDict):
+    """How one of several inputs is filled; without ``mean`` and ``std`` it is fed as it is."""
+
+    tensor: str
+    columns: list[str]
+    mean: NotRequired[list[float]]
+    std: NotRequired[list[float]]
+    fill: NotRequired[list[float]]
 
 
 class RecipeDocument(TypedDict):
@@ -234,6 +266,9 @@ class RecipeDocument(TypedDict):
     inputs: list[InputDocument]
     target: str
     target_range: list[float]
+    rows: NotRequired[list[dict[str, Any]]]
+    batch: NotRequired[str]
+    output_rank: NotRequired[int]
     criteria: list[dict[str, Any]]
     seed: NotRequired[int]
     ensemble: NotRequired[dict[str, Any]]
@@ -308,6 +343,7 @@ class Sidecar(TypedDict):
     feature_std: NotRequired[list[float]]
     feature_fill: NotRequired[list[float]]
     onnx_has_scaler: NotRequired[bool]
+    inputs: NotRequired[list[FilledInputDocument]]
     training: NotRequired[TrainingDocument]
     recipe: NotRequired[RecipeDocument]
     recipe_fingerprint: NotRequired[str]
@@ -334,6 +370,8 @@ class Sidecar(TypedDict):
     quant_plcc_loss: NotRequired[float]
     int8_sha256: NotRequired[str]
     encoder_vocab: NotRequired[list[str]]
+    encoder_vocab_version: NotRequired[int]
+    codec_block_layout: NotRequired[list[str]]
     codec_preset_norm: NotRequired[Literal["ordinal", "constant"]]
     codec_preset_value: NotRequired[float]
     codec_crf_norm: NotRequired[Literal["div63", "minmax"]]

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
-from tinyai_registry.evaluation import Caveat, ColumnDrift, Drift, Evaluation, Fold, Shipped, TableFingerprint
+from tinyai_registry.evaluation import (
+    Caveat,
+    ColumnDrift,
+    CorpusFingerprint,
+    Drift,
+    Evaluation,
+    Fold,
+    Shipped,
+    TableFingerprint,
+)
 from tinyai_registry.recipe import Criterion, HeldOut, LeaveOneGroupOut, PredefinedSplit, Recipe, Scheme, columns_of
 
 CORRELATIONS = ("plcc", "srocc")
@@ -65,12 +75,34 @@ def table_caveats(table: TableFingerprint, recipe: Recipe) -> Iterator[Caveat]:
             f"{sum(table.missing_cells.values())} empty feature cells were filled with the median of each fit's "
             f"training rows: {counts}",
         )
+    for column, count in sorted(table.unlisted.items()):
+        yield Caveat(
+            "unlisted-values",
+            f"{count} of {table.rows_used} rows have a value that the recipe does not list, and are all {column}",
+        )
+    yield from _corpus_caveats(table.corpora)
     # Where a clip is declared to be its own group, one clip in each is what was meant.
     if table.clips == len(table.groups) and recipe.clip != recipe.group:
         yield Caveat(
             "one-clip-per-group",
             f"each of the {table.clips} groups has one clip; is the group column really the source?",
         )
+
+
+def _corpus_caveats(corpora: Sequence[CorpusFingerprint]) -> Iterator[Caveat]:
+    """What keeps the corpora of one table from being one: makers that only some name, targets that nowhere meet."""
+    for what in ("teacher_model", "extractor"):
+        silent = [each.corpus for each in corpora if getattr(each, what) is None]
+        if silent and len(silent) < len(corpora):
+            yield Caveat("unnamed-maker", f"{', '.join(silent)} does not say its {what}, as the other corpora do")
+    for one, other in combinations([each for each in corpora if each.rows_used], 2):
+        low, high = sorted((one, other), key=lambda each: each.target_max or 0.0)
+        if (low.target_max or 0.0) < (high.target_min or 0.0):
+            yield Caveat(
+                "corpora-apart",
+                f"the targets of {low.corpus} end at {low.target_max:g}, those of {high.corpus} begin at "
+                f"{high.target_min:g}; are both on one scale?",
+            )
 
 
 def _weak_correlations(fold: Fold, reference: Fold | None, criteria: Sequence[Criterion]) -> Iterator[str]:

@@ -21,7 +21,7 @@ def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: Tab
     stds = before.get("feature_stds") or previous.get("feature_std")
     if not means or not stds or not (len(means) == len(stds) == len(recipe.feature_order)):
         return None
-    if tuple(previous.get("feature_order", ())) != recipe.feature_order:
+    if _feature_order(previous) != recipe.feature_order:
         return None
     old, new = zip(means, stds, strict=True), zip(table.feature_means, table.feature_stds, strict=True)
     columns = zip(recipe.feature_order, old, new, strict=True)
@@ -36,6 +36,14 @@ def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: Tab
         target_before=(before["target_min"], before["target_max"]) if known else None,
         target_now=(table.target_min, table.target_max),
     )
+
+
+def _feature_order(previous: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of all inputs, where the sidecar embeds a recipe; ``feature_order`` may be that of the first alone."""
+    inputs = previous.get("recipe", {}).get("inputs")
+    if inputs is None:
+        return tuple(previous.get("feature_order", ()))
+    return tuple(column for each in inputs for column in each["columns"])
 
 
 def measure_shift(column: str, old: tuple[float, float], new: tuple[float, float]) -> ColumnDrift:

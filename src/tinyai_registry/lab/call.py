@@ -72,6 +72,10 @@ def _before(said: Said, graph: ModelProto, columns: Mapping[str, tuple[str, ...]
     mean = _by_column(order, _vector(said, "feature_mean", "input_mean"))
     std = _by_column(order, _vector(said, "feature_std", "input_std"))
     fill = _by_column([name for names in columns.values() for name in names], said.get("feature_fill", ()))
+    for each in said.get("inputs", ()):  # each of several; the others speak of the first alone
+        mean |= _by_column(each["columns"], each.get("mean", ()))
+        std |= _by_column(each["columns"], each.get("std", ()))
+        fill |= _by_column(each["columns"], each.get("fill", ()))
     if _standardises(said, graph):
         mean, std = {}, {}
     if not columns or not (mean or std or fill):

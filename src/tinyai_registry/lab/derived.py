@@ -100,10 +100,9 @@ def _(derived: OneHot, frame: pd.DataFrame) -> Columns:
         _refuse(derived.of, np.ones(len(found), bool), f"a number, and {_MODEL} tells texts apart; convert it to text")
     _refuse(derived.of, found.isna().to_numpy(), f"which is none, so no value of {_MODEL} stands for it")
     slots = found.map({value: slot for slot, value in enumerate(derived.values)}).to_numpy(np.float64)
-    listed = ", ".join(derived.values)
-    if derived.unknown and not np.isnan(slots).all():
+    if derived.unknown:
         slots = np.where(np.isnan(slots), len(derived.values), slots)
-    _refuse(derived.of, np.isnan(slots), f"and {_MODEL} knows: {listed}")
+    _refuse(derived.of, np.isnan(slots), f"and {_MODEL} knows: {', '.join(derived.values)}")
     return np.stack([slots == slot for slot in range(len(derived.columns))]).astype(np.float64)
 
 

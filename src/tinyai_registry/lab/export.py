@@ -69,17 +69,20 @@ def _graph(recipe: Recipe, networks: Sequence[TrainedMLP]) -> onnx.ModelProto:
         score = "_mean_score"
         nodes.append(f"{score} = Mean({', '.join(scores)})")
     weights["_last_axis"] = np.array([1], np.int64)
-    nodes.append(f"{recipe.output} = Squeeze({score}, _last_axis)")
+    shaped = f"Squeeze({score}, _last_axis)" if recipe.output_rank == 1 else f"Identity({score})"
+    nodes.append(f"{recipe.output} = {shaped}")
     return _assemble(recipe, nodes, weights)
 
 
 def _assemble(recipe: Recipe, nodes: Sequence[str], weights: Weights) -> onnx.ModelProto:
-    inputs = ", ".join(f"float[N, {len(i.columns)}] {i.tensor}" for i in recipe.inputs)
+    rows = "1" if recipe.batch == "one" else "N"
+    inputs = ", ".join(f"float[{rows}, {len(i.columns)}] {i.tensor}" for i in recipe.inputs)
+    output = f"float[{', '.join((rows, '1')[: recipe.output_rank])}] {recipe.output}"
     body = "\n".join(nodes)
     ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", recipe.opset)])
     proto = onnx.parser.parse_model(
         f'<ir_version: {ir_version}, opset_import: ["" : {recipe.opset}], producer_name: "tinyai-registry">\n'
-        f"{recipe.id} ({inputs}) => (float[N] {recipe.output}) {{ {body} }}"
+        f"{recipe.id} ({inputs}) => ({output}) {{ {body} }}"
     )
     used = {name for node in proto.graph.node for name in node.input}
     for name, values in weights.items():

@@ -84,7 +84,7 @@ def refuse_lookalikes(path: Path, column: str, names: pd.Series[str]) -> None:
     for name in names.unique():
         other = seen.setdefault(fold(name), name)
         if other != name:
-            rows = [int((names == each).to_numpy().argmax()) for each in (other, name)]
+            rows = [int(names.index[int((names == each).to_numpy().argmax())]) for each in (other, name)]
             raise TableError(
                 f"{path}: column {column} has {other!a} (row {rows[0]}) and {name!a} (row {rows[1]}), which differ in "
                 "case, blanks or Unicode form alone; make them one name"

@@ -1,10 +1,13 @@
-"""The bytes of a table file, and their digest. Imports nothing heavy: an up-to-date release needs no more."""
+"""The bytes of a table's files, and their digest. Imports nothing heavy: an up-to-date release needs no more."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from tinyai_registry.errors import TableError
+from tinyai_registry.evaluation import DataSet
 from tinyai_registry.files import FileProblemError, is_lfs_pointer, read_bytes, sha256_of
 
 # A table of this size has ten million rows; a larger one is not read into memory to find out what it is.
@@ -24,6 +27,20 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of the file, in hex. Raises what :func:`read_file` raises."""
-    return sha256_of(read_file(path))
+def digest(data: DataSet | Path) -> str:
+    """SHA-256, in hex, of the file, or of what says which files there are. Raises what :func:`read_file` raises."""
+    data = data if isinstance(data, DataSet) else DataSet(data)
+    return join_digests(data, [sha256_of(read_file(path)) for path in data.paths])
+
+
+def join_digests(data: DataSet, digests: Sequence[str]) -> str:
+    """The digest of a data set whose files have ``digests``: a file alone has its own.
+
+    Of several it is that of the lines that ``sha256sum`` would write if each file were called like its corpus; each set
+    of names that are one source follows, as a line of JSON.
+    """
+    if isinstance(data.files, Path) and not data.same:
+        return digests[0]
+    names = list(data.corpora) or [data.file]
+    lines = [f"{sha256}  {name}\n" for sha256, name in zip(digests, names, strict=True)]
+    return sha256_of("".join((*lines, *(f"{json.dumps(names)}\n" for names in data.same))).encode())

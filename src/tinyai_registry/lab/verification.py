@@ -14,10 +14,10 @@ from tinyai_registry.errors import VerificationError
 from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.feed import Tensors, feed, feeds
-from tinyai_registry.lab.inference import open_session
+from tinyai_registry.lab.inference import open_session, run_rows
 from tinyai_registry.lab.quantisation import TwinRows, measure
 from tinyai_registry.lab.table import Table, split_inputs
-from tinyai_registry.onnxfile.graph import signature
+from tinyai_registry.onnxfile.graph import Shape, Signature, signature
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.recipe import Int8, Recipe
@@ -97,17 +97,32 @@ def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -
     found = signature(onnx.load_model_from_string(data))
     if found.opset != recipe.opset:
         raise VerificationError(f"artifact {name}: opset {found.opset}, but the recipe says {recipe.opset}")
-    wanted = {i.tensor: len(i.columns) for i in recipe.inputs}
+    if any(kind != onnx.TensorProto.FLOAT for kind in found.types.values()):
+        raise VerificationError(f"artifact {name}: inputs and output are float32 tensors, and some of these are not")
+    _check_shapes(name, found, recipe)
+    return found.opset
+
+
+def _check_shapes(name: str, found: Signature, recipe: Recipe) -> None:
+    wanted: dict[str, tuple[Any, ...]] = {i.tensor: (_batch(recipe), len(i.columns)) for i in recipe.inputs}
     if list(found.inputs) != list(wanted):
         raise VerificationError(f"artifact {name}: inputs {list(found.inputs)}, but the recipe says {list(wanted)}")
     for tensor, shape in found.inputs.items():
-        if shape[1:] != (wanted[tensor],) or isinstance(shape[0], int):
-            raise VerificationError(f"artifact {name}: input {tensor} is {list(shape)}, not [N, {wanted[tensor]}]")
-    if any(kind != onnx.TensorProto.FLOAT for kind in found.types.values()):
-        raise VerificationError(f"artifact {name}: inputs and output are float32 tensors, and some of these are not")
-    if list(found.outputs) != [recipe.output] or len(found.outputs[recipe.output]) != 1:
-        raise VerificationError(f"artifact {name}: outputs {found.outputs}, not {recipe.output} [N]")
-    return found.opset
+        if _with_batch(shape) != wanted[tensor]:
+            right = ", ".join(map(str, wanted[tensor]))
+            raise VerificationError(f"artifact {name}: input {tensor} is {list(shape)}, not [{right}]")
+    if list(found.outputs) != [recipe.output] or len(found.outputs[recipe.output]) != recipe.output_rank:
+        right = ", ".join((str(_batch(recipe)), "1")[: recipe.output_rank])
+        raise VerificationError(f"artifact {name}: outputs {found.outputs}, not {recipe.output} [{right}]")
+
+
+def _batch(recipe: Recipe) -> int | str:
+    return 1 if recipe.batch == "one" else "N"
+
+
+def _with_batch(shape: Shape) -> tuple[Any, ...]:
+    """``shape``, with N for a first dimension that is open, whatever the graph calls it."""
+    return tuple("N" if axis == 0 and not isinstance(size, int) else size for axis, size in enumerate(shape))
 
 
 def _samples(table: Table) -> list[Tensors]:
@@ -140,8 +155,8 @@ def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors) -> NDArr
 
     ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation.
     """
-    [scores] = open_session(data).run([recipe.output], feed(recipe, model, raw))
-    return np.asarray(scores)
+    [scores] = run_rows(open_session(data), [recipe.output], feed(recipe, model, raw))
+    return scores[:, 0] if recipe.output_rank > 1 and scores.shape[1:] == (1,) else scores
 
 
 def _vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors, tolerance: float = PARITY) -> Vector:

@@ -7,12 +7,12 @@ import math
 import re
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
-from tinyai_registry.recipe._inputs import Derived, Input, OneHot, sources
+from tinyai_registry.recipe._inputs import Derived, Input, OneHot, announced, sources
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol
@@ -110,6 +110,7 @@ class Recipe:
         columns = self.feature_order
         made = [column for derived in self.derived for column in derived.columns]
         slots = set(chain.from_iterable(d.columns for d in self.derived if isinstance(d, OneHot) and d.unknown))
+        said = list(chain.from_iterable(map(announced, (*self.inputs, *self.derived))))
         escaped = [name for name in columns if json.dumps(name) != f'"{name}"']
         checks = {
             f"kind {self.kind!r} is none of {', '.join(KINDS)}": self.kind not in KINDS,
@@ -122,6 +123,7 @@ class Recipe:
             ),
             "the target is also a feature": self.target in columns,
             "two derived columns share a name": len(set(made)) != len(made),
+            "two of its inputs and derived columns share a sidecar_key": len(set(said)) != len(said),
             "an unknown slot takes every column of its one-hot among the features": not slots <= set(columns),
             f"batch {self.batch!r} is neither 'dynamic' nor 'one'": self.batch not in ("dynamic", "one"),
             f"output_rank {self.output_rank!r} is neither 1 nor 2": self.output_rank not in (1, 2),
@@ -182,6 +184,12 @@ class Recipe:
     def judged_protocols(self) -> tuple[Protocol, ...]:
         """The protocols whose criteria the gate asks for, beside the recipe's own."""
         return tuple(protocol for protocol in self.protocols if protocol.criteria)
+
+    @property
+    def announced(self) -> dict[str, Any]:
+        """What the sidecar says at its top because an input or a derived column has a ``sidecar_key``."""
+        nouns = (*self.inputs, *self.derived)
+        return dict(chain.from_iterable(announced(noun).items() for noun in nouns))
 
     @property
     def standardised(self) -> tuple[bool, ...]:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import make_floats, require_tuples
@@ -192,6 +193,22 @@ def sources(derived: Derived) -> tuple[str, ...]:
 def numeric_sources(derived: Derived) -> tuple[str, ...]:
     """Those of them that it computes with; of the others it looks at the text."""
     return sources(derived) if isinstance(derived, Scaled | Log | Ratio) else ()
+
+
+def announced(noun: Input | Derived) -> dict[str, Any]:
+    """What ``noun`` has the sidecar say at its top, by key: the keys under which a runtime reads it."""
+    match noun:
+        case Input(sidecar_key=str(key)):
+            return {key: list(noun.columns)}
+        case OneHot(sidecar_key=str(key)):
+            version = {} if noun.version is None else {f"{key}_version": noun.version}
+            return {key: list(noun.vocabulary), **version}
+        case Scaled(sidecar_key=str(key)):
+            return {f"{key}_norm": "minmax", f"{key}_min": noun.low, f"{key}_max": noun.high}
+        case Constant(sidecar_key=str(key)):
+            return {f"{key}_norm": "constant", f"{key}_value": noun.value}
+        case _:
+            return {}
 
 
 def _require_sidecar_key(key: str | None) -> None:

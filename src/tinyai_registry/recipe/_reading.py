@@ -29,7 +29,7 @@ def recipe_of(embedded: Mapping[str, Any], kind: str) -> Recipe:
     """
     try:
         return Recipe(**_UNSAID, **_fields(Recipe, {**embedded, "kind": kind}))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecipeError(f"the embedded recipe is none that this version knows: {error}") from error
 
 

@@ -35,17 +35,24 @@ def check(recipe: Recipe, sidecar: Mapping[str, Any] | None) -> tuple[str, ...] 
 def _known_fields(recipe: Recipe, sidecar: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, Any]]]:
     declared: dict[str, Any] = {
         "kind": recipe.kind,
-        "feature_order": list(recipe.feature_order),
+        "feature_order": _feature_order(recipe, sidecar),
         "input_name": recipe.inputs[0].tensor,
         "input_names": [i.tensor for i in recipe.inputs],
         "output_name": recipe.output,
         "output_names": [recipe.output],
         "opset": recipe.opset,
         "onnx_opset": recipe.opset,
+        **recipe.announced,
     }
     for key, value in declared.items():
         if key in sidecar:
             yield key, (sidecar[key], value)
+
+
+def _feature_order(recipe: Recipe, sidecar: Mapping[str, Any]) -> list[str]:
+    """Of several inputs some sidecars list the columns of all, others those of the first."""
+    everything, first = list(recipe.feature_order), list(recipe.inputs[0].columns)
+    return everything if sidecar.get("feature_order") == everything else first
 
 
 def _refuse(recipe: Recipe, differences: list[str]) -> None:

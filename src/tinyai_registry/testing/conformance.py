@@ -31,6 +31,8 @@ from tinyai_registry.evaluation import Fit, TrainedModel
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
+from tinyai_registry.lab.inference import run_rows
+from tinyai_registry.lab.rows import choose
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.lab.trial import Trial, run_models
 from tinyai_registry.onnxfile.runtime import load_runtime
@@ -245,6 +247,8 @@ def _overwritten(path: Path, table: Table, rows: NDArray[np.int64], other: Path)
     """The table of ``path`` with other features and the opposite target in ``rows``, written to ``other`` and read."""
     frame, recipe = pd.read_parquet(path).reset_index(drop=True), table.recipe
     low, high = recipe.target_range
+    chosen = [np.ones(len(frame), bool), *(choose(frame, where) for where in recipe.rows)]
+    rows = np.flatnonzero(np.all(chosen, axis=0))[rows]  # row numbers of the table, of which the recipe chose some
     for column in (recipe.target, *(name for name in recipe.feature_order if name in frame.columns)):
         values = frame[column].to_numpy(np.float64, copy=True)
         values[rows] = low + high - values[rows] if column == recipe.target else 2 * values[rows] + 1
@@ -259,13 +263,20 @@ def _sidecar(registry: Path, owner: Owner) -> Any:
 
 def _reloaded(registry: Path, sidecar: Mapping[str, Any], features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores ``[N]`` for raw ``features`` ``[N, F]``: onnxruntime and the sidecar, as a stranger uses them."""
-    rows = features.astype(np.float32).astype(np.float64)
-    if "feature_fill" in sidecar:
-        rows = np.where(np.isnan(rows), sidecar["feature_fill"], rows)
-    if not sidecar["onnx_has_scaler"]:
-        rows = (rows - sidecar["feature_mean"]) / sidecar["feature_std"]
     session = onnxruntime.InferenceSession(registry / sidecar["onnx"], providers=["CPUExecutionProvider"])
     widths = [found.shape[1] for found in session.get_inputs()]
-    parts = np.split(rows.astype(np.float32), np.cumsum(widths)[:-1], axis=1)
-    [scores] = session.run(sidecar["output_names"], dict(zip(sidecar["input_names"], parts, strict=True)))
-    return np.asarray(scores, np.float64)
+    parts = np.split(features.astype(np.float32).astype(np.float64), np.cumsum(widths)[:-1], axis=1)
+    vectors = {name: sidecar.get(f"feature_{name}") for name in ("mean", "std", "fill")}
+    filled = [_fill(*each) for each in zip(sidecar.get("inputs", [vectors]), parts, strict=True)]
+    feed = dict(zip(sidecar["input_names"], filled, strict=True))
+    [scores] = run_rows(session, sidecar["output_names"], feed)
+    return scores.astype(np.float64).reshape(len(features))
+
+
+def _fill(vectors: Mapping[str, Any], rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    """``rows`` of one input, as the sidecar says that it is fed."""
+    if vectors.get("fill") is not None:
+        rows = np.where(np.isnan(rows), vectors["fill"], rows)
+    if vectors.get("mean") is not None:
+        rows = (rows - vectors["mean"]) / vectors["std"]
+    return rows.astype(np.float32)

@@ -64,7 +64,7 @@ def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tupl
     """What the registry's own state before this release obliges a reader to know."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
-    names = len(candidate.recipe.feature_order)
+    names = len(candidate.recipe.inputs[0].columns)
     most = max(known_runtimes(), key=lambda runtime: runtime.command.max_features)
     if names > most.command.max_features:
         yield Caveat(

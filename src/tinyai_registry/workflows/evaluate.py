@@ -11,7 +11,7 @@ from typing import Any
 from tinyai_registry.documents import parts
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import RecipeError, TableError
-from tinyai_registry.evaluation import Evaluation, Judgement, Metrics, ProtocolResult, Verdict, gate
+from tinyai_registry.evaluation import DataSet, Evaluation, Judgement, Metrics, ProtocolResult, Verdict, gate
 from tinyai_registry.evaluation.caveats import evaluation_caveats, leakage_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
@@ -22,26 +22,27 @@ from tinyai_registry.recipe import Protocol, columns_of
 from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
+from tinyai_registry.workflows.unknown_values import unknown_caveats
 
 # A fold has four counts and four metrics, each on a line of its own.
 FOLD_BYTES = 200
 
 
-def evaluate(owner: Owner, path: Path, progress: Progress, protocol: str | None = None) -> Outcome:
-    """Folds and verdict of a model on the table at ``path``, or its figures under one protocol. Writes nothing.
+def evaluate(owner: Owner, data: DataSet | Path, progress: Progress, protocol: str | None = None) -> Outcome:
+    """Folds and verdict of a model on the table ``data``, or its figures under one protocol. Writes nothing.
 
     Raises RecipeError if the recipe declares no such protocol.
     """
     recipe = owner.recipe
     if protocol is None:
-        judgement = judge(owner, train(owner, path, progress), None, progress)
+        judgement = judge(owner, train(owner, data, progress), None, progress)
         return Outcome(recipe.id, "evaluated", judgement)
     declared = {p.name: p for p in recipe.protocols}
     if protocol not in declared:
         known = f"it declares: {', '.join(declared) or 'none'}{suggest(protocol, declared)}"
         raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
-        table = read_table(path, recipe)
+        table = read_table(data, recipe)
     with progress.step(f"protocol {protocol}"):
         result = evaluate_protocol(owner, table, declared[protocol])
     verdicts = _verdicts(result) if result.protocol.criteria else ()
@@ -69,13 +70,13 @@ def complete_protocols(
     return tuple(by_name[protocol.name] for protocol in owner.recipe.protocols)
 
 
-def train(owner: Owner, path: Path, progress: Progress) -> Trained:
-    """Train every fit that the recipe's scheme asks for on the table at ``path``.
+def train(owner: Owner, data: DataSet | Path, progress: Progress) -> Trained:
+    """Train every fit that the recipe's scheme asks for on the table ``data``.
 
     Raises TableError if the table does not do for one of the recipe's schemes, or no sidecar could hold its folds.
     """
     with progress.step("read table"):
-        table = read_table(path, owner.recipe)
+        table = read_table(data, owner.recipe)
         _check_plans(table)
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds)
@@ -117,6 +118,7 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
     caveats = (
         *evaluation_caveats(evaluation, criteria, recipe.folds),
         *leakage_caveats(shared, recipe.folds),
+        *unknown_caveats(owner, trained),
         *table_caveats(fingerprint, recipe),
     )
     return Judgement(fingerprint, evaluation, verdicts, caveats, criteria, protocols)

@@ -31,6 +31,8 @@ def follow(root: Path, config: Config, logs: Path) -> list[Finding]:
     for model in read_subjects(folder, rows if isinstance(rows, list) else [], load_runtime(config.runtime)):
         training = model.said.get("training")
         dataset = training.get("dataset") if isinstance(training, dict) else None
-        table = config.tables.get(dataset) if isinstance(dataset, str) else None
+        data = config.tables.get(dataset) if isinstance(dataset, str) else None
+        # Of several files no sidecar names the origin.
+        table = data.files if data is not None and isinstance(data.files, Path) else None
         found += lineage.of_model(model, table, Folder(logs))
     return locate(folder, found)

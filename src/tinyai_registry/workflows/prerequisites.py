@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinyai_registry.checks import identity
+from tinyai_registry.documents.schema import announceable
 from tinyai_registry.errors import PluginError, RecipeError, RegistryError
 from tinyai_registry.evaluation import STANDARD_METRICS, Evaluation, Metrics
 from tinyai_registry.onnxfile.runtime import Runtime, load_runtime
@@ -25,6 +26,7 @@ NO_FIGURES = Evaluation(folds=(), expected_groups=(), summary={}, in_sample=Metr
 def check_prerequisites(owner: Owner, request: Request, start: StartingPoint) -> None:
     """Raises a TinyaiError if the model's names are taken, its gate cannot be judged, or nothing can be written."""
     check_names(owner.recipe, start)
+    check_announced(owner.recipe)
     check_twins(owner.recipe, load_runtime(request.runtime))
     for criterion in (*owner.recipe.gate, *_known_criteria(owner, start)):
         check_criterion(criterion, owner)
@@ -57,6 +59,16 @@ def check_names(recipe: Recipe, start: StartingPoint) -> None:
                 f"{start.registry.root}: the name {found.model} is taken ({found.message}, the last of them being "
                 f"those of {recipe.id}); give the model another id, or remove the other row"
             )
+
+
+def check_announced(recipe: Recipe) -> None:
+    """Raises RecipeError if the sidecar has no such key as an input or a derived column announces."""
+    strange = recipe.announced.keys() - announceable()
+    if strange:
+        raise RecipeError(
+            f"{recipe.id} announces {', '.join(sorted(strange))} by a sidecar_key, and the sidecar has no such key; "
+            f"there are {', '.join(sorted(announceable()))}"
+        )
 
 
 def _known_criteria(owner: Owner, start: StartingPoint) -> Sequence[Criterion]:

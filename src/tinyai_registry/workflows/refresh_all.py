@@ -71,12 +71,14 @@ def _wait_for(future: Future[Result]) -> Result:
 
 
 def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str], lifeline: TextIOWrapper) -> Result:
-    table = config.tables.get(recipe.dataset)
-    if table is None:
+    data = config.tables.get(recipe.dataset)
+    if data is None or not data.paths:
         return Result(recipe.id, SKIPPED, 0, f"tinyai.toml names no table of {recipe.dataset}")
-    if not table.is_file():
-        return Result(recipe.id, SKIPPED, 0, f"no table: {table}")
-    words = ["refresh", recipe.id, "--table", str(table), "--registry", str(registry), "--json", *options]
+    for path in data.paths:
+        if not path.is_file():
+            return Result(recipe.id, SKIPPED, 0, f"no table: {path}")
+    tables = [word for named in data.name_files() for word in ("--table", named)]
+    words = ["refresh", recipe.id, *tables, "--registry", str(registry), "--json", *options]
     # -P: the working directory may be a stranger's, and what lies in it is not to be imported.
     program = [sys.executable, "-P", "-m", "tinyai_registry.cli.end_with_parent"]
     child = subprocess.run([*program, *words], stdin=lifeline, capture_output=True, text=True, check=False)

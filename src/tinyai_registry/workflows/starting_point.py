@@ -11,6 +11,7 @@ from tinyai_registry.documents import card, parts, row, sidecar
 from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.documents.sidecar_types import as_sidecar
+from tinyai_registry.evaluation import DataSet
 from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import DEFAULT
 from tinyai_registry.plugins.owner import Owner
@@ -29,7 +30,7 @@ class Request:
     """
 
     registry: Path
-    table: Path
+    table: DataSet | Path
     command: str
     reason: str | None = None
     force: bool = False

@@ -106,11 +106,10 @@ def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[St
 
 
 def _read_table(config: Config, dataset: str) -> _Table:
-    path = config.tables.get(dataset)
-    if path is None:
+    if dataset not in config.tables:
         return _Table(None, f"tinyai.toml names no table of {dataset}")
     try:
-        return _Table(digest(path))
+        return _Table(digest(config.table(dataset)))
     except TinyaiError as error:
         return _Table(None, str(error))
 

@@ -1,0 +1,47 @@
+"""The files that a data set is kept in, and what people have said of the names in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# The column that says which corpus a row comes from.
+CORPUS = "corpus"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One table file, or one for each corpus by name; none where nothing is known but what people have said.
+
+    Groups that are called otherwise in another corpus: ``same`` has the names of one source, which goes by the first of
+    them, ``distinct`` names that look alike and are different sources.
+    """
+
+    files: Path | Mapping[str, Path]
+    same: tuple[tuple[str, ...], ...] = ()
+    distinct: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def corpora(self) -> Mapping[str, Path]:
+        """The files by corpus, in alphabetical order; none where there is one file."""
+        return {} if isinstance(self.files, Path) else dict(sorted(self.files.items()))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file."""
+        return (self.files,) if isinstance(self.files, Path) else tuple(self.corpora.values())
+
+    @property
+    def file(self) -> str:
+        """The names of the files, without their folders."""
+        return " + ".join(path.name for path in self.paths)
+
+    def name_files(self, name: Callable[[Path], str] = str) -> list[str]:
+        """The files as ``--table`` takes them, each path as ``name`` has it: a path, or CORPUS=PATH for each corpus."""
+        if isinstance(self.files, Path):
+            return [name(self.files)]
+        return [f"{corpus}={name(path)}" for corpus, path in self.corpora.items()]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.paths))

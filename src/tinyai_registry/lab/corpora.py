@@ -1,0 +1,143 @@
+"""The files that a table is made of: each read and checked by itself, then put together as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from tinyai_registry.documents.table_record import extractor, origin
+from tinyai_registry.errors import TableError
+from tinyai_registry.evaluation import CORPUS, CorpusFingerprint, DataSet, TableOrigin
+from tinyai_registry.files import sha256_of
+from tinyai_registry.lab.contract import (
+    MAKERS,
+    as_numbers,
+    check_features,
+    check_keys,
+    check_present,
+    check_target,
+    find_constant,
+)
+from tinyai_registry.lab.derived import derive
+from tinyai_registry.lab.keys import as_text
+from tinyai_registry.lab.parquet import open_parquet
+from tinyai_registry.lab.rows import choose
+from tinyai_registry.lab.sources import make_one
+from tinyai_registry.lab.table_file import read_file
+from tinyai_registry.recipe import Recipe, numeric_sources
+from tinyai_registry.text import encodable
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """One file of a table, the only one or one of several.
+
+    ``frame`` has the rows that the recipe chose, under their row numbers in the file. ``rows`` and ``columns`` count
+    those of the whole file, and ``groups`` are all that it has; ``made_by`` has what it says of teacher and extractor,
+    ``origin`` what it was made from, if it says so.
+    """
+
+    path: Path
+    corpus: str | None
+    sha256: str
+    rows: int
+    columns: int
+    groups: frozenset[str]
+    frame: pd.DataFrame
+    made_by: Mapping[str, str | None]
+    origin: TableOrigin | None
+
+    def fingerprint(self, recipe: Recipe) -> CorpusFingerprint:
+        """What the sidecar says of it."""
+        target = self.frame[recipe.target].to_numpy(np.float64)
+        return CorpusFingerprint(
+            corpus=str(self.corpus),
+            file=encodable(self.path.name),
+            sha256=self.sha256,
+            rows=self.rows,
+            rows_used=len(self.frame),
+            columns=self.columns,
+            teacher_model=self.made_by.get("teacher_model"),
+            extractor=self.made_by.get("extractor"),
+            target_mean=float(target.mean()) if len(target) else None,
+            target_min=float(target.min()) if len(target) else None,
+            target_max=float(target.max()) if len(target) else None,
+        )
+
+
+def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
+    """The file at ``path``, of which ``corpus`` says what ``recipe`` may ask for by that name.
+
+    Raises TableError for whatever the table contract refuses of one file.
+    """
+    data = read_file(path)
+    file = open_parquet(path, data)
+    check_present(path, file.names, recipe, corpus)
+    needed = [name for name in recipe.columns if corpus is None or name != CORPUS]
+    extra = [name for name in (*MAKERS, CORPUS) if name in file.names and name not in needed]
+    numbers = {*recipe.feature_order, recipe.target, *chain.from_iterable(map(numeric_sources, recipe.derived))}
+    columns = [*needed, *extra]
+    read = file.read(columns, text=[name for name in columns if name not in numbers])
+    if not read.num_rows:
+        raise TableError(f"{path} has no rows; nothing can be trained from it")
+    converted = {n: (as_numbers if n in numbers else as_text)(path, n, read[n]) for n in columns}
+    everything = pa.table(converted).to_pandas(ignore_metadata=True)
+    if corpus is not None:
+        everything[CORPUS] = corpus
+    chosen = _choose(path, everything, recipe)
+    frame = chosen.drop(columns=extra)
+    if len(frame):
+        check_keys(path, frame, recipe)
+        derive(path, frame, recipe)
+        check_features(path, frame, recipe)
+        check_target(path, chosen, recipe)
+    made_by = {name: find_constant(path, chosen, name) for name in MAKERS if name in chosen and len(chosen)}
+    if file.record is not None:
+        recorded = {"teacher_model": file.record["teacher_model"], "extractor": extractor(file.record)}
+        made_by |= {name: made_by.get(name) or recorded[name] for name in MAKERS}
+    known = None if file.record is None else origin(file.record)
+    groups = frozenset(everything[recipe.group].dropna().unique().astype(str))
+    return Corpus(path, corpus, sha256_of(data), len(everything), len(file.names), groups, frame, made_by, known)
+
+
+def _choose(path: Path, frame: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """The rows for which each condition of ``recipe`` holds, in a frame of their own."""
+    for where in recipe.rows:
+        try:
+            frame = frame[choose(frame, where)]
+        except TableError as error:
+            raise TableError(f"{path}: {error}") from error
+    return frame.copy() if recipe.rows else frame
+
+
+def join(corpora: Sequence[Corpus], data: DataSet, recipe: Recipe) -> pd.DataFrame:
+    """The rows of all ``corpora`` under fresh row numbers, each source under one name.
+
+    Raises TableError where no row was chosen, the corpora had different teachers or extractors, or a source may stand
+    under two names in them.
+    """
+    used = [one for one in corpora if len(one.frame)]
+    if not used:
+        asked = " and ".join(map(str, recipe.rows))
+        raise TableError(f"{data}: there is no row where {asked}, as {recipe.id} asks for; nothing can be trained")
+    for name in MAKERS:
+        _refuse_two_makers(name, [one for one in used if one.made_by.get(name) is not None])
+    frame = pd.concat([one.frame for one in used], ignore_index=True) if len(used) > 1 else used[0].frame
+    frame = frame.reset_index(drop=True)
+    return make_one(frame, frozenset().union(*(one.groups for one in corpora)), data, recipe)
+
+
+def _refuse_two_makers(column: str, corpora: Sequence[Corpus]) -> None:
+    for one in corpora[1:]:
+        first = corpora[0]
+        if one.made_by[column] != first.made_by[column]:
+            raise TableError(
+                f"{first.path} has the {column} {first.made_by[column]}, {one.path} has {one.made_by[column]}; a "
+                "table has one, so make the corpora with the same"
+            )

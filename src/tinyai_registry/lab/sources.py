@@ -1,0 +1,77 @@
+"""One source under two names: what people said of it is done, what looks like it is asked about."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from tinyai_registry.errors import TableError
+from tinyai_registry.evaluation import CORPUS, DataSet
+from tinyai_registry.lab.keys import fold
+from tinyai_registry.recipe import Recipe
+
+# Words of a clip's name that say how it is stored, not what it shows: rate, size, depth, sampling, container.
+_STORED = re.compile(
+    r"\d+(?:\.\d+)?(?:fps|hz|p|i|k|bit|bits|kbps|mbps)|\d+x\d+|(?:yuv|i)?4(?:00|20|22|44)p?\d*(?:le|be)?"
+    r"|s?d|u?hd|fhd|qhd|hdr\d*|sdr|ref|reference|src|orig|original|yuv|y4m|mp4|mkv|mov|webm"
+)
+_BETWEEN = re.compile(r"[\s_.\-]+")
+
+
+def make_one(frame: pd.DataFrame, known: frozenset[str], data: DataSet, recipe: Recipe) -> pd.DataFrame:
+    """``frame`` with each source of ``data`` under one name; ``known`` are all that its files have.
+
+    Raises TableError if a name that ``data`` speaks of is nowhere, or two corpora have names that look like one source
+    and nobody has said whether they are.
+    """
+    column = recipe.group
+    names = frame[column]
+    for name in (name for called in (*data.same, *data.distinct) for name in called if name not in known):
+        raise TableError(f"{data}: tinyai.toml speaks of the source {name!a}, and column {column} has none such")
+    first = {name: called[0] for called in data.same for name in called}
+    if first:
+        frame = frame.assign(**{column: names.map(lambda name: first.get(name, name))})
+    if data.corpora:
+        _ask(frame, data, recipe)
+    return frame
+
+
+def _ask(frame: pd.DataFrame, data: DataSet, recipe: Recipe) -> None:
+    corpora: dict[str, list[str]] = defaultdict(list)
+    pairs = frame[[recipe.group, CORPUS]].drop_duplicates()
+    for name, corpus in zip(pairs[recipe.group].astype(str), pairs[CORPUS], strict=True):
+        corpora[name].append(corpus)
+    answered = [set(names) for names in data.distinct]
+    alike = [
+        (one, other)
+        for one, other in sorted(_alike(corpora))
+        if len({*corpora[one], *corpora[other]}) > 1 and not any({one, other} <= names for names in answered)
+    ]
+    if alike:
+        one, other = alike[0]
+        said, more = json.dumps([[one, other]], ensure_ascii=False), len(alike) - 1
+        raise TableError(
+            f"{data}: column {recipe.group} has {one!a} (corpus {corpora[one][0]}) and {other!a} (corpus "
+            f"{corpora[other][-1]}), which may be one source under two names, and that would be trained and tested on "
+            f"at once; say so in tinyai.toml, [sources.{recipe.dataset}] same = {said}, or that they are two: "
+            f"distinct = {said}" + (f" (there are {more} more such pairs)" if more else "")
+        )
+
+
+def _alike(names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Pairs of names that are equal but for words on how a clip is stored, or of which one begins like the other."""
+    words = {name: tuple(filter(None, _BETWEEN.split(fold(name)))) for name in names}
+    by_stem: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    by_words: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, said in words.items():
+        by_words[said].append(name)
+        by_stem[tuple(word for word in said if not _STORED.fullmatch(word)) or said].append(name)
+    found = {(one, other) for like in by_stem.values() for one in like for other in like if one < other}
+    for name, said in words.items():
+        for end in range(1, len(said)):
+            found |= {(min(name, short), max(name, short)) for short in by_words.get(said[:end], ())}
+    yield from found
