@@ -25,10 +25,11 @@ from harness import (
     waited,
     watched,
 )
+from test_kill import rename_to_e
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.errors import RegistryError
+from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.files import Folder
 from tinyai_registry.store import chain, layout, log, publish, turn
 from tinyai_registry.store.activity import is_pending
@@ -37,6 +38,7 @@ from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 from tinyai_registry.store.snapshot import read_release
+from tinyai_registry.workflows.remove import remove
 
 ROUNDS = 20
 MODELS = 16  # written by one process each
@@ -140,6 +142,12 @@ class Intruder:
         return perform()
 
 
+def take_away(root: Path) -> None:
+    """The model, if nobody has published it between our look at it and our turn."""
+    with suppress(RegistryBusyError):
+        remove(root, "b", ACCOUNT)
+
+
 def take_back(root: Path) -> None:
     """The release before, whose files "mine" withdraws, if that is committed."""
     with suppress(RegistryError):
@@ -148,6 +156,7 @@ def take_back(root: Path) -> None:
 
 INTRUSIONS = {
     "takes it back": take_back,
+    "removes the model": take_away,
     "publishes another model": lambda root: put(root, "a", "theirs"),
     "publishes the same": lambda root: put(root, "b", "theirs"),
     "recovers": recover,
@@ -174,7 +183,38 @@ def test_where_the_lock_lies_another_writer_may_come_before_any_operation(no_loc
             recover(root)
             assert faults(root) == [], f"operation {nth}"
             assert_tidy(root, f"operation {nth}")
-            assert [e.rows[0].get("notes") for e in log.entries(root, "b")].count("b, version mine") == 1
+            published = [entry for entry in log.entries(root, "b") if entry.action == "publish"]
+            assert [e.rows[0].get("notes") for e in published].count("b, version mine") == 1
             shutil.rmtree(root)
     tell(f"another writer {intrusion} before each of {nth} operations")
     assert nth >= 80
+
+
+RENAMED = {each: INTRUSIONS[each] for each in ("publishes the same", "dies")}
+
+
+@pytest.mark.parametrize("intrusion", RENAMED)
+def test_a_model_that_another_writer_publishes_while_it_is_renamed_is_under_one_name_or_both(no_lock, intrusion, tell):
+    with fast_folder() as name:
+        start, root = Path(name) / "start", Path(name) / "root"
+        foreign_registry(start)
+        put(start, "b", "1")
+        for nth in range(10_000):
+            shutil.copytree(start, root)
+            intruder = Intruder(nth, lambda: RENAMED[intrusion](root))
+            with watched(intruder), suppress(RegistryBusyError):
+                rename_to_e(root, "b")
+            if intruder.left >= 0:
+                break
+            recover(root)
+            assert faults(root) == [], f"operation {nth}"
+            assert_tidy(root, f"operation {nth}")
+            notes = {row["id"]: row.get("notes") for row in open_registry(root).rows}
+            if intrusion == "publishes the same":
+                assert "b, version theirs" in {notes.get("b"), notes.get("e")}, f"operation {nth}"
+            else:
+                assert notes.get("e") == "b, version 1", f"operation {nth}"
+                assert "b" not in notes, f"operation {nth}"
+            shutil.rmtree(root)
+    tell(f"another writer {intrusion} before each of {nth} operations of a renaming")
+    assert nth >= 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +20,14 @@ from harness import (
     recorded,
 )
 
+from tinyai_registry.documents.index import INDEX
 from tinyai_registry.store import layout
+from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.recovery import recover
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
+from tinyai_registry.workflows.remove import remove
+from tinyai_registry.workflows.rename import compose
 
 Action = Callable[[Path], object]
 
@@ -56,8 +62,32 @@ def ensemble(root: Path) -> None:
     put(root, "b", "1", members=("b_1", "b_2"))
 
 
+def removed(root: Path) -> None:
+    often_refreshed(root)
+    remove_b(root)
+
+
 def publish_b(root: Path) -> None:
     put(root, "b", "new")
+
+
+def signed(root: Path) -> None:
+    """A model of another tool whose graph is signed."""
+    foreign_registry(root)
+    (root / "b.onnx.sigstore.json").write_text("{}")
+    document = json.loads((root / INDEX).read_text())
+    document["models"][1]["sigstore_bundle"] = "b.onnx.sigstore.json"
+    (root / INDEX).write_text(json.dumps(document))
+
+
+def remove_b(root: Path) -> None:
+    remove(root, "b", ACCOUNT)
+
+
+def rename_to_e(root: Path, model: str) -> None:
+    """As ``workflows.rename`` does, but for the checks, which would take seconds at each point."""
+    record(root, model, ACCOUNT)
+    publish(root, "e", lambda: compose(open_registry(root), model, "e"), ACCOUNT)
 
 
 def rollback_b(root: Path) -> None:
@@ -73,6 +103,10 @@ SCENARIOS: dict[str, tuple[Action, Action]] = {
     "rollback to a foreign release": (foreign_refreshed, rollback_b),
     "rollback to a release of fewer rows": (ensemble, rollback_b),
     "refresh with fewer rows": (ensemble, publish_b),
+    "removal of a signed model of another tool": (signed, remove_b),
+    "rollback of a removal": (removed, rollback_b),
+    "removal": (ours, lambda root: remove(root, "a", ACCOUNT)),
+    "renaming": (ours, lambda root: rename_to_e(root, "a")),
 }
 
 

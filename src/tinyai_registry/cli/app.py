@@ -35,6 +35,8 @@ COMMANDS: Mapping[str, str] = {
     "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",
     "diff": "Compare two releases of a model: gate, figures, folds, recipe, table, drift, files.",
     "rollback": "Publish an earlier release of a model again.",
+    "remove": "Take a model out of the registry: row, files and signatures; its log keeps what it was.",
+    "rename": "Give a model another id; its graphs stay as they are.",
     "recover": "Finish what a killed refresh left half-done.",
     "prune": "Drop the files of old releases from the store; the last three of each model stay.",
     "plugins": "List the installed plugins and what became of them.",

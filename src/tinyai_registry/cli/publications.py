@@ -44,4 +44,5 @@ def describe_publications(watched: Watched) -> str:
 
 
 def _has_release_since(root: Path, model: str, last: int) -> bool:
-    return any(entry.number > last and entry.action in {"publish", "rollback"} for entry in log.entries(root, model))
+    made = {"publish", "rollback", "remove", "rename"}
+    return any(entry.number > last and entry.action in made for entry in log.entries(root, model))

@@ -18,7 +18,8 @@ def render(sidecar: Sidecar) -> str:
 def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     said, stage = sidecar["card"], markdown_words(sidecar["stage"])
     yield "", markdown_prose(said["summary"])
-    yield "", f"{code(sidecar['id'])} · kind {code(sidecar['kind'])} · ONNX opset {sidecar['opset']} · {stage}"
+    before = f" · until now {code(sidecar['previous_id'])}" if "previous_id" in sidecar else ""
+    yield "", f"{code(sidecar['id'])}{before} · kind {code(sidecar['kind'])} · ONNX opset {sidecar['opset']} · {stage}"
     yield "Intended use", markdown_prose(said["intended_use"])
     yield "Limits", markdown_prose(said["limits"])
     yield "How to call it", _calling(sidecar)

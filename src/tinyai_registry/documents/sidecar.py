@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyai_registry.documents import c_reader, parts, strict_json
 from tinyai_registry.documents.row import TWIN_KEYS
-from tinyai_registry.documents.sidecar_types import Sidecar, as_sidecar
+from tinyai_registry.documents.sidecar_types import ArtifactDocument, MemberDocument, Sidecar, as_sidecar
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import Drift, Evaluation, Judgement
 from tinyai_registry.onnxfile.runtime import known_runtimes
@@ -97,20 +97,50 @@ def members(sidecar: Sidecar) -> list[Sidecar]:
     artifacts = {artifact["path"]: artifact for artifact in sidecar["artifacts"]}
     # The twin is the ensemble's.
     shared = as_sidecar({key: value for key, value in sidecar.items() if key not in TWIN_KEYS})
-    return [
-        {
-            **shared,
-            "id": member["id"],
-            "onnx": member["onnx"],
-            "sha256": member["sha256"],
-            "name": member["id"],
-            "artifacts": [artifacts[member["onnx"]]],
-            "members": [],
-            "member_of": sidecar["id"],
-            "notes": f"Seed {member['seed']} of the ensemble {sidecar['id']}, which was judged as a whole; see there.",
-        }
-        for member in sidecar["members"]
-    ]
+    return [_member(shared, member, artifacts[member["onnx"]]) for member in sidecar["members"]]
+
+
+def rename(sidecar: Sidecar, new: str, paths: Mapping[str, str]) -> Sidecar:
+    """``sidecar`` of the same release under the id ``new``; ``paths`` are the new names of its files.
+
+    The recipe is the same but for its id, and so has another fingerprint.
+    """
+    old = sidecar["id"]
+    document: dict[str, Any] = {
+        **sidecar,
+        "id": new,
+        "name": new if sidecar["name"] == old else sidecar["name"],
+        "onnx": paths.get(sidecar["onnx"], sidecar["onnx"]),
+        "artifacts": [{**each, "path": paths.get(each["path"], each["path"])} for each in sidecar["artifacts"]],
+        "previous_id": old,
+    }
+    if "recipe" in sidecar:
+        document["recipe"] = {**sidecar["recipe"], "id": new}
+        document["recipe_fingerprint"] = fingerprint(document["recipe"])
+        document["notes"] = sidecar["notes"].replace(_see(old), _see(new))
+    if "members" in sidecar:
+        document["members"] = [
+            {**each, "id": f"{new}{each['id'].removeprefix(old)}", "onnx": paths.get(each["onnx"], each["onnx"])}
+            for each in sidecar["members"]
+        ]
+    return as_sidecar(document)
+
+
+def _member(ensemble: Sidecar, member: MemberDocument, artifact: ArtifactDocument) -> Sidecar:
+    document: dict[str, Any] = {
+        **ensemble,
+        "id": member["id"],
+        "onnx": member["onnx"],
+        "sha256": member["sha256"],
+        "name": member["id"],
+        "artifacts": [artifact],
+        "members": [],
+        "member_of": ensemble["id"],
+        "notes": f"Seed {member['seed']} of the ensemble {ensemble['id']}, which was judged as a whole; see there.",
+    }
+    if "previous_id" in ensemble:
+        document["previous_id"] = f"{ensemble['previous_id']}{member['id'].removeprefix(ensemble['id'])}"
+    return as_sidecar(document)
 
 
 def render(sidecar: Mapping[str, Any]) -> str:
@@ -174,8 +204,12 @@ def _notes(recipe: Recipe, judgement: Judgement) -> str:
     table = judgement.table
     return (
         f"{recipe.card.title}. Trained on {recipe.dataset} ({len(table.groups)} groups, {table.clips} clips, "
-        f"{table.rows_used} rows). {_headline(judgement.evaluation)} See {recipe.id}.md and {recipe.decision}."
+        f"{table.rows_used} rows). {_headline(judgement.evaluation)} {_see(recipe.id)} and {recipe.decision}."
     )
+
+
+def _see(model: str) -> str:
+    return f"See {model}.md"
 
 
 def _headline(evaluation: Evaluation) -> str:

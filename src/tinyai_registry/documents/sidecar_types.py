@@ -351,6 +351,7 @@ class Sidecar(TypedDict):
     extra: NotRequired[dict[str, Any]]
     members: NotRequired[list[MemberDocument]]
     member_of: NotRequired[str]
+    previous_id: NotRequired[str]
     protocols: NotRequired[list[ProtocolDocument]]
     plugin: NotRequired[PluginDocument]
     card: NotRequired[CardDocument]

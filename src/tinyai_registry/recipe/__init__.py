@@ -21,7 +21,7 @@ from tinyai_registry.recipe._inputs import (
     numeric_sources,
     one_hot,
 )
-from tinyai_registry.recipe._names import name_flaw
+from tinyai_registry.recipe._names import id_flaw, name_flaw
 from tinyai_registry.recipe._network import MLP, Adam, AdamW, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol, Published
 from tinyai_registry.recipe._quantisation import FIDELITY, Int8
@@ -77,6 +77,7 @@ __all__ = [
     "criterion_of",
     "decisive",
     "fingerprint",
+    "id_flaw",
     "name_flaw",
     "numeric_sources",
     "one_hot",

@@ -7,6 +7,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+_ID = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 # The runtime escapes nothing of a name.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
@@ -23,6 +24,17 @@ def name_flaw(name: str) -> str | None:
     if not _NAME.match(name):
         return "it is not a letter followed by letters, digits and underscores"
     return "libvmaf logs a score or a feature under that name" if name.casefold() in _taken() else None
+
+
+def id_flaw(name: str) -> str | None:
+    """Why ``name`` cannot be the id of a model; None if it can.
+
+    >>> id_flaw("Bend_v1")
+    'it is not a lower-case letter followed by lower-case letters, digits and underscores, at most 64 in all'
+    """
+    if not _ID.match(name):
+        return "it is not a lower-case letter followed by lower-case letters, digits and underscores, at most 64 in all"
+    return name_flaw(name)
 
 
 @cache

@@ -3,14 +3,78 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.dialects import is_manifest
 from tinyai_registry.documents.index import INDEX
-from tinyai_registry.errors import RegistryError
-from tinyai_registry.files import is_release_file
+from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.files import Folder, is_release_file
 from tinyai_registry.onnxfile.graph import GraphError, parse
 from tinyai_registry.onnxfile.weights import data_files, external_weights
 from tinyai_registry.store.registry import ENDINGS, Registered, Registry
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in a registry of one model: its row and those of its members, and the names of all their files.
+
+    ``signatures`` are those of the files that sign the graphs, as far as they are there.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    files: tuple[str, ...]
+    signatures: tuple[str, ...]
+
+
+def find_standing(registry: Registry, model: str) -> Standing | None:
+    """What stands in ``registry`` of ``model``: a row, or another tool's manifest of an ensemble; None if neither."""
+    own, manifest = registry.find(model), f"{model}.json"
+    listed = _members(own.sidecar if own else read_manifest(registry, manifest))
+    rows = [row for row in registry.rows if row.get("onnx") in listed and str(row.get("id")).startswith(f"{model}_")]
+    if own is None and not rows:
+        return None
+    members = [member for row in rows if (member := registry.find(row["id"])) is not None]
+    found = [own, *members] if own else members
+    files = dict.fromkeys([] if own else [manifest])
+    files |= dict.fromkeys(name for each in found for name in files_of(registry, each))
+    bundles = [name for each in found if isinstance(name := each.row.get("sigstore_bundle"), str)]
+    return Standing(
+        rows=tuple(each.row for each in found),
+        files=tuple(files),
+        signatures=tuple(name for name in bundles if is_release_file(name) and os.path.lexists(registry.path(name))),
+    )
+
+
+def find_ensemble(registry: Registry, model: str) -> str | None:
+    """The ensemble that ``model`` is a member of, by its own sidecar or by another tool's manifest."""
+    found = registry.find(model)
+    if found is None:
+        return None
+    if "member_of" in (found.sidecar or {}):
+        return str(found.sidecar["member_of"])  # type: ignore[index] # it is there
+    for name in Folder(registry.root).names:
+        if name.endswith(".json") and "/" not in name and found.row["onnx"] in _members(read_manifest(registry, name)):
+            return name.removesuffix(".json")
+    return None
+
+
+def read_manifest(registry: Registry, name: str) -> Mapping[str, Any] | None:
+    """The file ``name``, if it is another tool's manifest of an ensemble."""
+    try:
+        document = strict_json.loads(registry.read(name, strict_json.MAX_BYTES) or b"", name)
+    except (DocumentError, RegistryError):
+        return None
+    return document if isinstance(document, dict) and is_manifest(document) else None
+
+
+def _members(said: Mapping[str, Any] | None) -> set[str]:
+    """The graphs of the members that a sidecar or a manifest lists."""
+    listed = (said or {}).get("members")
+    named = [each.get("onnx") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return {name for name in named if isinstance(name, str)}
 
 
 def find_superseded(registry: Registry, before: Registered | None, kept: Collection[str]) -> tuple[str, ...]:

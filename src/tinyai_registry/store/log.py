@@ -22,7 +22,7 @@ from tinyai_registry.files import read_bytes, sha256_of
 from tinyai_registry.release import Account
 from tinyai_registry.store import durable, layout
 
-Action = Literal["adopt", "publish", "rollback", "refuse"]
+Action = Literal["adopt", "publish", "rollback", "refuse", "remove", "rename"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Entry:
     folder; ``rows`` are its rows as published. ``withdrawn`` are the files that went with the release before, and
     ``withdrawn_rows`` its rows that this one has no more: their digests by their ids.
     ``restores`` is the number of the entry that a rollback went back to. ``parent`` is the digest of the entry before.
-    ``unique`` tells an entry from another writer's of the same content.
+    ``previous_id`` is what a renamed model was called before. ``unique`` tells an entry from another writer's of the
+    same content; the one that takes the previous id away has that of the renaming.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Entry:
     withdrawn: tuple[str, ...] = ()
     withdrawn_rows: Mapping[str, str | None] = field(default_factory=dict)
     restores: int | None = None
+    previous_id: str | None = None
     unique: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property

@@ -16,26 +16,35 @@ from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.registry import ENDINGS, Registry, files_under, open_registry
+from tinyai_registry.store.renaming import is_retired, retire_previous
 
 
 def project(root: Path, model: str, workplace: Path) -> None:
-    """Bring the files and rows of ``model`` up to the head of its log."""
+    """Bring the files and rows of ``model`` up to the head of its log.
+
+    If it was renamed, what it was called before is taken away with the same change of ``registry.json``.
+    """
     head = log.head(root, model)
     if head is None:
         return
     registry = open_registry(root)
     require_own(registry, head)
     _project_files(root, head, workplace)
-    leaving = _leaving_rows(registry, head)
+    heads = [head, *retire_previous(root, head, workplace)]
+    leaving = {gone for each in heads for gone in _leaving_rows(registry, each)}
     _project_rows(registry, stale_rows(registry, head), leaving, workplace)
-    _withdraw(registry, head, leaving, workplace)
+    for each in heads:
+        _withdraw(registry, each, leaving, workplace)
 
 
 def lags(registry: Registry, model: str) -> bool:
     """Whether a file or a row of the model's head is not what the log says."""
     head = log.head(registry.root, model)
     return head is not None and bool(
-        stale_rows(registry, head) or _leaving_rows(registry, head) or _stale_files(registry, head)
+        stale_rows(registry, head)
+        or _leaving_rows(registry, head)
+        or _stale_files(registry, head)
+        or not is_retired(registry.root, head)
     )
 
 
@@ -101,8 +110,9 @@ def _earlier(registry: Registry, head: log.Entry) -> list[log.Entry]:
 
 
 def _other_heads(registry: Registry, head: log.Entry) -> Iterator[log.Entry]:
+    ours = {head.model} if is_retired(registry.root, head) else {head.model, head.previous_id}
     for model in layout.logged_models(registry.root):
-        other = None if model == head.model else log.head(registry.root, model)
+        other = None if model in ours else log.head(registry.root, model)
         if other is not None:
             yield other
 
@@ -131,7 +141,8 @@ def require_own(registry: Registry, head: log.Entry) -> None:
         other = log.head(registry.root, member)
         if not member.startswith(f"{model}_") or (other is not None and not _agree(head, other, member)):
             raise RegistryError(f"the log of {model} claims the row of {member}, another model")
-    neighbours = [str(each["onnx"]) for each in registry.rows if each.get("id") not in {model, *own} and "onnx" in each]
+    ours = {model, *own, *_previous_rows(registry.root, head)}
+    neighbours = [str(each["onnx"]) for each in registry.rows if each.get("id") not in ours and "onnx" in each]
     taken = {(name.removesuffix(".onnx") + ending).casefold() for name in neighbours for ending in ENDINGS}
     # Files that are not called like the model are rare, and so is the need to read the log of every other.
     if any(not name.rpartition("/")[2].startswith(model) for name in head.files):
@@ -139,6 +150,12 @@ def require_own(registry: Registry, head: log.Entry) -> None:
     for name in head.files:
         if name.casefold() in taken:
             raise RegistryError(f"the log of {model} claims {name}, which belongs to another model")
+
+
+def _previous_rows(root: Path, head: log.Entry) -> set[str]:
+    """The ids that the rows of a renamed model had, as long as the log of the previous id has not ended."""
+    last = None if is_retired(root, head) or head.previous_id is None else log.head(root, head.previous_id)
+    return {each["id"] for each in last.rows} if last else set()
 
 
 def _agree(head: log.Entry, other: log.Entry, member: str) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json
@@ -32,7 +32,7 @@ from tinyai_registry.errors import (
 from tinyai_registry.files import explain
 from tinyai_registry.release import Account, Release
 from tinyai_registry.store import durable, layout, log, objects
-from tinyai_registry.store.belongings import files_of
+from tinyai_registry.store.adoption import adopt, entry_of_standing, is_recorded
 from tinyai_registry.store.projection import lags, project
 from tinyai_registry.store.registry import EMPTY, files_under, open_registry
 from tinyai_registry.store.takeover import new_workplace
@@ -86,6 +86,24 @@ def publish(
 
     change = _Change(prepare, finish, f"publish {model} into {root}", f"{model} is published")
     return _commit(root, model, change, patience), made[-1]
+
+
+def record(root: Path, model: str, account: Account, patience: float = PATIENCE) -> None:
+    """Record ``model`` as it stands, its signatures too, if its log has something else. No file and no row changes.
+
+    A removal, which takes all of that away, can then be taken back. Raises what publish raises.
+    """
+    if is_recorded(open_registry(root), model):
+        return
+
+    def prepare(workplace: Path) -> log.Entry:
+        return entry_of_standing(root, model, replace(account, reason="as it stood"), workplace)
+
+    def finish(workplace: Path) -> None:
+        log.record_tip(root, model, workplace)
+
+    change = _Change(prepare, finish, f"record {model} as it stands in {root}", f"{model} is recorded as it stands")
+    _commit(root, model, change, patience)
 
 
 def refuse(root: Path, model: str, account: Account) -> None:
@@ -179,14 +197,14 @@ def _prepare(root: Path, release: Release, account: Account, workplace: Path) ->
         registry.require_replaceable(name)
     for name in release.withdrawn:
         registry.place(name)
-    tip = _adopt(root, release.model, account, workplace)
+    tip = adopt(root, release.model, account, workplace)
     before = log.head(root, release.model)
     files, rows = (before.files, before.rows) if before else ({}, ())
     stay = {row["id"] for row in release.rows}
     return log.Entry(
         number=tip.number + 1,
         model=release.model,
-        action="publish" if release.restores is None else "rollback",
+        action=_action(release),
         parent=tip.digest,
         account=account,
         files=_store(root, release.model, release.files, workplace),
@@ -194,33 +212,17 @@ def _prepare(root: Path, release: Release, account: Account, workplace: Path) ->
         withdrawn=tuple(dict.fromkeys(name for name in (*release.withdrawn, *files) if name not in release.files)),
         withdrawn_rows={row["id"]: row.get("sha256") for row in rows if row["id"] not in stay},
         restores=release.restores,
+        previous_id=release.previous_id,
     )
+
+
+def _action(release: Release) -> log.Action:
+    if release.previous_id is not None:
+        return "rename"
+    if release.restores is not None:
+        return "rollback"
+    return "publish" if release.rows else "remove"
 
 
 def _store(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) -> dict[str, str]:
     return {name: objects.put(root, model, data, workplace) for name, data in files.items()}
-
-
-def _adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
-    """Record a release that has no history as an entry, so that a rollback can restore it; return the last entry."""
-    tip = log.find_tip(root, model)
-    if log.head(root, model) is not None:
-        return tip
-    registry = open_registry(root)
-    before = registry.find(model)
-    if before is None:
-        return tip
-    read = {name: registry.read(name) for name in files_of(registry, before)}
-    files = {name: data for name, data in read.items() if data is not None}
-    ours = "schema_version" in (before.sidecar or {})
-    reason = "published before there was a log" if ours else "registered by another tool"
-    entry = log.Entry(
-        number=tip.number + 1,
-        model=model,
-        action="adopt",
-        parent=tip.digest,
-        account=Account(account.time, account.who, account.commit, reason),
-        files=_store(root, model, files, workplace),
-        rows=(before.row,),
-    )
-    return log.append(root, entry, workplace)

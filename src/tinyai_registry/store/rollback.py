@@ -34,7 +34,7 @@ def _restore(root: Path, model: str, to: str | None) -> Release:
 
 
 def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | None) -> log.Entry:
-    releases = [entry for entry in history if entry.is_release]
+    releases = [entry for entry in history if entry.rows]
     if to is None:
         earlier = [entry for entry in releases if entry.number < head.release_number]
         if not earlier:

@@ -101,7 +101,7 @@ def _look(root: Path, model: str, head: log.Entry | None, choose: Choice) -> _Lo
     registry = open_registry(root)
     found = registry.find(model)
     if found is None:
-        return _Look(registry, None, f"{root / INDEX} has no row of {model}" if head else None)
+        return _Look(registry, None, f"{root / INDEX} has no row of {model}" if head and head.rows else None)
     names = tuple(choose(registry, found, head))
     read = {name: registry.read(name) for name in names if name not in found.files}
     found = replace(found, files={**found.files, **{name: data for name, data in read.items() if data is not None}})

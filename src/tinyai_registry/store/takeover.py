@@ -61,8 +61,11 @@ def finish(root: Path, model: str, workplace: Path) -> None:
 
 def bring_up(root: Path, model: str, workplace: Path) -> None:
     """Bring the files of ``model`` up to its log, and drop objects of releases that were never committed."""
-    for folder in layout.folders(root, model):
-        durable.sync_folder(folder)  # made by a process that may have died before it could do so
+    head = log.head(root, model)
+    names = (model,) if head is None or head.previous_id is None else (model, head.previous_id)
+    for each in names:
+        for folder in layout.folders(root, each):
+            durable.sync_folder(folder)  # made by a process that may have died before it could do so
     project(root, model, workplace)
     log.record_tip(root, model, workplace)
     with suppress(DocumentError, RegistryError):  # of a history that cannot be read whole, nothing is dropped

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.subject import read_subject
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.row import is_kept
+from tinyai_registry.documents.sidecar_types import Row
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.files import File, Folder, Problem, Unreadable
 from tinyai_registry.onnxfile.inspector import Inspector
@@ -54,7 +56,22 @@ def check_release(release: Release, registry: Registry, runtime: Runtime) -> Non
     can renew only when the new bytes are there.
     """
     found = (each for each in _findings(release, registry, runtime) if not _is_of_kept_key(each, release, registry))
-    errors = [each for each in found if each.rule.severity is Severity.ERROR]
+    _refuse(release, [each for each in found if each.rule.severity is Severity.ERROR])
+
+
+def require_no_new_error(release: Release, before: Sequence[Row], registry: Registry, runtime: Runtime) -> None:
+    """Raises VerificationError if ``release`` has an error that what stands there, the rows ``before``, has not.
+
+    So a model can be renamed, or mended in part, though something else is wrong with it.
+    """
+    standing = Release(release.model, {}, tuple(before))
+    known = Counter(each.rule for each in _findings(standing, registry, runtime))
+    errors = [each for each in _findings(release, registry, runtime) if each.rule.severity is Severity.ERROR]
+    now = Counter(each.rule for each in errors)
+    _refuse(release, [each for each in errors if now[each.rule] > known[each.rule]])
+
+
+def _refuse(release: Release, errors: Sequence[Finding]) -> None:
     if errors:
         more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
         raise VerificationError(
@@ -74,7 +91,8 @@ def _is_of_kept_key(found: Finding, release: Release, registry: Registry) -> boo
 def _findings(release: Release, registry: Registry, runtime: Runtime) -> Iterator[Finding]:
     folder = StagedFolder(registry.root, release.files, frozenset(release.withdrawn))
     ours = {row["id"] for row in release.rows}
-    others = [row for row in registry.rows if row.get("id") not in ours]
+    gone = {row.get("previous_id") for row in release.rows} if release.previous_id else set()
+    others = [row for row in registry.rows if row.get("id") not in ours | gone]
     by_id = {row["id"]: row for row in (*others, *release.rows) if isinstance(row.get("id"), str)}
     yield from (found for found in identity.of_rows([*others, *release.rows]) if found.model in ours)
     yield from schemas.of_registry({"models": list(release.rows), "schema_version": 1})
