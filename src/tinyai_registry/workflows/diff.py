@@ -25,7 +25,7 @@ def diff(root: Path, model: str, old: str | None = None, new: str | None = None)
     release, or its sidecar is no longer in the store.
     """
     read_documents(root, model)  # there is such a model, and what is registered is whole
-    releases = [entry for entry in log.entries(root, model) if entry.is_release]
+    releases = [entry for entry in log.entries(root, model) if entry.rows]
     if not releases:
         raise RegistryError(f"{model} has no history to compare with; `tinyai log` lists the models that have one")
     last = releases[-1] if new is None else find_release(model, releases, new)
