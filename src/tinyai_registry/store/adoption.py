@@ -9,7 +9,7 @@ from pathlib import Path
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release import Account
 from tinyai_registry.store import log, objects
-from tinyai_registry.store.belongings import Standing, find_standing
+from tinyai_registry.store.belongings import Holding, find_holding
 from tinyai_registry.store.registry import Registry, open_registry
 
 
@@ -17,35 +17,35 @@ def adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
     """Record a release that has no history as an entry, and return the last entry."""
     head = log.head(root, model)
     registry = open_registry(root)
-    standing = None if head is not None and head.rows else find_standing(registry, model)
-    if standing is None:
+    held = None if head is not None and head.rows else find_holding(registry, model)
+    if held is None:
         return log.find_tip(root, model)
     found = registry.find(model)
     ours = found is not None and "schema_version" in (found.sidecar or {})
     why = replace(account, reason="published before there was a log" if ours else "registered by another tool")
-    return log.append(root, _entry(registry, model, standing, standing.files, why, workplace), workplace)
+    return log.append(root, _entry(registry, model, held, held.files, why, workplace), workplace)
 
 
-def entry_of_standing(root: Path, model: str, account: Account, workplace: Path) -> log.Entry:
+def entry_of_holding(root: Path, model: str, account: Account, workplace: Path) -> log.Entry:
     """An entry of ``model`` as it stands, signatures too. Raises RegistryError if nothing does any more."""
     registry = open_registry(root)
-    standing = find_standing(registry, model)
-    if standing is None:
+    held = find_holding(registry, model)
+    if held is None:
         raise RegistryError(f"{root} has no model {model!r} any more")
-    return _entry(registry, model, standing, (*standing.files, *standing.signatures), account, workplace)
+    return _entry(registry, model, held, (*held.files, *held.signatures), account, workplace)
 
 
 def is_recorded(registry: Registry, model: str) -> bool:
     """Whether the head of the log of ``model`` is what stands of it, signatures too."""
-    standing, head = find_standing(registry, model), log.head(registry.root, model)
-    if standing is None or head is None:
+    held, head = find_holding(registry, model), log.head(registry.root, model)
+    if held is None or head is None:
         return False
-    now = {name: registry.digest(name) for name in (*standing.files, *standing.signatures)}
-    return list(head.rows) == list(standing.rows) and dict(head.files) == now
+    now = {name: registry.digest(name) for name in (*held.files, *held.signatures)}
+    return list(head.rows) == list(held.rows) and dict(head.files) == now
 
 
 def _entry(
-    registry: Registry, model: str, standing: Standing, names: Iterable[str], account: Account, workplace: Path
+    registry: Registry, model: str, held: Holding, names: Iterable[str], account: Account, workplace: Path
 ) -> log.Entry:
     read = {name: registry.read(name) for name in names}
     there = {name: data for name, data in read.items() if data is not None}
@@ -57,5 +57,5 @@ def _entry(
         parent=tip.digest,
         account=replace(account, table=None, gate=()),
         files={name: objects.put(registry.root, model, data, workplace) for name, data in there.items()},
-        rows=standing.rows,
+        rows=held.rows,
     )

@@ -18,7 +18,7 @@ from tinyai_registry.store.registry import ENDINGS, Registered, Registry
 
 
 @dataclass(frozen=True)
-class Standing:
+class Holding:
     """What stands in a registry of one model: its row and those of its members, and the names of all their files.
 
     ``signatures`` are those of the files that sign the graphs, as far as they are there.
@@ -29,7 +29,7 @@ class Standing:
     signatures: tuple[str, ...]
 
 
-def find_standing(registry: Registry, model: str) -> Standing | None:
+def find_holding(registry: Registry, model: str) -> Holding | None:
     """What stands in ``registry`` of ``model``: a row, or another tool's manifest of an ensemble; None if neither."""
     own, manifest = registry.find(model), f"{model}.json"
     listed = _members(own.sidecar if own else read_manifest(registry, manifest))
@@ -41,7 +41,7 @@ def find_standing(registry: Registry, model: str) -> Standing | None:
     files = dict.fromkeys([] if own else [manifest])
     files |= dict.fromkeys(name for each in found for name in files_of(registry, each))
     bundles = [name for each in found if isinstance(name := each.row.get("sigstore_bundle"), str)]
-    return Standing(
+    return Holding(
         rows=tuple(each.row for each in found),
         files=tuple(files),
         signatures=tuple(name for name in bundles if is_release_file(name) and os.path.lexists(registry.path(name))),

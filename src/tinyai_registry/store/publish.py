@@ -32,7 +32,7 @@ from tinyai_registry.errors import (
 from tinyai_registry.files import explain
 from tinyai_registry.release import Account, Release
 from tinyai_registry.store import durable, layout, log, objects
-from tinyai_registry.store.adoption import adopt, entry_of_standing, is_recorded
+from tinyai_registry.store.adoption import adopt, entry_of_holding, is_recorded
 from tinyai_registry.store.projection import lags, project
 from tinyai_registry.store.registry import EMPTY, files_under, open_registry
 from tinyai_registry.store.takeover import new_workplace
@@ -97,7 +97,7 @@ def record(root: Path, model: str, account: Account, patience: float = PATIENCE)
         return
 
     def prepare(workplace: Path) -> log.Entry:
-        return entry_of_standing(root, model, replace(account, reason="as it stood"), workplace)
+        return entry_of_holding(root, model, replace(account, reason="as it stood"), workplace)
 
     def finish(workplace: Path) -> None:
         log.record_tip(root, model, workplace)

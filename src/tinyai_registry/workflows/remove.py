@@ -8,7 +8,7 @@ from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.release import Account, Release
 from tinyai_registry.store import log
 from tinyai_registry.store.adoption import is_recorded
-from tinyai_registry.store.belongings import find_ensemble, find_standing
+from tinyai_registry.store.belongings import find_ensemble, find_holding
 from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.registry import Registry, open_registry
 from tinyai_registry.store.turn import PATIENCE
@@ -32,12 +32,12 @@ def require_removable(registry: Registry, model: str) -> tuple[str, ...]:
     ensemble = find_ensemble(registry, model)
     if ensemble is not None:
         raise RegistryError(f"{model} is a member of the ensemble {ensemble}, which was judged as a whole: name that")
-    standing = find_standing(registry, model)
-    if standing is None:
+    held = find_holding(registry, model)
+    if held is None:
         known = [str(row.get("id")) for row in registry.rows]
         they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
         raise RegistryError(f"{registry.root} has no model {model!r}; {they}")
-    return (*standing.files, *standing.signatures)
+    return (*held.files, *held.signatures)
 
 
 def require_recorded(registry: Registry, model: str) -> None:

@@ -16,7 +16,7 @@ from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.recipe import id_flaw
 from tinyai_registry.release import Account, Release
 from tinyai_registry.store import log
-from tinyai_registry.store.belongings import find_standing
+from tinyai_registry.store.belongings import find_holding
 from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.registry import Registered, Registry, open_registry
 from tinyai_registry.store.turn import PATIENCE
@@ -42,8 +42,8 @@ def rename(
         registry = open_registry(root)
         release = compose(registry, old, new)
         require_recorded(registry, old)
-        standing = find_standing(registry, old)
-        require_no_new_error(release, standing.rows if standing else (), registry, load_runtime(runtime))
+        held = find_holding(registry, old)
+        require_no_new_error(release, held.rows if held else (), registry, load_runtime(runtime))
         return release
 
     entry, _ = publish(root, new, make, account, patience)
