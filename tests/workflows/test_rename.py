@@ -79,6 +79,7 @@ def test_a_refresh_under_the_new_id_finds_the_same_recipe(duo_as, frame, write_t
     words = ("--table", table, "--registry", registry, "--json")
     assert tinyai("refresh", "duo_v1", *words).json["status"] == "published"
     assert tinyai("rename", "duo_v1", "trio_v1", "--registry", registry).code == 0
+    assert {path.name for path in registry.glob("*.intoto.json")} == {"trio_v1.intoto.json"}
     module = site / "duo_plugin.py"
     module.write_text(module.read_text(encoding="utf-8").replace("duo_v1", "trio_v1"), encoding="utf-8")
     monkeypatch.delitem(sys.modules, "duo_plugin")

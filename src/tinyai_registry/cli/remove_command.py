@@ -27,7 +27,8 @@ def command(
     the registry is busy.
     """
     opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
-    files = require_removable(opened, model)
+    held = require_removable(opened, model)
+    files = [*held.files, *held.signatures]
     number = None
     if not dry_run:
         session.watch(opened.root, [model])

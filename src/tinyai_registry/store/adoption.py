@@ -26,22 +26,26 @@ def adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
     return log.append(root, _entry(registry, model, held, held.files, why, workplace), workplace)
 
 
-def entry_of_holding(root: Path, model: str, account: Account, workplace: Path) -> log.Entry:
-    """An entry of ``model`` as it stands, signatures too. Raises RegistryError if nothing does any more."""
+def entry_of_holding(root: Path, model: str, account: Account, workplace: Path, *, signatures: bool) -> log.Entry:
+    """An entry of ``model`` as it stands. Raises RegistryError if nothing does any more."""
     registry = open_registry(root)
     held = find_holding(registry, model)
     if held is None:
         raise RegistryError(f"{root} has no model {model!r} any more")
-    return _entry(registry, model, held, (*held.files, *held.signatures), account, workplace)
+    return _entry(registry, model, held, _names(held, signatures=signatures), account, workplace)
 
 
-def is_recorded(registry: Registry, model: str) -> bool:
-    """Whether the head of the log of ``model`` is what stands of it, signatures too."""
+def is_recorded(registry: Registry, model: str, *, signatures: bool) -> bool:
+    """Whether the head of the log of ``model`` is what stands of it."""
     held, head = find_holding(registry, model), log.head(registry.root, model)
     if held is None or head is None:
         return False
-    now = {name: registry.digest(name) for name in (*held.files, *held.signatures)}
+    now = {name: registry.digest(name) for name in _names(held, signatures=signatures)}
     return list(head.rows) == list(held.rows) and dict(head.files) == now
+
+
+def _names(held: Holding, *, signatures: bool) -> tuple[str, ...]:
+    return (*held.files, *held.signatures) if signatures else held.files
 
 
 def _entry(

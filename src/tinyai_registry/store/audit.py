@@ -12,7 +12,7 @@ from tinyai_registry.errors import RegistryError
 from tinyai_registry.files import MAX_BYTES, File, Folder
 from tinyai_registry.store import chain, layout, log
 from tinyai_registry.store.projection import require_own
-from tinyai_registry.store.registry import Registry
+from tinyai_registry.store.registry import SIGNATURE, Registry
 from tinyai_registry.text import shorten
 
 # All rows by id, None where they cannot be read.
@@ -43,7 +43,8 @@ def _of_history(folder: Folder, model: str, rows: Rows) -> Iterator[Finding]:
     if head is None:
         return
     entry = chain.name(model, f"{head.number:08}.json")
-    for name, sha256 in head.files.items():
+    files = {name: sha256 for name, sha256 in head.files.items() if not name.endswith(SIGNATURE)}
+    for name, sha256 in files.items():
         file = folder.fetch(name, MAX_BYTES)  # what is too large for the runtime is said elsewhere
         for flaw in flaws(file):
             if flaw.rule is not MISSING:
@@ -52,7 +53,7 @@ def _of_history(folder: Folder, model: str, rows: Rows) -> Iterator[Finding]:
             why = line_ends(file, sha256) if isinstance(file, File) else ""
             what = f"{shorten(name)} is not what the log says was published{why}"
             yield Finding(history.FILES, entry, what, "/files", model)
-    yield from attested.of_log(model, head.files, folder)
+    yield from attested.of_log(model, files, folder)
     for index, recorded in enumerate(head.rows if rows is not None else ()):
         row = (rows or {}).get(recorded["id"], {})
         if row.get("sha256") != recorded.get("sha256"):

@@ -15,7 +15,7 @@ from tinyai_registry.documents import index, row
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import durable, layout, log, objects
-from tinyai_registry.store.registry import ENDINGS, Registry, files_under, open_registry
+from tinyai_registry.store.registry import ENDINGS, SIGNATURE, Registry, files_under, open_registry
 from tinyai_registry.store.renaming import is_retired, retire_previous
 
 
@@ -54,7 +54,8 @@ def _stale_files(registry: Registry, head: log.Entry) -> dict[str, str]:
 
 def _is(registry: Registry, name: str, sha256: str) -> bool:
     try:
-        return registry.digest(name) == sha256
+        found = registry.digest(name)
+        return found == sha256 or (found is not None and name.endswith(SIGNATURE))
     except RegistryError:
         return False  # it cannot be read, so it is replaced, or refused as something that cannot be
 

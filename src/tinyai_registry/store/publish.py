@@ -88,16 +88,18 @@ def publish(
     return _commit(root, model, change, patience), made[-1]
 
 
-def record(root: Path, model: str, account: Account, patience: float = PATIENCE) -> None:
-    """Record ``model`` as it stands, its signatures too, if its log has something else. No file and no row changes.
+def record(root: Path, model: str, account: Account, patience: float = PATIENCE, *, signatures: bool = False) -> None:
+    """Record ``model`` as it stands, if its log has something else. No file and no row changes.
 
-    A removal, which takes all of that away, can then be taken back. Raises what publish raises.
+    What is done to it next can then be taken back; a removal, which takes its ``signatures`` too, as a whole. Raises
+    what publish raises.
     """
-    if is_recorded(open_registry(root), model):
+    if is_recorded(open_registry(root), model, signatures=signatures):
         return
 
     def prepare(workplace: Path) -> log.Entry:
-        return entry_of_holding(root, model, replace(account, reason="as it stood"), workplace)
+        why = replace(account, reason="as it stood")
+        return entry_of_holding(root, model, why, workplace, signatures=signatures)
 
     def finish(workplace: Path) -> None:
         log.record_tip(root, model, workplace)

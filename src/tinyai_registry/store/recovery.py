@@ -13,7 +13,7 @@ from tinyai_registry.errors import DocumentError, RegistryBusyError, RegistryErr
 from tinyai_registry.files import Folder, explain
 from tinyai_registry.store import chain, layout, log, objects
 from tinyai_registry.store.projection import lags
-from tinyai_registry.store.registry import Registry, open_registry
+from tinyai_registry.store.registry import SIGNATURE, Registry, open_registry
 from tinyai_registry.store.takeover import new_workplace
 from tinyai_registry.store.turn import PATIENCE, take_turn
 
@@ -84,7 +84,7 @@ def _is_behind(registry: Registry, model: str) -> bool:
     known = {None, *(sha256 for entry in log.entries(registry.root, model) for sha256 in entry.files.values())}
     for name, sha256 in head.files.items():
         now = registry.digest(name)
-        if now not in known:
+        if now not in known and not name.endswith(SIGNATURE):
             raise RegistryError(f"{name} is of no release in its log")
         if now != sha256:
             objects.get(registry.root, model, sha256)

@@ -8,7 +8,7 @@ from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.release import Account, Release
 from tinyai_registry.store import log
 from tinyai_registry.store.adoption import is_recorded
-from tinyai_registry.store.belongings import find_ensemble, find_holding
+from tinyai_registry.store.belongings import Holding, find_ensemble, find_holding
 from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.registry import Registry, open_registry
 from tinyai_registry.store.turn import PATIENCE
@@ -22,13 +22,13 @@ def remove(root: Path, model: str, account: Account, patience: float = PATIENCE)
     which was judged as a whole.
     """
     require_removable(open_registry(root), model)
-    record(root, model, account, patience)
+    record(root, model, account, patience, signatures=True)
     entry, _ = publish(root, model, lambda: _removal(open_registry(root), model), account, patience)
     return entry
 
 
-def require_removable(registry: Registry, model: str) -> tuple[str, ...]:
-    """The files that go with ``model``. Raises RegistryError if it cannot be taken out alone."""
+def require_removable(registry: Registry, model: str) -> Holding:
+    """What stands of ``model``. Raises RegistryError if it cannot be taken out alone."""
     ensemble = find_ensemble(registry, model)
     if ensemble is not None:
         raise RegistryError(f"{model} is a member of the ensemble {ensemble}, which was judged as a whole: name that")
@@ -37,16 +37,16 @@ def require_removable(registry: Registry, model: str) -> tuple[str, ...]:
         known = [str(row.get("id")) for row in registry.rows]
         they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
         raise RegistryError(f"{registry.root} has no model {model!r}; {they}")
-    return (*held.files, *held.signatures)
+    return held
 
 
-def require_recorded(registry: Registry, model: str) -> None:
+def require_recorded(registry: Registry, model: str, *, signatures: bool) -> None:
     """Raises RegistryBusyError if ``model`` has changed since it was recorded."""
-    if not is_recorded(registry, model):
+    if not is_recorded(registry, model, signatures=signatures):
         raise RegistryBusyError(f"another process has changed {model} meanwhile; try again")
 
 
 def _removal(registry: Registry, model: str) -> Release:
     require_removable(registry, model)
-    require_recorded(registry, model)
+    require_recorded(registry, model, signatures=True)
     return Release(model, {}, ())

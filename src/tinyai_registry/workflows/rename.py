@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinyai_registry.documents import card, row, sidecar
+from tinyai_registry.documents import attestation, card, row, sidecar
+from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.dialects import CURRENT, dialect
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.documents.sidecar_types import Sidecar, as_sidecar
 from tinyai_registry.errors import RegistryError
+from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.recipe import id_flaw
 from tinyai_registry.release import Account, Release
 from tinyai_registry.store import log
-from tinyai_registry.store.belongings import find_holding
 from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.registry import Registered, Registry, open_registry
 from tinyai_registry.store.turn import PATIENCE
@@ -32,8 +33,9 @@ def rename(
 ) -> log.Entry:
     """Publish the model ``old`` of the registry ``root`` under the id ``new``, its graphs unchanged, and take ``old``.
 
-    Its files are called after the new id. Raises RegistryError if that is taken or cannot be one, VerificationError if
-    the renamed model would have an error for ``runtime`` that it does not have now.
+    Its files are called after the new id; a signature is its owner's, and stays as it is called. Raises RegistryError if
+    the id is taken or cannot be one, VerificationError if the renamed model would have an error for ``runtime`` that it
+    does not have now.
     """
     compose(open_registry(root), old, new)
     record(root, old, account, patience)
@@ -41,9 +43,9 @@ def rename(
     def make() -> Release:
         registry = open_registry(root)
         release = compose(registry, old, new)
-        require_recorded(registry, old)
-        held = find_holding(registry, old)
-        require_no_new_error(release, held.rows if held else (), registry, load_runtime(runtime))
+        require_recorded(registry, old, signatures=False)
+        before = require_removable(registry, old).rows
+        require_no_new_error(release, before, registry, load_runtime(runtime))
         return release
 
     entry, _ = publish(root, new, make, account, patience)
@@ -52,7 +54,7 @@ def rename(
 
 def compose(registry: Registry, old: str, new: str) -> Release:
     """The release of the model ``old`` under the id ``new``. Raises RegistryError where there cannot be one."""
-    names = require_removable(registry, old)
+    names = require_removable(registry, old).files
     found = registry.find(old)
     if found is None or found.sidecar is None or dialect(found.sidecar) != CURRENT:
         raise RegistryError(f"{old} has no sidecar of today's, which a renaming rewrites; run `tinyai migrate {old}`")
@@ -67,10 +69,14 @@ def compose(registry: Registry, old: str, new: str) -> Release:
             raise RegistryError(f"{registry.root / path} is there already; move it away, or choose another id")
     document = sidecar.rename(as_sidecar(found.sidecar), new, paths)
     documents = {f"{each['id']}.json": each for each in (document, *_members(document))}
+    files = {paths[name]: _data(registry, name, paths[name], documents, document, new) for name in names}
+    if (statement := attestation_name(new)) in files:  # it goes last, as it is about the others
+        others = {name: sha256_of(data) for name, data in files.items() if name != statement}
+        files[statement] = attestation.render(attestation.compose(document, others)).encode()
     return Release(
         model=new,
-        files={paths[name]: _data(registry, name, paths[name], documents, document, new) for name in names},
-        rows=tuple(_row(registry, each, paths) for each in documents.values()),
+        files=files,
+        rows=tuple(_row(registry, each) for each in documents.values()),
         withdrawn=tuple(name for name in names if name not in paths.values()),
         previous_id=old,
     )
@@ -96,8 +102,6 @@ def _data(registry: Registry, name: str, path: str, documents: Mapping[str, Side
     return registry.read(name) or b""
 
 
-def _row(registry: Registry, document: Sidecar, paths: Mapping[str, str]) -> dict[str, Any]:
-    old = registry.row(document["previous_id"]) or {}
-    merged = {**row.merge(old, document), "previous_id": document["previous_id"]}
-    bundle = old.get("sigstore_bundle")
-    return {**merged, "sigstore_bundle": paths[bundle]} if isinstance(bundle, str) and bundle in paths else merged
+def _row(registry: Registry, document: Sidecar) -> dict[str, Any]:
+    previous = document["previous_id"]
+    return {**row.merge(registry.row(previous), document), "previous_id": previous}
