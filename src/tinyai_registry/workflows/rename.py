@@ -33,9 +33,9 @@ def rename(
 ) -> log.Entry:
     """Publish the model ``old`` of the registry ``root`` under the id ``new``, its graphs unchanged, and take ``old``.
 
-    Its files are called after the new id; a signature is its owner's, and stays as it is called. Raises RegistryError if
-    the id is taken or cannot be one, VerificationError if the renamed model would have an error for ``runtime`` that it
-    does not have now.
+    Its files are called after the new id; a signature is its owner's, and stays as it is called. Raises RegistryError
+    if the id is taken or cannot be one, VerificationError if the renamed model would have an error for ``runtime`` that
+    it does not have now.
     """
     compose(open_registry(root), old, new)
     record(root, old, account, patience)
