@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tinyai_registry.documents import table_record
+from tinyai_registry.errors import EngineError, LogError
+from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.tables import build as building
 
 CLIPS = ("DrivingHighway_x264_162p_crf35", "HisGirlFriday_x265_480p_crf29", "RedMaples_x264_540p_crf20")
 
@@ -219,3 +223,92 @@ def test_an_output_in_no_folder_is_an_error_before_the_work(tinyai, write_logs, 
     ran = tinyai("table", "build", "--manifest", write_logs(1), "-o", tmp_path / "gone" / "t.parquet")
     assert ran.code == 2
     assert "its folder does not exist" in ran.err
+
+
+# --- what is finished, and what is left behind
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Lets the first parts be written, and then raises something in place of the rest."""
+
+    def after(count: int, error: BaseException) -> list[str]:
+        written: list[str] = []
+
+        def carry_out(_, write_part, assignments, tell):
+            written.extend(write_part(assignment).file for assignment in assignments[:count])
+            raise error
+
+        monkeypatch.setattr(building, "carry_out", carry_out)
+        return written
+
+    return after
+
+
+def test_finished_parts_are_kept_when_the_machines_fail_and_taken_up_again(
+    tinyai, build, write_logs, tmp_path, interrupted, monkeypatch
+):
+    manifest, output = write_logs(80), tmp_path / "features.parquet"
+    written = interrupted(2, EngineError("the scheduler went away"))
+    assert tinyai("table", "build", "--manifest", manifest, "-o", output).code == 2
+    folder = tmp_path / ".features.parquet.parts"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(written)
+    assert not output.exists()
+    (folder / f"{written[0]}.1234.tmp").write_bytes(b"half")
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    after = {}
+
+    def carry_out(engine, work, assignments, tell):
+        parts = [work(assignment) for assignment in assignments]
+        after.update({path.name: path.stat().st_mtime_ns for path in folder.iterdir()})
+        return parts
+
+    monkeypatch.setattr(building, "carry_out", carry_out)
+    path, _, _ = build(manifest)
+    assert {name: after[name] for name in written} == {name: before[name] for name in written}
+    assert len(after) == len(before) + 1
+    assert not folder.exists()
+    monkeypatch.undo()
+    fresh, _, _ = build(manifest, output="fresh.parquet")
+    assert fresh.read_bytes() == path.read_bytes()
+
+
+def test_a_part_that_its_worker_has_not_written_so_is_not_merged(tinyai, write_logs, tmp_path, monkeypatch):
+    def carry_out(engine, work, assignments, tell):
+        return [replace(work(assignment), sha256="0" * 64) for assignment in assignments]
+
+    monkeypatch.setattr(building, "carry_out", carry_out)
+    ran = tinyai("table", "build", "--manifest", write_logs(3), "-o", tmp_path / "t.parquet")
+    assert ran.code == 2
+    assert "is not what its worker has written" in ran.err
+    assert not (tmp_path / "t.parquet").exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), LogError("the log x is empty"), RuntimeError("odd")], ids=repr)
+def test_nothing_is_left_and_the_old_table_stays_where_a_build_is_stopped(
+    write_logs, build, tmp_path, interrupted, error
+):
+    path, _, _ = build(write_logs(40, "old"))
+    before = path.read_bytes()
+    interrupted(1, error)
+    order = building.Order(str(write_logs(80, "new")), str(tmp_path / "new"), path, "")
+    with pytest.raises(type(error)):
+        building.build(order, Progress())
+    assert path.read_bytes() == before
+    assert {each.name for each in tmp_path.iterdir()} == {"old", "new", "features.parquet", "features.parquet.json"}
+
+
+def test_logs_lie_behind_a_url(build, write_logs):
+    manifest = write_logs(3)
+    here, _, _ = build(manifest, output="here.parquet")
+    url = f"file://{manifest.parent}"
+    there, _, _ = build(f"{url}/pairs.csv", "--logs", url, output="there.parquet")
+    assert there.read_bytes() == here.read_bytes()
+
+
+def test_a_url_where_nothing_is_is_one_line(tinyai, write_logs, tmp_path):
+    manifest = write_logs(2)
+    ran = tinyai("table", "build", "--manifest", manifest, "--logs", "file:///nowhere", "-o", tmp_path / "t.parquet")
+    assert ran.code == 2
+    assert ran.err.startswith("tinyai: pairs.csv:2: the log 0000.json cannot be fetched: FileNotFoundError")
+    assert ran.err.endswith("(and 1 other logs cannot be used)\n")

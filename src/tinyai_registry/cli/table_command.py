@@ -67,7 +67,7 @@ def build(
     require_writable(output)
     order = Order(
         manifest=manifest,
-        logs=logs if logs is not None else str(Path(manifest).parent),
+        logs=logs if logs is not None else manifest.rpartition("/")[0] or ".",
         output=output,
         command=_command_line(session),
         target=None if no_target else target,

@@ -6,6 +6,7 @@ path of what was written and its digest out. Only the caller merges and publishe
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -38,6 +39,9 @@ ATTEMPTS = 3
 
 # Seconds that a scheduler has to answer, and how long one that went away is waited for.
 PATIENCE = 10.0
+
+# Who writes tracebacks to standard error where a connection ends.
+_TALKATIVE = ("asyncio", "distributed", "distributed.client", "distributed.core", "tornado.application")
 
 _SAFE_PATH = "PYTHONSAFEPATH"
 
@@ -176,7 +180,7 @@ def _end_with(lifeline: Connection) -> None:
 @contextmanager
 def _dask(engine: Engine) -> Iterator[_Pool]:
     distributed = import_module("distributed")
-    with _cluster(distributed, engine) as address, _client(distributed, address) as client:
+    with _quiet(), _cluster(distributed, engine) as address, _client(distributed, address) as client:
         executor = client.get_executor(retries=ATTEMPTS, pure=False)
         try:
             yield _Pool(executor, lambda: _require_scheduler(client, address))
@@ -186,6 +190,20 @@ def _dask(engine: Engine) -> Iterator[_Pool]:
             raise EngineError(f"a part of the work killed its workers again and again: {error}") from error
         finally:
             executor.shutdown(wait=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Whatever goes wrong is said once, by us."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    before = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for each, level in zip(loggers, before, strict=True):
+            each.setLevel(level)
 
 
 @contextmanager
