@@ -18,6 +18,8 @@ from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.mlp import LAYER_NORM_EPSILON, TrainedMLP
 from tinyai_registry.recipe import Recipe
 
+PRODUCER = "tinyai-registry"
+
 # ``{x}`` is the name of the layer's linear output. GELU is the exact one, x/2 (1 + erf(x / sqrt 2)); the Gelu
 # operator itself came with opset 20.
 ACTIVATION_NODES: Mapping[str, str] = {
@@ -81,7 +83,7 @@ def _assemble(recipe: Recipe, nodes: Sequence[str], weights: Weights) -> onnx.Mo
     body = "\n".join(nodes)
     ir_version = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", recipe.opset)])
     proto = onnx.parser.parse_model(
-        f'<ir_version: {ir_version}, opset_import: ["" : {recipe.opset}], producer_name: "tinyai-registry">\n'
+        f'<ir_version: {ir_version}, opset_import: ["" : {recipe.opset}], producer_name: "{PRODUCER}">\n'
         f"{recipe.id} ({inputs}) => ({output}) {{ {body} }}"
     )
     used = {name for node in proto.graph.node for name in node.input}
