@@ -39,7 +39,7 @@ def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion], sc
             what = (
                 "the model is less reliable on such content"
                 if _is_content(scheme)
-                else "its rows were drawn at random, so this is how far the figures stray"
+                else "what it holds out was drawn at random, so this is how far the figures stray"
             )
             yield Caveat("weak-fold", f"{fold.group}: {'; '.join(weak)}; {what}")
         if fold.rows < FEW_ROWS:
