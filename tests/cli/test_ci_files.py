@@ -66,6 +66,20 @@ def test_the_workflow_lies_at_the_top_of_the_repository_and_names_the_registry(t
     assert runs == [f"pip install tinyai-registry=={version}", validation]
 
 
+def test_a_second_job_makes_again_what_a_pull_request_changes(tinyai, repository):
+    assert tinyai("init", "tiny", "--ci", "--reproduce").code == 0
+    assert_valid("github-workflows", repository / WORKFLOW)
+    workflow = yaml(repository / WORKFLOW)
+    assert list(workflow["jobs"]) == ["validate", "reproduce"]
+    assert workflow["permissions"] == {"contents": "read"}
+    job = workflow["jobs"]["reproduce"]
+    assert job["if"] == "github.event_name == 'pull_request'"
+    assert job["env"]["REGISTRY"] == "below/tiny"
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs[-1] == 'tinyai reproduce --all --since "$BASE" --registry "$REGISTRY"'
+    assert tinyai("init", "other", "--reproduce").code == 2
+
+
 def test_a_registry_that_is_there_already_is_left_as_it_is(tinyai, repository):
     tinyai("init", "tiny")
     index = repository / "below" / "tiny" / "registry.json"

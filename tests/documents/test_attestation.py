@@ -53,10 +53,11 @@ def test_its_materials_are_table_recipe_plugin_and_environment(written, sidecar)
 
 
 def test_every_file_that_a_table_was_put_together_from_is_a_material(sidecar):
-    part = {"file": "part.parquet", "sha256": "d" * 64, "logs": [{"file": "x.json", "sha256": "e" * 64}]}
-    table = {**sidecar["table"], "parts": [part]}
+    part = {"corpus": "bells", "file": "part.parquet", "sha256": "d" * 64}
+    table = {**sidecar["table"], "corpora": [part], "origin": {"record_sha256": "e" * 64, "logs": 9}}
     found = attestation.materials({**sidecar, "table": table})
-    assert [each["name"] for each in found][:3] == ["table tones.parquet", "table part.parquet", "table x.json"]
+    names = ["table tones.parquet", "record of the table's logs", "table bells part.parquet"]
+    assert sorted(each["name"] for each in found[:3]) == sorted(names)
 
 
 def test_without_a_commit_none_is_named(sidecar):

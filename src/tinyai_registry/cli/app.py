@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
     "evaluate": "Cross-validate a model on a table and judge it; write nothing.",
     "table": "From libvmaf's logs to a feature table: build one, combine several, check one, tell two apart.",
+    "reproduce": "Make a release again from its table, and say whether it is the one that was published.",
     "validate": "Check a registry: every document, file and graph, and whether they agree.",
     "explain": "Say why a finding matters and how to mend it.",
     "migrate": "Rewrite sidecars of earlier dialects in today's.",

@@ -64,7 +64,7 @@ def materials(sidecar: Sidecar) -> list[Json]:
     """What decides a model: its tables with what they were made from, its recipe, and the plugin that trained it."""
     plugin = sidecar["plugin"]
     return [
-        *(_material(f"table {name}", sha256) for name, sha256 in _tables(sidecar["table"])),
+        *(_material(name, sha256) for name, sha256 in _tables(sidecar["table"])),
         _material(f"recipe {sidecar['recipe']['id']}", sidecar["recipe_fingerprint"]),
         {"name": f"plugin {plugin['distribution']}", "uri": package_url(plugin["distribution"], plugin["version"])},
     ]
@@ -90,12 +90,14 @@ def _environment(made: ProvenanceDocument) -> Iterator[Json]:
 
 
 def _tables(table: TableDocument) -> Iterator[tuple[str, str]]:
-    """The name and digest of the table, and of every file that its fingerprint says it was put together from."""
+    """The name and digest of the table, of each file that it is put together from, and of the record of its logs."""
     level: list[Any] = [table]
     while level:
-        for each in level:
-            if isinstance(each, dict) and isinstance(each.get("sha256"), str):
-                yield str(each.get("file", each.get("corpus", each.get("name", "of the release")))), each["sha256"]
+        for each in (each for each in level if isinstance(each, dict)):
+            if isinstance(each.get("sha256"), str):
+                yield " ".join(("table", *(each[key] for key in ("corpus", "file") if key in each))), each["sha256"]
+            if isinstance(each.get("record_sha256"), str):
+                yield "record of the table's logs", each["record_sha256"]
         inner = [value for each in level for value in (each.values() if isinstance(each, dict) else each)]
         level = [value for value in inner if isinstance(value, dict | list)]
 

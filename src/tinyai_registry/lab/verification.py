@@ -37,7 +37,7 @@ def verify(
     and shape inference, the runtime's operators and sizes, opset and tensor names as the recipe has them, and
     parity with the models' predictions on rows of the table and on rows drawn in standardised space.
     """
-    samples = _samples(table)
+    samples = draw_samples(table)
     data = proto.SerializeToString(deterministic=True)
     checked = _check(name, data, models, table.recipe, runtime, samples)
     if proto.producer_name == PRODUCER:  # written node by node: nothing is left to simplify, and a second is spared
@@ -70,7 +70,7 @@ def verify_twin(
         opset=opset,
         parity_max_abs=fidelity["int8_worst_difference"] * (high - low),
         # Another processor adds up in another order, and a value at the edge of a step falls to the other side of it.
-        vector=_vector(data, recipe, model, _spread(table), twin.worst),
+        vector=make_vector(data, recipe, model, _spread(table), twin.worst),
         measured={
             **fidelity,
             "calibration_rows": float(len(rows.calibration)),
@@ -89,7 +89,7 @@ def _check(
 ) -> Artifact:
     opset = _check_structure(name, data, recipe, runtime)
     parity = _measure_parity(name, data, models, recipe, samples)
-    return Artifact(f"{name}.onnx", data, opset, parity, _vector(data, recipe, models[0], samples[-1]))
+    return Artifact(f"{name}.onnx", data, opset, parity, make_vector(data, recipe, models[0], samples[-1]))
 
 
 def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
@@ -128,7 +128,7 @@ def _with_batch(shape: Shape) -> tuple[Any, ...]:
     return tuple("N" if axis == 0 and not isinstance(size, int) else size for axis, size in enumerate(shape))
 
 
-def _samples(table: Table) -> list[Tensors]:
+def draw_samples(table: Table) -> list[Tensors]:
     """Raw inputs: rows of the table and rows from N(0, 1) in standardised space, at batch 1 and at ROWS.
 
     The last are those of the test vector.
@@ -162,7 +162,7 @@ def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors) -> NDArr
     return scores[:, 0] if recipe.output_rank > 1 and scores.shape[1:] == (1,) else scores
 
 
-def _vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors, tolerance: float = PARITY) -> Vector:
+def make_vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors, tolerance: float = PARITY) -> Vector:
     """``raw`` and what the file gives for it; ``tolerance`` is a share of the target range."""
     low, high = recipe.target_range
     return Vector(

@@ -38,6 +38,16 @@ def find_withdrawals(root: Path, ref: str) -> list[Finding]:
     return locate(folder, found)
 
 
+def find_changed(root: Path, ref: str) -> list[str]:
+    """The models of the registry in ``root`` whose row, or any of whose files, is not what the commit ``ref`` has.
+
+    Raises RegistryError if there is no such commit.
+    """
+    base, folder = read_base(root, ref), Folder(root)
+    before = base.rows()
+    return [model for model, row in _rows(root).items() if _difference(base, folder, row, before.get(model))]
+
+
 @dataclass(frozen=True)
 class _Here:
     """The registry as it is: its rows by id, and the logs that can be read by model."""

@@ -13,8 +13,10 @@ from tinyai_registry.store import repository
 FILE = Path(".github", "workflows", "tinyai.yml")
 
 
-def write_workflow(registry: Path) -> Path:
+def write_workflow(registry: Path, *, reproduces: bool = False) -> Path:
     """Write the workflow for the folder ``registry`` at the top of the repository that it lies in; return the file.
+
+    If it ``reproduces``, a second job makes again what a pull request changes.
 
     Where it lies in none, it is taken for the top of one. Raises ScaffoldError if there is such a file, or it cannot be
     written.
@@ -23,7 +25,9 @@ def write_workflow(registry: Path) -> Path:
     within, file = repository.within(registry, top), top / FILE
     if not file.resolve().is_relative_to(top):
         raise ScaffoldError(f"{file} lies behind a link that leads out of {top}; nothing was written")
-    template = (resources.files(__package__) / "templates" / "workflow.yml.template").read_text(encoding="utf-8")
+    names = ("workflow.yml.template", "workflow_reproduce.yml.template") if reproduces else ("workflow.yml.template",)
+    folder = resources.files(__package__) / "templates"
+    template = "".join((folder / name).read_text(encoding="utf-8") for name in names)
     # A JSON string is a YAML string.
     quoted = json.dumps(within, ensure_ascii=False)
     text = Template(template).substitute(registry=quoted, version=metadata.version("tinyai-registry"))

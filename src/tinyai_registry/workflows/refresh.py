@@ -46,7 +46,8 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     with progress.step("load the lab"):
         # It takes seconds to import, which a release that is up to date need not wait for.
         from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
-        from tinyai_registry.workflows.evaluate import complete_protocols, judge, judge_artifacts, train  # noqa: PLC0415
+        from tinyai_registry.workflows.candidate import make_candidate  # noqa: PLC0415
+        from tinyai_registry.workflows.evaluate import judge, judge_artifacts, train  # noqa: PLC0415
         from tinyai_registry.workflows.export import export  # noqa: PLC0415
         from tinyai_registry.workflows.shipped import compare_with_shipped  # noqa: PLC0415
     trained = train(owner, request.table, progress)
@@ -61,19 +62,10 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     if not judgement.passed:
         return _refuse(owner, request, start, judgement, account)
 
-    plugin = owner.plugin
-    candidate = Candidate(
-        recipe=recipe,
-        plugin=(plugin.distribution, plugin.version),
-        judgement=judgement,
-        artifacts=artifacts,
-        scaler=trained.final[0].standardisation,
-        protocols=complete_protocols(owner, trained.table, judgement.protocols, progress),
-        description=owner.call("tinyai_describe", evaluation=judgement.evaluation),
-        provenance=collect(
-            account, request.command, request.registry, plugin.distribution, recipe.seeds, cpu_capability()
-        ),
+    provenance = collect(
+        account, request.command, request.registry, owner.plugin.distribution, recipe.seeds, cpu_capability()
     )
+    candidate = make_candidate(owner, trained, judgement, artifacts, provenance, progress)
     if request.dry_run:
         with progress.step("compare and describe"):
             release = _compose(request, candidate, start)

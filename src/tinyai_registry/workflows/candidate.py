@@ -1,0 +1,33 @@
+"""What a trained and judged model is published as: the last step that a refresh and whoever makes it again share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tinyai_registry.evaluation import Judgement
+from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.plugins.owner import Owner
+from tinyai_registry.release import Artifact, Candidate, Provenance
+from tinyai_registry.workflows.cross_validation import Trained
+from tinyai_registry.workflows.evaluate import complete_protocols
+
+
+def make_candidate(
+    owner: Owner,
+    trained: Trained,
+    judgement: Judgement,
+    artifacts: Sequence[Artifact],
+    provenance: Provenance,
+    progress: Progress,
+) -> Candidate:
+    """The candidate of ``owner`` with everything that its plugin has to say of it."""
+    return Candidate(
+        recipe=owner.recipe,
+        plugin=(owner.plugin.distribution, owner.plugin.version),
+        judgement=judgement,
+        artifacts=tuple(artifacts),
+        scaler=trained.final[0].standardisation,
+        protocols=complete_protocols(owner, trained.table, judgement.protocols, progress),
+        description=owner.call("tinyai_describe", evaluation=judgement.evaluation),
+        provenance=provenance,
+    )
