@@ -26,7 +26,7 @@ def family(monkeypatch):
 def test_a_code_is_explained(tinyai):
     ran = tinyai("explain", "TAI902")
     assert ran.out == "warning[TAI902 second]: a second thing\n\nBecause of that.\n\nHow to mend it:\nLeave it.\n"
-    assert max(map(len, tinyai("explain", "tai901").out.splitlines())) <= 100
+    assert max(map(len, tinyai("explain", "tai901").out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,12 @@ from types import ModuleType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from tinyai_registry.cli.answer import echo_failure, write_failure
+from tinyai_registry.cli.examples import add_examples
 from tinyai_registry.cli.interruption import Interrupted, as_interrupted, raise_on_signals
+from tinyai_registry.cli.model_name import ARGUMENTS, ModelName
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.text import log_line, suggest
@@ -43,7 +46,11 @@ COMMANDS: Mapping[str, str] = {
     "plugins": "List the installed plugins and what became of them.",
     "init": "Make an empty registry.",
     "new-plugin": "Write a new plugin: recipe, made table, tests, ready to install.",
+    "completion": "Print what makes a shell complete commands, options and names of models.",
 }
+
+# Those of them that are asked of a plugin, and not of the registry.
+OF_DECLARED = frozenset({"refresh", "evaluate"})
 
 
 class _Stopped(Exception):  # noqa: N818 - no error
@@ -118,8 +125,17 @@ class Commands(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("tinyai_registry"):
                 raise
-            return _unavailable(cmd_name, f"it needs {error.name}: pip install 'tinyai-registry[lab]'")
+            command = _unavailable(cmd_name, f"it needs {error.name}: pip install 'tinyai-registry[lab]'")
+        add_examples(command, cmd_name)
+        for parameter in command.params:
+            if parameter.name in ARGUMENTS and isinstance(parameter, click.Argument):
+                parameter.type = ModelName(declared=cmd_name in OF_DECLARED)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin as ``incomplete``, none of them imported, and the options."""
+        found = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Take their help from the table above; importing every command would cost seconds."""

@@ -12,7 +12,7 @@ from tinyai_registry.checks.finding import Rule
 from tinyai_registry.checks.selection import find_codes
 from tinyai_registry.cli.session import Session, in_session
 
-WIDTH = 100
+WIDTH = 80
 
 
 @click.command()
@@ -35,7 +35,8 @@ def command(session: Session, codes: tuple[str, ...]) -> int:
 
 
 def _line(rule: Rule) -> str:
-    return f"{rule.code}  {rule.slug:<20}  {rule.severity:<7}  {rule.title}\n"
+    head = f"{rule.code}  {rule.slug:<20}  {rule.severity:<7}  "
+    return fill(rule.title, WIDTH, initial_indent=head, subsequent_indent=" " * len(head)) + "\n"
 
 
 def _explanation(rule: Rule) -> str:

@@ -86,8 +86,8 @@ def test_no_words_change_what_a_report_is_made_of(made, name, read, said):
         ('"日本": 1', 2, 2, " ^^^^"),
         ('"e\u0301": 1', 7, 1, "     ^"),
         ("short", 40, 3, "     ^"),
-        ("x" * 500, 200, 9, " " * 41 + "^" * 9),
-        ("x" * 500, 200, 900, " " * 41 + "^" * 60),
+        ("x" * 500, 200, 9, " " * 31 + "^" * 9),
+        ("x" * 500, 200, 900, " " * 31 + "^" * 42),
     ],
 )
 def test_the_carets_stand_under_what_is_meant(made, line, column, length, carets):

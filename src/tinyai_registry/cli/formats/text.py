@@ -16,7 +16,7 @@ from tinyai_registry.text import printable, without_commands
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARGIN = "blue"
 # Characters of a long line that are shown before what is meant, and in all.
-BEFORE, SHOWN = 40, 100
+BEFORE, SHOWN = 30, 72
 
 
 def text(report: ValidationReport) -> str:

@@ -1,0 +1,55 @@
+"""What stands under each command's help: one or two ways to call it, which a test parses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "refresh": (
+        'tinyai refresh fr_regressor_v1 --reason "the encodes were made anew"',
+        "tinyai refresh fr_regressor_v1 --table new.parquet --dry-run --comment pr.md",
+        "tinyai refresh --all --jobs 2",
+    ),
+    "evaluate": (
+        "tinyai evaluate fr_regressor_v1 --table new.parquet",
+        "tinyai evaluate konvid_mos_v1 --protocol random-80-20",
+    ),
+    "table build": ("tinyai table build --manifest pairs.csv --logs logs -o features.parquet",),
+    "validate": ("tinyai validate model/tiny --strict", "tinyai validate --format github --ignore TAI903"),
+    "explain": ("tinyai explain TAI203 weak-fold",),
+    "migrate": ("tinyai migrate vmaf_tiny_v2 --dry-run",),
+    "schema": ("tinyai schema sidecar > sidecar.schema.json",),
+    "score": (
+        "tinyai score fr_regressor_v1 vmaf.json",
+        "tinyai score fr_regressor_v1 features.parquet --by clip -o scores.csv",
+    ),
+    "status": ("tinyai status", "tinyai status --check --registry model/tiny"),
+    "list": ("tinyai list --registry model/tiny",),
+    "show": ("tinyai show fr_regressor_v1 | less",),
+    "site": ("tinyai site -o public",),
+    "log": ("tinyai log fr_regressor_v1",),
+    "diff": (
+        "tinyai diff fr_regressor_v1",
+        "tinyai diff fr_regressor_v1 3 5 --comment pr.md",
+        "tinyai diff fr_regressor_v1 --dry-run --table new.parquet",
+    ),
+    "rollback": ('tinyai rollback fr_regressor_v1 --to 76c83b --reason "RedMaples fell"',),
+    "recover": ("tinyai recover model/tiny",),
+    "prune": ("tinyai prune --registry model/tiny",),
+    "plugins": ("tinyai plugins", "TINYAI_BLOCK_PLUGINS=duo tinyai plugins"),
+    "init": ("tinyai init model/tiny --ci",),
+    "new-plugin": ("tinyai new-plugin sharpness --into plugins",),
+    "completion": ('eval "$(tinyai completion bash)"', "tinyai completion fish | source"),
+}
+
+
+def add_examples(command: click.Command, name: str) -> None:
+    """Put the examples of ``name`` under the help of ``command``, and of each command below it."""
+    found = EXAMPLES.get(name, ())
+    if found:
+        lines = (f"  {example}" for example in found)
+        command.epilog = "\n".join(("\b", "Example:" if len(found) == 1 else "Examples:", *lines))
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        add_examples(below, f"{name} {below.name}")
