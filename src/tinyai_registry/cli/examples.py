@@ -35,6 +35,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "tinyai diff fr_regressor_v1 3 5 --comment pr.md",
         "tinyai diff fr_regressor_v1 --dry-run --table new.parquet",
     ),
+    "remove": ('tinyai remove vmaf_tiny_v1 --reason "v2 took its place"',),
     "rollback": ('tinyai rollback fr_regressor_v1 --to 76c83b --reason "RedMaples fell"',),
     "recover": ("tinyai recover model/tiny",),
     "prune": ("tinyai prune --registry model/tiny",),
