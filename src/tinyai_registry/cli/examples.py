@@ -17,6 +17,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "tinyai evaluate konvid_mos_v1 --protocol random-80-20",
     ),
     "table build": ("tinyai table build --manifest pairs.csv --logs logs -o features.parquet",),
+    "reproduce": (
+        "tinyai reproduce fr_regressor_v1 --table runs/features.parquet",
+        "tinyai reproduce --all",
+    ),
     "validate": ("tinyai validate model/tiny --strict", "tinyai validate --format github --ignore TAI903"),
     "explain": ("tinyai explain TAI203 weak-fold",),
     "migrate": ("tinyai migrate vmaf_tiny_v2 --dry-run",),
@@ -36,6 +40,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "tinyai diff fr_regressor_v1 --dry-run --table new.parquet",
     ),
     "remove": ('tinyai remove vmaf_tiny_v1 --reason "v2 took its place"',),
+    "rename": ("tinyai rename fr_tiny fr_tiny_v1",),
     "rollback": ('tinyai rollback fr_regressor_v1 --to 76c83b --reason "RedMaples fell"',),
     "recover": ("tinyai recover model/tiny",),
     "prune": ("tinyai prune --registry model/tiny",),
