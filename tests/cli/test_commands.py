@@ -367,10 +367,10 @@ def test_validate_gives_each_finding_with_its_file_and_model(tinyai, refresh, pl
     ran = tinyai("validate", registry, "--json")
     assert ran.code == 1
     findings = ran.json["findings"]
-    keys = {"code", "severity", "file", "line", "column", "pointer", "model", "message"}
+    keys = {"code", "severity", "file", "line", "column", "pointer", "model", "message", "excuse"}
     assert all(set(finding) == keys for finding in findings)
     entry = ".tinyai/log/duo_v1/00000001.json"
-    assert {"registry.json", "duo_v1.json", entry} == {finding["file"] for finding in findings}
+    assert {"registry.json", "duo_v1.json", "duo_v1.intoto.json", entry} == {finding["file"] for finding in findings}
     assert {finding["model"] for finding in findings} == {"duo_v1"}
     assert ran.json["summary"]["errors"] == ran.json["summary"]["findings"] == len(findings)
     people = tinyai("validate", "--registry", registry)

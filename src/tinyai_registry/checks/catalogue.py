@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import ModuleType
 
 from tinyai_registry.checks import (
     attested,
@@ -56,7 +57,11 @@ FAMILIES = (
 )
 
 
-def rules() -> Mapping[str, Rule]:
-    """All rules, by code, in the order of codes."""
-    found = [value for family in FAMILIES for value in vars(family).values() if isinstance(value, Rule)]
+# The families that a validation looks for only when it is asked to, by the option that asks.
+ON_REQUEST = {"--load": loading, "--since": growth, "--logs": lineage}
+
+
+def rules(families: Iterable[ModuleType] = FAMILIES) -> Mapping[str, Rule]:
+    """The rules of ``families``, else all, by code, in the order of codes."""
+    found = [value for family in families for value in vars(family).values() if isinstance(value, Rule)]
     return {rule.code: rule for rule in sorted(found, key=lambda rule: rule.code)}

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tinyai_registry.documents.excuses import Excuse
+
 
 class Severity(StrEnum):
     """How bad it is: an error fails a validation, a warning only a strict one, an info none."""
@@ -50,7 +52,8 @@ class Finding:
 
     ``file`` is relative to the registry folder, with forward slashes; what is wrong with a binary file is found at the
     place in the JSON document that vouches for it. ``line`` and ``column`` count from 1, ``length`` is how many
-    characters of that line are meant; for a whole file all three are 1.
+    characters of that line are meant; for a whole file all three are 1. ``excuse`` is what the project
+    knows of it, if it does.
     """
 
     rule: Rule
@@ -61,3 +64,4 @@ class Finding:
     line: int = 1
     column: int = 1
     length: int = 1
+    excuse: Excuse | None = None

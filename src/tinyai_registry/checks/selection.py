@@ -37,9 +37,13 @@ def select_findings(
 
 
 def is_failure(findings: Iterable[Finding], *, strict: bool = False) -> bool:
-    """Whether these findings fail a validation: there is an error or, if ``strict``, a warning."""
+    """Whether these findings fail a validation: there is an error or, if ``strict``, a warning, and no excuse for it.
+
+    If ``strict``, an excuse has a reason.
+    """
     failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-    return any(finding.rule.severity in failing for finding in findings)
+    counted = (each for each in findings if each.excuse is None or (strict and not each.excuse.reason))
+    return any(finding.rule.severity in failing for finding in counted)
 
 
 def _names(word: str, rule: Rule) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import click
 
-from tinyai_registry.checks.catalogue import rules
+from tinyai_registry.checks.catalogue import ON_REQUEST, rules
+from tinyai_registry.checks.excusing import excuse_findings, record_findings
 from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.location import text_of
 from tinyai_registry.checks.selection import find_codes, is_failure, select_findings
 from tinyai_registry.cli import colour
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.documents.config import Config
+from tinyai_registry.documents.excuses import BASELINE, read_baseline, render_baseline
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
@@ -36,6 +40,9 @@ from tinyai_registry.workflows.validate import validate
 @click.option("--load", "loads", is_flag=True, help="Load and run every model on its test vector too; needs the lab.")
 @click.option("--since", metavar="REF", help="Against this commit, no entry of a log and no model may be gone.")
 @click.option("--logs", type=click.Path(path_type=Path), help="Follow each table down to the logs in this folder.")
+@click.option(
+    "--write-baseline", is_flag=True, help=f"Record what is found in {BASELINE}; later runs report what is new."
+)
 @in_session
 def command(
     session: Session,
@@ -48,11 +55,13 @@ def command(
     loads: bool,
     since: str | None,
     logs: Path | None,
+    write_baseline: bool,
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
-    Nothing is written. Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5 there are
-    errors while a publish is under way, or was when its writer died.
+    What is known, by [validate] in tinyai.toml or by a baseline, fails nothing; the first is told with its reason. In
+    the registry nothing is written. Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5
+    there are errors while a publish is under way, or was when its writer died.
     """
     root, runtime = session.config.registry_folder(folder or registry), session.config.runtime
     known = rules()
@@ -61,11 +70,33 @@ def command(
     found = [*validate(root, runtime), *(_load(root, runtime) if loads else ()), *taken_back]
     found += [] if logs is None else follow(root, session.config, logs)
     session.tell_pending(root)
-    findings = select_findings(found, known, select, ignore)
+    config, asked = session.config, {"--load": loads, "--since": since, "--logs": logs}
+    if write_baseline:
+        return _write_baseline(session, config, select_findings(found, known, select, ignore))
+    excuses = (*config.excuses, *read_baseline(config.root / BASELINE))
+    told, unused = excuse_findings(found, excuses)
+    findings = select_findings(told, known, select, ignore)
+    # What nobody asked for this time may be there all the same.
+    unasked = rules(family for option, family in ON_REQUEST.items() if not asked[option])
+    obsolete = [excuse for excuse in unused if excuse.code not in unasked]
     source = partial(text_of, Folder(root))
-    report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers))
+    report = ValidationReport(root, findings, source, _models(root), strict, colour.wanted(session.answers), obsolete)
     session.answers.write(FORMATS["json" if session.as_json else form](report))
     return int(is_failure(findings, strict=strict))
+
+
+def _write_baseline(session: Session, config: Config, found: Sequence[Finding]) -> int:
+    """Record what is found and ``tinyai.toml`` does not excuse; reasons that were given before are kept."""
+    path = config.root / BASELINE
+    told, _ = excuse_findings(found, config.excuses)
+    recorded = record_findings((each for each in told if each.excuse is None), read_baseline(path))
+    path.write_text(render_baseline(recorded), encoding="utf-8")
+    open_reasons = sum(not excuse.reason for excuse in recorded)
+    if session.as_json:
+        session.answer({"baseline": path.name, "findings": len(recorded), "without_reason": open_reasons})
+    else:
+        session.say(f"{len(recorded)} findings are recorded in {path}; {open_reasons} of them have no reason yet")
+    return 0
 
 
 def _load(root: Path, runtime: str) -> list[Finding]:

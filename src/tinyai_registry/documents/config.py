@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tinyai_registry.documents.excuses import Excuse, of_settings
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.evaluation import DataSet
@@ -21,7 +22,7 @@ class Config:
     """A project's settings. ``root`` is the folder of ``tinyai.toml``; the paths in it are relative to it.
 
     ``policy`` names the plugins whose ``tinyai_gate`` judges every model, ``runtime`` the profile of the target runtime
-    that the registry is written for.
+    that the registry is written for, ``excuses`` the findings that are known.
     """
 
     root: Path
@@ -29,6 +30,7 @@ class Config:
     tables: Mapping[str, DataSet] = field(default_factory=dict)
     policy: tuple[str, ...] = ()
     runtime: str = DEFAULT
+    excuses: tuple[Excuse, ...] = ()
 
     def registry_folder(self, given: Path | None) -> Path:
         """The folder that ``--registry`` or the configuration names; its ``registry.json`` stands for it.
@@ -92,6 +94,7 @@ def _read(path: Path) -> Config:
         tables=_data_sets(path.parent, data),
         policy=tuple(data.get("policy", {}).get("plugins", ())),
         runtime=runtime,
+        excuses=of_settings(data.get("validate", {})),
     )
 
 
@@ -109,7 +112,13 @@ def _data_sets(root: Path, data: Mapping[str, Any]) -> dict[str, DataSet]:
 
 
 def _check(path: Path, data: Mapping[str, Any]) -> None:
-    sections = {"registry": {"path": str, "runtime": str}, "tables": None, "sources": None, "policy": {"plugins": list}}
+    sections = {
+        "registry": {"path": str, "runtime": str},
+        "tables": None,
+        "sources": None,
+        "policy": {"plugins": list},
+        "validate": None,
+    }
     for section, content in data.items():
         if section not in sections or not isinstance(content, dict):
             raise ConfigError(f"{path}: [{section}] is no section; there are {', '.join(sections)}")
@@ -117,14 +126,24 @@ def _check(path: Path, data: Mapping[str, Any]) -> None:
         for key, value in content.items():
             if known is not None and key not in known:
                 raise ConfigError(f"{path}: [{section}] has no setting {key!r}; it has {', '.join(known)}")
-            if known is None:
+            if section == "validate":
+                _check_excuses(f"{path}: {section}.{key}", value)
+            elif known is None:
                 _check_data_set(f"{path}: {section}.{key}", section, value)
+            if known is None:
                 continue
             wanted = known[key]
             if not isinstance(value, wanted) or (
                 isinstance(value, list) and not all(isinstance(item, str) for item in value)
             ):
                 raise ConfigError(f"{path}: {section}.{key} must be {'a string' if wanted is str else 'strings'}")
+
+
+def _check_excuses(where: str, value: Any) -> None:
+    """Raises ConfigError unless ``value`` gives a reason for each code."""
+    reasons = value.values() if isinstance(value, dict) else [None]
+    if not all(isinstance(reason, str) and reason.strip() for reason in reasons):
+        raise ConfigError(f'{where} gives a reason for each code that it excuses: TAI410 = "why"')
 
 
 def _check_data_set(where: str, section: str, value: Any) -> None:

@@ -126,11 +126,13 @@ def test_the_document_has_every_field_of_a_finding_and_counts_them(case):
         "pointer": "/models/0/onnx",
         "model": "fr_v1",
         "message": "fr_v1.onnx is missing",
+        "excuse": None,
     }
     assert document["summary"] == {
         "findings": 5,
         "errors": 3,
         "warnings": 1,
+        "excused": 0,
         "infos": 1,
         "by_code": {"TAI014": 1, "TAI202": 1, "TAI209": 1, "TAI404": 2},
     }

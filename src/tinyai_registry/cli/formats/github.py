@@ -11,7 +11,7 @@ COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO:
 
 def github(report: ValidationReport) -> str:
     """A workflow command for each finding, then the summary, which begins with no ``::`` and is only logged."""
-    return "".join(f"{line}\n" for line in (*(_command(report, f) for f in report.findings), report.summary))
+    return "".join(f"{line}\n" for line in (*(_command(report, f) for f in report.listed), report.summary))
 
 
 def _command(report: ValidationReport, finding: Finding) -> str:
@@ -24,4 +24,6 @@ def _command(report: ValidationReport, finding: Finding) -> str:
     }
     listed = ",".join(f"{name}={github_property(value)}" for name, value in properties.items())
     about = f" ({finding.model})" if finding.model else ""
-    return f"::{COMMANDS[finding.rule.severity]} {listed}::{github_data(finding.message + about)}"
+    about += f" (excused: {finding.excuse.words})" if finding.excuse is not None else ""
+    command = COMMANDS[Severity.INFO if finding.excuse is not None else finding.rule.severity]
+    return f"::{command} {listed}::{github_data(finding.message + about)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from tinyai_registry.checks.finding import Finding
@@ -18,9 +19,11 @@ def json_text(report: ValidationReport) -> str:
 def json_document(report: ValidationReport) -> dict[str, Any]:
     """Every finding, and how many there are of each severity and code."""
     counts = {f"{severity}s": count for severity, count in report.counts.items()}
+    counts["excused"] = report.excused
     codes = Counter(finding.rule.code for finding in report.findings)
     return {
         "findings": [_entry(finding) for finding in report.findings],
+        "obsolete": [asdict(excuse) for excuse in report.obsolete],
         "summary": {"findings": len(report.findings), **counts, "by_code": dict(codes)},
     }
 
@@ -35,4 +38,5 @@ def _entry(finding: Finding) -> dict[str, Any]:
         "pointer": finding.pointer,
         "model": finding.model,
         "message": finding.message,
+        "excuse": None if finding.excuse is None else finding.excuse.words,
     }

@@ -41,6 +41,10 @@ def _case(report: ValidationReport, model: str | None, findings: Sequence[Findin
 
 def _lines(report: ValidationReport, findings: Sequence[Finding]) -> str:
     return "\n".join(
-        printable(f"{report.path(f)}:{f.line}:{f.column}: {f.rule.severity}[{f.rule.code}] {f.message}")
+        printable(f"{report.path(f)}:{f.line}:{f.column}: {f.rule.severity}[{f.rule.code}] {f.message}{_excuse(f)}")
         for f in findings
     )
+
+
+def _excuse(finding: Finding) -> str:
+    return "" if finding.excuse is None else f" (excused: {finding.excuse.words})"

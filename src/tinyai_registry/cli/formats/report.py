@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.selection import is_failure
+from tinyai_registry.documents.excuses import Excuse
 from tinyai_registry.store import repository
 from tinyai_registry.text import log_line
 
@@ -19,6 +20,7 @@ class ValidationReport:
 
     ``source`` gives the text of a JSON file of the registry, none for any other. ``models`` are the ids that were
     looked at, those without findings too. With ``strict`` a warning is a failure; ``colour`` is for a terminal.
+    ``obsolete`` are the excuses that nothing was found for.
     """
 
     root: Path
@@ -27,16 +29,27 @@ class ValidationReport:
     models: Sequence[str] = ()
     strict: bool = False
     colour: bool = False
+    obsolete: Sequence[Excuse] = ()
 
     @cached_property
     def findings(self) -> list[Finding]:
         """In the order in which one reads the files."""
         return sorted(self.found, key=lambda f: (f.file, f.line, f.column, f.rule.code, f.model or "", f.message))
 
+    @property
+    def listed(self) -> list[Finding]:
+        """Those that people read: not what a baseline knows of, unless it fails the validation for want of a reason."""
+        return [f for f in self.findings if f.excuse is None or not f.excuse.is_recorded or self.fails(f)]
+
     @cached_property
     def counts(self) -> dict[Severity, int]:
-        """How many findings there are of each severity."""
-        return {each: sum(f.rule.severity is each for f in self.found) for each in Severity}
+        """How many findings there are of each severity, but for those that are excused."""
+        return {each: sum(f.rule.severity is each and f.excuse is None for f in self.found) for each in Severity}
+
+    @cached_property
+    def excused(self) -> int:
+        """How many findings are excused."""
+        return sum(finding.excuse is not None for finding in self.found)
 
     @cached_property
     def place(self) -> Path:
@@ -61,4 +74,5 @@ class ValidationReport:
     def summary(self) -> str:
         """How many findings of which kind, and where, as a line of output."""
         kinds = [f"{count} {kind}{'s' * (count != 1)}" for kind, count in self.counts.items() if count]
+        kinds += [f"{self.excused} excused"] if self.excused else []
         return log_line(f"{', '.join(kinds) or 'no findings'} in {self.place}")

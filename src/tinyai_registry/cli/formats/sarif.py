@@ -54,6 +54,7 @@ def _result(report: ValidationReport, finding: Finding, index: Mapping[str, int]
     # Even a name that is no Unicode becomes a URI: the escape of what UTF-8 cannot encode is quoted in its place.
     uri = quote(report.path(finding), errors="backslashreplace")
     return {
+        **_suppressions(finding),
         "ruleId": finding.rule.code,
         "ruleIndex": index[finding.rule.code],
         "level": LEVELS[finding.rule.severity],
@@ -62,6 +63,13 @@ def _result(report: ValidationReport, finding: Finding, index: Mapping[str, int]
         "partialFingerprints": {"tinyaiFinding/v1": _fingerprint(finding)},
         "properties": {"model": printable(finding.model or "") or None, "pointer": printable(finding.pointer)},
     }
+
+
+def _suppressions(finding: Finding) -> dict[str, Any]:
+    if finding.excuse is None:
+        return {}
+    why = sarif_message(finding.excuse.words)
+    return {"suppressions": [{"kind": "external", "status": "accepted", "justification": why}]}
 
 
 def _fingerprint(finding: Finding) -> str:

@@ -11,6 +11,7 @@ import click
 
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.cli.formats.report import ValidationReport
+from tinyai_registry.documents.excuses import Excuse
 from tinyai_registry.text import printable, without_commands
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -23,13 +24,20 @@ def text(report: ValidationReport) -> str:
     """Each finding with its line of JSON, how to have it explained once for each code, and the summary."""
     blocks: list[str] = []
     explained: set[str] = set()
-    for file, findings in groupby(report.findings, key=lambda finding: finding.file):
+    for file, findings in groupby(report.listed, key=lambda finding: finding.file):
         # Not splitlines: a line number counts newlines, and nothing else that Unicode breaks lines at.
         lines = report.source(file).split("\n")
         for finding in findings:
             blocks.append("\n".join(_block(report, finding, lines, first=finding.rule.code not in explained)))
             explained.add(finding.rule.code)
+    blocks += [_obsolete(report, excuse) for excuse in report.obsolete]
     return "\n".join(map(without_commands, "\n\n".join((*blocks, report.summary)).split("\n"))) + "\n"
+
+
+def _obsolete(report: ValidationReport, excuse: Excuse) -> str:
+    about = f" ({printable(excuse.model)})" if excuse.model else ""
+    what = f": {printable(excuse.message)}" if excuse.message else ""
+    return f"{_paint(report, 'no longer found', fg=MARGIN, bold=True)}: {printable(excuse.code)}{what}{about}"
 
 
 def _block(report: ValidationReport, finding: Finding, lines: Sequence[str], *, first: bool) -> Iterator[str]:
@@ -37,9 +45,13 @@ def _block(report: ValidationReport, finding: Finding, lines: Sequence[str], *, 
     margin = " " * len(str(finding.line))
     about = f" ({printable(finding.model)})" if finding.model else ""
     where = printable(f"{report.place / finding.file}:{finding.line}:{finding.column}")
-    head = _paint(report, f"{rule.severity}[{rule.code} {rule.slug}]", fg=COLOURS[rule.severity], bold=True)
+    kind, colour = (rule.severity, COLOURS[rule.severity]) if finding.excuse is None else ("excused", MARGIN)
+    head = _paint(report, f"{kind}[{rule.code} {rule.slug}]", fg=colour, bold=True)
     yield f"{head}{_paint(report, f': {printable(finding.message)}', bold=True)}"
     yield f"{margin}{_paint(report, '-->', fg=MARGIN)} {where}{about}"
+    if finding.excuse is not None:
+        yield f"{margin} {_paint(report, '=', fg=MARGIN)} because: {printable(finding.excuse.words)}"
+        return
     if _has_a_place(finding) and finding.line <= len(lines):
         excerpt, blank, carets = _excerpt(lines[finding.line - 1].removesuffix("\r"), finding.column, finding.length)
         yield _paint(report, f"{margin} |", fg=MARGIN)
