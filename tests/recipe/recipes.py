@@ -59,13 +59,19 @@ schemes = st.one_of(
     st.builds(PredefinedSplit, WORDS, st.just("train"), st.just("dev"), st.sampled_from((None, "test", "held"))),
     st.builds(HeldOut, leave_one_out | group_k_fold, SHARES, SEEDS),
 )
+aggregates = st.sampled_from(("mean", "min", "max", "spread", "median"))
+asked = (st.sampled_from(("plcc", "srocc", "rmse")), aggregates, st.sampled_from((">=", "<=")), NUMBERS)
 criteria = st.builds(
     Criterion,
-    st.sampled_from(("plcc", "srocc", "rmse")),
-    st.sampled_from(("mean", "min", "max", "spread", "median")),
-    st.sampled_from((">=", "<=")),
-    NUMBERS,
-    against=st.sampled_from((None, "difference", "ratio")),
+    *asked,
+    st.sampled_from(("folds", "in-sample")),
+    st.sampled_from((None, "difference", "ratio")),
+)
+# Those that a protocol may not have.
+more_criteria = (
+    criteria
+    | st.builds(Criterion, *asked, against=st.just("previous"))
+    | st.builds(Criterion, st.just("bytes"), *asked[1:], part=st.just("artifacts"))
 )
 networks = st.builds(
     MLP,
@@ -149,7 +155,7 @@ def recipes(draw):
         clip=draw(WORDS),
         dataset=draw(WORDS),
         folds=draw(schemes),
-        criteria=tuple(draw(st.lists(criteria, min_size=1, max_size=3))),
+        criteria=tuple(draw(st.lists(more_criteria, min_size=1, max_size=3))),
         reference=MeanBy(draw(WORDS)),
         protocols=tuple(draw(st.lists(protocols, max_size=1))),
         architecture=draw(st.none() | networks),

@@ -1,4 +1,4 @@
-"""``chug_hdr_mos_v1``: its recipe, and a refresh from the real ratings where they are there."""
+"""``chug_hdr_mos_v1`` and its head: their recipes, and refreshes from the real ratings where they are there."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from tinyai_chug_hdr import CHUG_HDR_MOS_V1, LADDER, RUNGS
+from tinyai_chug_hdr import CHUG_HDR_MOS_HEAD_V1, CHUG_HDR_MOS_V1, LADDER, RUNGS
 from tinyai_registry.cli.app import main
 from tinyai_registry.recipe import decisive, fingerprint
 
@@ -28,6 +29,13 @@ def tinyai(*words):
 def test_the_recipe_is_the_one_that_was_decided():
     """A change of this literal is a decision: a new model id, never an edit."""
     assert fingerprint(decisive(CHUG_HDR_MOS_V1)) == "0d07cf9e689455b706d139ee8c94e75c6bf9963dd1ecf037bc8e6459cc797916"
+
+
+def test_the_recipe_of_the_head_is_the_one_that_was_decided():
+    assert (
+        fingerprint(decisive(CHUG_HDR_MOS_HEAD_V1))
+        == "41b69d97165ba118650ce8dfd63ffbb61d7f9c53abbdd25935f13e5e8c7400a7"
+    )
 
 
 def test_a_rung_is_one_of_seven_and_a_column_for_each():
@@ -99,3 +107,26 @@ def test_every_reader_sees_that_the_ratings_are_not_for_commercial_use_and_the_m
     card = (registry / "chug_hdr_mos_v1.md").read_text()
     assert "non-commercial" in card
     assert "· proposed" in card
+
+
+@needs_ratings
+def test_the_head_is_validated_and_tested_on_the_rows_that_the_table_says(tmp_path):
+    ratings = pd.read_parquet(RATINGS)
+    part = ratings.content_name.factorize()[0] % 10
+    split = np.select([part < 2, part < 3], ["test", "val"], "train")
+    table, registry = tmp_path / "split.parquet", tmp_path / "registry"
+    ratings.assign(split=split).to_parquet(table)
+    tinyai("init", registry)
+    code, report = tinyai("refresh", "chug_hdr_mos_head_v1", "--table", table, "--registry", registry)
+    assert (code, report["status"]) == (0, "published"), report["gate"]
+    [fold], test = report["evaluation"]["folds"], report["evaluation"]["test"]
+    assert (fold["group"], fold["rows"], test["rows"]) == ("val", (split == "val").sum(), (split == "test").sum())
+    assert "shared-groups" not in {caveat["code"] for caveat in report["caveats"]}
+    assert tinyai("validate", registry, "--strict")[0] == 0
+
+
+@needs_ratings
+def test_a_table_that_does_not_come_with_its_split_is_refused():
+    code, answer = tinyai("evaluate", "chug_hdr_mos_head_v1", "--table", RATINGS)
+    assert code == 2
+    assert "lacks the column split" in answer["error"]["message"]

@@ -1,4 +1,4 @@
-"""``chug_hdr_mos_v1`` holds to what every plugin must hold to.
+"""``chug_hdr_mos_v1`` and ``chug_hdr_mos_head_v1`` hold to what every plugin must hold to.
 
 On a made table, because the ratings are not ours to ship: the rung decides most of the score, orientation and frame
 rate the rest, so that there is something to gain over the mean of each rung.
@@ -33,6 +33,7 @@ def write_table(folder: Path) -> Path:
                     "framerate": framerate,
                     "height": height,
                     "width": height * 16 // 9,
+                    "split": ("test", "val", "train", "train", "train")[content % 5],
                     "mos": float(np.clip(score, 0, 100)),
                 }
             )
@@ -42,3 +43,4 @@ def write_table(folder: Path) -> Path:
 
 
 TestConformance = conformance("chug_hdr_mos_v1", write_table)
+TestHead = conformance("chug_hdr_mos_head_v1", write_table)

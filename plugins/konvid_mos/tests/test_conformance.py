@@ -1,4 +1,4 @@
-"""``konvid_mos_v1`` and ``youtube_ugc_mos_v1`` hold to what every plugin must hold to.
+"""``konvid_mos_v1``, ``youtube_ugc_mos_v1`` and ``konvid_mos_head_v1`` hold to what every plugin must hold to.
 
 On a made table, because the ratings are not ours to ship: 60 random features, a score that is linear in a few of them.
 """
@@ -29,3 +29,4 @@ def write_table(folder: Path) -> Path:
 
 TestKonvid = conformance("konvid_mos_v1", write_table)
 TestYoutube = conformance("youtube_ugc_mos_v1", write_table)
+TestHead = conformance("konvid_mos_head_v1", write_table)

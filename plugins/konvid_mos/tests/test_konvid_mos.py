@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import tinyai_konvid_mos
-from tinyai_konvid_mos import KONVID_MOS_V1, YOUTUBE_UGC_MOS_V1
+from tinyai_konvid_mos import KONVID_MOS_HEAD_V1, KONVID_MOS_V1, YOUTUBE_UGC_MOS_V1
 from tinyai_registry import RepeatedHoldout
 from tinyai_registry.cli.app import main
 from tinyai_registry.recipe import decisive, fingerprint
@@ -22,6 +22,7 @@ MODELS = {"KONVID_MOS_V1": "konvid_1k_videval.parquet", "YOUTUBE_UGC_MOS_V1": "y
 DECIDED = {
     KONVID_MOS_V1: "fd8916ea90763fb338a75bf1857a1d3f32a5bec564e4c5525b7d054022911eab",
     YOUTUBE_UGC_MOS_V1: "6255418206107840d1598b3f59515e3392a5d793c0599c48ac08e482fd10604c",
+    KONVID_MOS_HEAD_V1: "32f6832770d8dc002347175518e888e32e55f532caf3157e1275345048ef2928",
 }
 
 needs_ratings = pytest.mark.skipif(not DATA.is_dir(), reason="no shared data beside the checkout")
@@ -42,7 +43,7 @@ def test_the_two_models_are_fed_and_judged_alike():
     assert {key for key in {*one, *other} if one.get(key) != other.get(key)} <= {"id", "dataset", "architecture"}
 
 
-@pytest.mark.parametrize("recipe", DECIDED, ids=lambda recipe: recipe.id)
+@pytest.mark.parametrize("recipe", [KONVID_MOS_V1, YOUTUBE_UGC_MOS_V1], ids=lambda recipe: recipe.id)
 def test_the_protocol_is_the_published_one(recipe):
     [protocol] = recipe.protocols
     assert (protocol.name, protocol.scheme, protocol.mapping) == (
@@ -86,3 +87,18 @@ def test_a_refresh_from_the_real_ratings_passes_its_gate_and_nears_the_published
     for figure in protocol["published"]:  # ten splits are noisier than a hundred
         assert protocol["summary"][figure["metric"]]["median"] >= figure["value"] - 0.02
     assert "## Protocol: repeated-holdout" in (registry / f"{recipe.id}.md").read_text()
+
+
+@needs_ratings
+def test_the_head_has_two_inputs_and_passes_the_gate_of_a_stand_in(tmp_path):
+    table, registry = DATA / MODELS["KONVID_MOS_V1"], tmp_path / "registry"
+    tinyai("init", registry)
+    code, report = tinyai("refresh", "konvid_mos_head_v1", "--table", table, "--registry", registry)
+    assert (code, report["status"]) == (0, "published"), report["gate"]
+    assert tinyai("validate", registry, "--strict")[0] == 0
+    document = json.loads((registry / "konvid_mos_head_v1.json").read_text())
+    assert (document["input_names"], document["output_names"]) == (["features", "encoder_onehot"], ["mos"])
+    [vector] = [artifact["test_vector"] for artifact in document["artifacts"]]
+    assert {value for row in vector["inputs"][1]["values"] for value in row} == {1.0}
+    assert all(1 <= score <= 5 for score in vector["outputs"][0]["values"])
+    assert "weak-fold" not in {caveat["code"] for caveat in report["caveats"]}

@@ -1,6 +1,8 @@
-"""``chug_hdr_mos_v1``: how an HDR clip was encoded in, its mean opinion score out."""
+"""``chug_hdr_mos_v1`` and ``chug_hdr_mos_head_v1``: how an HDR clip was encoded in, its mean opinion score out."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from tinyai_registry import (
     MLP,
@@ -13,6 +15,7 @@ from tinyai_registry import (
     Input,
     Lookup,
     MeanBy,
+    PredefinedSplit,
     Recipe,
     hookimpl,
     one_hot,
@@ -84,7 +87,34 @@ CHUG_HDR_MOS_V1 = Recipe(
 )
 
 
+# The form in which its owners train a head: a table that comes with its split, one network, the one-hot as it is.
+CHUG_HDR_MOS_HEAD_V1 = replace(
+    CHUG_HDR_MOS_V1,
+    id="chug_hdr_mos_head_v1",
+    inputs=(CHUG_HDR_MOS_V1.inputs[0], replace(CHUG_HDR_MOS_V1.inputs[1], standardise=False)),
+    dataset="chug-split",
+    folds=PredefinedSplit("split"),
+    reference=None,
+    # The gate of a stand-in: the table has encode parameters and none of the owners' features of the picture.
+    criteria=(Criterion("plcc", "mean", ">=", 0.75), Criterion("plcc", "mean", ">=", 0.75, part="test")),
+    architecture=MLP(hidden=(64, 64), activation="relu", dropout=0.1, bounded=True, layer_norm=True),
+    training=AdamW(learning_rate=1e-3, weight_decay=1e-5, batch_size=64, epochs=30),
+    ensemble=None,
+    output="mos",
+    card=CardText(
+        title="HDR clips on a bitrate ladder: opinion score head, version 1",
+        summary=(
+            "One multilayer perceptron behind a layer normalisation, 12-64-64-1 with ReLU, that predicts the mean "
+            "opinion score of an HDR clip from how it was encoded. The table says on which clips it was trained, "
+            "validated and tested."
+        ),
+        intended_use=CHUG_HDR_MOS_V1.card.intended_use,
+        limits=CHUG_HDR_MOS_V1.card.limits,
+    ),
+)
+
+
 @hookimpl
 def tinyai_recipes() -> list[Recipe]:
-    """The one model of this plugin."""
-    return [CHUG_HDR_MOS_V1]
+    """The ensemble, and the head's form on a table that comes with its split."""
+    return [CHUG_HDR_MOS_V1, CHUG_HDR_MOS_HEAD_V1]

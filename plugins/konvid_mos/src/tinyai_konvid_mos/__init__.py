@@ -1,4 +1,4 @@
-"""``konvid_mos_v1`` and ``youtube_ugc_mos_v1``: 60 VIDEVAL features of a clip in, its mean opinion score out."""
+"""``konvid_mos_v1``, ``youtube_ugc_mos_v1``, ``konvid_mos_head_v1``: VIDEVAL's features of a clip in, its score out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tinyai_registry import (
     MLP,
     AdamW,
     CardText,
+    Constant,
     Criterion,
     Ensemble,
     Input,
@@ -84,7 +85,34 @@ YOUTUBE_UGC_MOS_V1 = replace(
 )
 
 
+# The form in which its owners train a head: a second input says which encoder a clip came from. This table does not, so
+# that is a constant, and it has VIDEVAL's features in place of the owners' eleven. So the gate is that of a stand-in.
+KONVID_MOS_HEAD_V1 = replace(
+    KONVID_MOS_V1,
+    id="konvid_mos_head_v1",
+    inputs=(*KONVID_MOS_V1.inputs, Input("encoder_onehot", ("encoder",), standardise=False)),
+    derived=(Constant("encoder", 1.0),),
+    folds=KFold(5),
+    criteria=(Criterion("plcc", "mean", ">=", 0.75),),
+    architecture=MLP(hidden=(64, 64), activation="relu", dropout=0.1, bounded=True, layer_norm=True),
+    training=AdamW(learning_rate=1e-3, weight_decay=1e-5, batch_size=64, epochs=30),
+    ensemble=None,
+    output="mos",
+    protocols=(),
+    stage="proposed",
+    card=CardText(
+        title="Opinion score head on KoNViD-1k, version 1",
+        summary=(
+            "One multilayer perceptron behind a layer normalisation, 61-64-64-1 with ReLU: the mean opinion score "
+            "(1 to 5) of a user's clip from the 60 features of VIDEVAL. The encoder is an input of its own, always 1."
+        ),
+        intended_use=KONVID_MOS_V1.card.intended_use,
+        limits=KONVID_MOS_V1.card.limits,
+    ),
+)
+
+
 @hookimpl
 def tinyai_recipes() -> list[Recipe]:
-    """One recipe, for two data sets."""
-    return [KONVID_MOS_V1, YOUTUBE_UGC_MOS_V1]
+    """One recipe for two data sets, and the head's form on the first."""
+    return [KONVID_MOS_V1, YOUTUBE_UGC_MOS_V1, KONVID_MOS_HEAD_V1]
