@@ -78,7 +78,7 @@ def install(tmp_path, monkeypatch):
         return site
 
     yield make
-    for module in [name for name in sys.modules if name.endswith("_plugin")]:
+    for module in [name for name in sys.modules if name.endswith("_plugin") and "." not in name]:
         del sys.modules[module]
 
 

@@ -50,6 +50,7 @@ COMMANDS = {
     "evaluate --help": ["evaluate", "--help"],
     "table --help": ["table", "--help"],
     "table build --help": ["table", "build", "--help"],
+    "table check --help": ["table", "check", "--help"],
 }
 LIGHTEST = ("--help", "list", "list --json", "new-plugin")
 

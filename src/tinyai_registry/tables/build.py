@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from tinyai_registry.errors import EngineError, LogError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import sha256_of
 from tinyai_registry.tables.agreement import check_agreement, notes
+from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.logs import is_log
 from tinyai_registry.tables.manifest import MAX_BYTES, Line, Manifest, read_manifest
 from tinyai_registry.tables.naming import name_columns
@@ -51,14 +51,6 @@ class Order:
     extractor: str | None = None
     strict: bool = False
     engine: Engine = field(default_factory=Engine)
-
-
-@dataclass(frozen=True)
-class Built:
-    """What became of it: the record as it lies beside the table, and what somebody should know who uses it."""
-
-    record: Mapping[str, Any]
-    notes: tuple[str, ...]
 
 
 def build(order: Order, progress: Progress) -> Built:

@@ -18,7 +18,7 @@ from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.recipe import Protocol, columns_of
+from tinyai_registry.recipe import Protocol, Recipe, columns_of
 from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import suggest
 from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
@@ -76,10 +76,19 @@ def train(owner: Owner, data: DataSet | Path, progress: Progress) -> Trained:
     Raises TableError if the table does not do for one of the recipe's schemes, or no sidecar could hold its folds.
     """
     with progress.step("read table"):
-        table = read_table(data, owner.recipe)
-        _check_plans(table)
+        table = read_trainable(data, owner.recipe)
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds)
+
+
+def read_trainable(data: DataSet | Path, recipe: Recipe) -> Table:
+    """The table ``data``, from which a model of ``recipe`` can be trained and released.
+
+    Raises TableError if it cannot: for the table's own sake, for one of the recipe's schemes, or for the sidecar's.
+    """
+    table = read_table(data, recipe)
+    _check_plans(table)
+    return table
 
 
 def _check_plans(table: Table) -> None:

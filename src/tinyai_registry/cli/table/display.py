@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -14,6 +15,8 @@ from tinyai_registry.text import log_line
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
+
+    from tinyai_registry.tables.built import Built
 
 
 class TableDisplay(Progress):
@@ -46,6 +49,12 @@ class TableDisplay(Progress):
         """Move the bar of the step."""
         if self._bars is not None and self._bar is not None:
             self._bars.update(self._bar, completed=done, total=total)
+
+    def tell(self, built: Built, output: Path) -> None:
+        """What became of a table that was written."""
+        table = built.record["table"]
+        made = f"{built.rows} rows from {built.sources}"
+        self.say(*(f"note: {note}" for note in built.notes), f"{output}: {made}, sha256 {table['sha256']}")
 
     def say(self, *lines: str) -> None:
         """Each of ``lines`` as one line, whatever words are in it."""

@@ -1,0 +1,1 @@
+"""The commands of ``tinyai table``, a module for each."""

@@ -1,0 +1,33 @@
+"""The command line as a record may publish it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+# Who does the work and where things lie changes nothing in a table.
+_ELSEWHERE = ("engine", "scheduler", "jobs", "strict", "as_json", "logs", "output", "croissant")
+
+
+def describe_command() -> str:
+    """The command that is running, without folders, and without what does not matter to the table."""
+    context = click.get_current_context()
+    words = [f"tinyai table {context.info_name}"]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in _ELSEWHERE or value in (None, "", False, ()) or value == parameter.get_default(context):
+            continue
+        if value is True:
+            words.append(parameter.opts[-1])
+        else:
+            option = [parameter.opts[-1]] if isinstance(parameter, click.Option) else []
+            values = value if isinstance(value, tuple) else (value,)
+            words += [word for each in values for word in (*option, _without_folder(str(each)))]
+    return " ".join(words)
+
+
+def _without_folder(word: str) -> str:
+    """``word``, of ``NAME=FILE`` the file, without what leads to it."""
+    name, equals, path = word.rpartition("=")
+    return f"{name}{equals}{Path(path).name}" if "/" in path else word

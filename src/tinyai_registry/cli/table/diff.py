@@ -1,0 +1,82 @@
+"""``tinyai table diff``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tinyai_registry.cli.session import Session, in_session
+from tinyai_registry.plugins.owner import find_owner
+
+if TYPE_CHECKING:
+    from tinyai_registry.evaluation import ColumnDrift
+    from tinyai_registry.tables.diff import Change, TableDifference
+
+# So many of a list are shown; --json has all of them.
+SHOWN = 10
+
+
+@click.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--group", default="source", show_default=True, help="The column of groups.")
+@click.option("--clip", default="dis_basename", show_default=True, help="The column of clips.")
+@click.option("--model", help="Take both from the recipe of this model, and its columns.")
+@in_session
+def diff(session: Session, old: Path, new: Path, group: str, clip: str, model: str | None) -> int:
+    """Say what differs between two tables: rows, groups and clips that came and went, and what moved how far.
+
+    A shift is one of the mean, in standard deviations of the old table. Nothing is written. Exit codes: 0 done, 2 bad
+    input.
+    """
+    from tinyai_registry.tables.diff import diff as diff_tables
+
+    columns: tuple[str, ...] = ()
+    if model is not None:
+        recipe = find_owner(session.plugins(), model, session.config.policy).recipe
+        group, clip, columns = recipe.group, recipe.clip, (*recipe.feature_order, recipe.target)
+    found = diff_tables(old, new, group, clip, columns)
+    if session.as_json:
+        session.answer({"old": old.name, "new": new.name, **_document(found)})
+    else:
+        session.say(*_lines(found))
+    return 0
+
+
+def _document(found: TableDifference) -> dict[str, object]:
+    document = asdict(found)
+    for each, moved in zip(document["by_group"], found.by_group, strict=True):
+        each["farthest"] = moved.farthest.column
+    return {**document, "rows": {"old": found.rows[0], "new": found.rows[1]}}
+
+
+def _lines(found: TableDifference) -> list[str]:
+    farthest = sorted(found.drift, key=lambda moved: -abs(moved.mean_shift))
+    return [
+        f"rows: {found.rows[0]} before, {found.rows[1]} now",
+        *(line for name in ("columns", "groups", "clips") for line in _change(name, getattr(found, name))),
+        "drift of each column, over all rows:",
+        *(f"  {_moved(moved)}" for moved in farthest),
+        f"groups that moved most, of {len(found.by_group)} that both have:",
+        *(
+            f"  {each.group} ({each.rows[0]} rows, now {each.rows[1]}): {_moved(each.farthest)}"
+            for each in found.by_group[:SHOWN]
+        ),
+    ]
+
+
+def _change(what: str, change: Change) -> list[str]:
+    return [
+        f"{what} that {how}: {', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if names[SHOWN:] else ''}"
+        for how, names in (("came", change.came), ("went", change.went))
+        if names
+    ]
+
+
+def _moved(moved: ColumnDrift) -> str:
+    return (
+        f"{moved.column}: mean {moved.mean_shift:+.3f} old standard deviations, {moved.std_ratio:.3f} times the spread"
+    )

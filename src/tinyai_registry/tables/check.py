@@ -1,0 +1,30 @@
+"""The story of a check: whether a model could be trained from a table, and what a reader would have to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyai_registry.errors import TinyaiError
+from tinyai_registry.evaluation import Caveat, DataSet, TableFingerprint
+from tinyai_registry.evaluation.caveats import table_caveats
+from tinyai_registry.recipe import Recipe
+from tinyai_registry.workflows.evaluate import read_trainable
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """What became of one model: the table as it would be recorded, or in ``why`` the line that refuses it."""
+
+    model: str
+    table: TableFingerprint | None
+    caveats: tuple[Caveat, ...] = ()
+    why: str | None = None
+
+
+def check(recipe: Recipe, data: DataSet) -> Suitability:
+    """Everything that a refresh would refuse of ``data`` before it trains."""
+    try:
+        table = read_trainable(data, recipe)
+    except TinyaiError as error:
+        return Suitability(recipe.id, None, why=str(error))
+    return Suitability(recipe.id, table.fingerprint, tuple(table_caveats(table.fingerprint, recipe)))

@@ -1,0 +1,265 @@
+"""The story of a corpus: several tables become one, by names; what one lacks is refused, or filled and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tinyai_registry.documents import strict_json, table_record
+from tinyai_registry.errors import TableError
+from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.files import FileProblemError, digest
+from tinyai_registry.tables.built import Built
+from tinyai_registry.tables.record import beside_table
+from tinyai_registry.tables.writing import GROUP_ROWS, write_parquet, write_text
+from tinyai_registry.text import encodable
+
+CORPUS = "corpus"
+MAKERS = ("teacher_model", "extractor")
+MAX_BYTES = 2**40  # of a file that is only read in streams
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """A table that goes in: the name that its rows have in the column ``corpus``, and new names of columns by old."""
+
+    corpus: str
+    path: Path
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An ingredient of which the footer has been read. ``schema`` has the new names."""
+
+    what: Ingredient
+    file: pq.ParquetFile
+    schema: pa.Schema
+    sha256: str
+
+    @property
+    def rows(self) -> int:
+        """How many it has."""
+        return int(self.file.metadata.num_rows)
+
+    @property
+    def record(self) -> table_record.Record | None:
+        """What it says of itself."""
+        noted: Mapping[bytes, bytes] = self.file.metadata.metadata or {}
+        name = str(self.what.path)
+        return table_record.decode(noted[table_record.KEY], name) if table_record.KEY in noted else None
+
+    def maker(self, name: str) -> str | None:
+        """The teacher or extractor, from its column or its record."""
+        if name not in self.schema.names:
+            record = self.record
+            if record is None:
+                return None
+            return table_record.extractor(record) if name == "extractor" else record[name]
+        values = pc.unique(self.file.read(columns=[self.old(name)]).column(0)).to_pylist()
+        if len(values) != 1:
+            raise TableError(f"{self.what.path}: column {name} has {len(values)} values; a table has one, so split it")
+        return None if values[0] is None else str(values[0])
+
+    def old(self, name: str) -> str:
+        """What a column is called in the file."""
+        return {new: old for old, new in self.what.renamed.items()}.get(name, name)
+
+
+def combine(
+    ingredients: Sequence[Ingredient], output: Path, command: str, progress: Progress, *, fill: bool = False
+) -> Built:
+    """Write the rows of all ``ingredients``, one after another, into ``output``, and its record beside it.
+
+    Raises TableError where they do not fit each other: a column that one lacks (unless ``fill`` says that its cells are
+    left empty), text here and numbers there, two teachers or extractors, a name that is given twice.
+    """
+    with progress.step("open tables"):
+        opened = [_open(each) for each in ingredients]
+        _check_names(opened)
+        columns = _union(opened, fill=fill)
+        for name in MAKERS:
+            _check_maker(name, opened, fill=fill)
+    filled = {each.what.corpus: [n for n in columns if n not in each.schema.names] for each in opened}
+    record = _record(opened, filled, {name: _maker(name, opened) for name in MAKERS})
+    schema = pa.schema([(CORPUS, pa.string()), *columns.items()], {table_record.KEY: table_record.encode(record)})
+    with progress.step("write"):
+        sha256 = write_parquet(output, schema, _pieces(opened, schema, progress))
+        document = beside_table(record, output, sha256, schema.names, command)
+        write_text(table_record.beside(output), strict_json.dumps(document))
+    return Built(document, tuple(record["notes"]))
+
+
+def _record(
+    opened: Sequence[Opened], filled: Mapping[str, Sequence[str]], makers: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """The record of a table that was combined from others; ``filled`` has the columns that each lacked, by corpus."""
+    records = [each.record for each in opened]
+    versions = {version for record in records if record is not None for version in record["libvmaf"]}
+    return {
+        "schema_version": 1,
+        "libvmaf": sorted(versions),
+        **makers,
+        "rows": sum(each.rows for each in opened),
+        "parts": [
+            {
+                "corpus": each.what.corpus,
+                "file": encodable(each.what.path.name),
+                "sha256": each.sha256,
+                "rows": each.rows,
+                "renamed": dict(each.what.renamed),
+                "filled": dict.fromkeys(filled[each.what.corpus], each.rows),
+                "record": record,
+            }
+            for each, record in zip(opened, records, strict=True)
+        ],
+        "notes": [
+            encodable(f"{corpus} lacks {', '.join(names)}; the cells are empty")
+            for corpus, names in filled.items()
+            if names
+        ],
+    }
+
+
+def _open(what: Ingredient) -> Opened:
+    try:
+        sha256 = digest(what.path, MAX_BYTES)
+        file = pq.ParquetFile(what.path)
+    except FileProblemError as error:
+        raise TableError(f"cannot read the table {what.path}: it {error.what}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{what.path} is no readable parquet file: {str(error).splitlines()[0]}") from error
+    names = file.schema_arrow.names
+    missing = [old for old in what.renamed if old not in names]
+    if missing:
+        raise TableError(f"{what.path} has no column {missing[0]} to rename (it has: {', '.join(names)})")
+    schema = pa.schema([field.with_name(what.renamed.get(field.name, field.name)) for field in file.schema_arrow])
+    twice = [name for name in schema.names if schema.names.count(name) > 1]
+    if twice:
+        raise TableError(f"{what.path} would have two columns called {twice[0]}; rename one, or drop one")
+    return Opened(what, file, schema, sha256)
+
+
+def _check_names(opened: Sequence[Opened]) -> None:
+    names = [each.what.corpus for each in opened]
+    for each in opened:
+        if names.count(each.what.corpus) > 1:
+            raise TableError(f"two tables are called {each.what.corpus}; give each a name of its own: NAME=FILE")
+        if CORPUS in each.schema.names:
+            raise TableError(
+                f"{each.what.path} has a column {CORPUS}; combine the tables that it came from, or rename it "
+                f"(--rename {each.what.corpus}:{CORPUS}=NAME)"
+            )
+        nested = [field.name for field in each.schema if pa.types.is_nested(field.type)]
+        if nested:
+            raise TableError(f"{each.what.path}: column {nested[0]} has not one value for each row; flatten it")
+
+
+def _union(opened: Sequence[Opened], *, fill: bool) -> dict[str, pa.DataType]:
+    """Every column, in the order in which they come up, with a type that holds all of its values."""
+    columns: dict[str, pa.DataType] = {}
+    for each in opened:
+        for found in each.schema:
+            kind = _plain(found.type)
+            if _is_number(columns.get(found.name, kind)) != _is_number(kind):
+                other = columns[found.name]
+                raise TableError(f"column {found.name} is {kind} in {each.what.path}, elsewhere {other}; convert one")
+            columns[found.name] = _wider(columns.get(found.name, kind), kind)
+    for each in opened:
+        lacking = [name for name in columns if name not in each.schema.names]
+        if lacking and not fill:
+            raise TableError(
+                f"{each.what.path} lacks the column {', '.join(lacking)} that another table has; rename one "
+                f"(--rename {each.what.corpus}:OLD=NEW), drop it there, or leave the cells empty (--fill)"
+            )
+    return columns
+
+
+def _check_maker(name: str, opened: Sequence[Opened], *, fill: bool) -> None:
+    (first, one), *others = [(each.what.corpus, each.maker(name)) for each in opened]
+    for other, two in others:
+        if one and two and one != two:
+            raise TableError(
+                f"{first} has the {name} {one}, and {other} {two}; what two have made is no one "
+                "corpus, so make one again"
+            )
+        if (one is None) != (two is None) and not fill:
+            named, silent = (first, other) if one else (other, first)
+            raise TableError(
+                f"{named} says which {name} made it, and {silent} does not; give that one a column {name}, or leave it "
+                "open (--fill)"
+            )
+
+
+def _maker(name: str, opened: Sequence[Opened]) -> str | None:
+    """Who made all of them; nobody that is known, if one does not say."""
+    said = {each.maker(name) for each in opened}
+    return said.pop() if len(said) == 1 else None
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type of the values, text as plain text."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.string() if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) else kind
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    if one == other:
+        return one
+    if pa.types.is_integer(one) and pa.types.is_integer(other):
+        return pa.int64()
+    return pa.float64() if _is_number(one) else pa.string()
+
+
+def _pieces(opened: Sequence[Opened], schema: pa.Schema, progress: Progress) -> Iterator[pa.Table]:
+    done, total = 0, sum(each.rows for each in opened)
+    for each in opened:
+        for batch in each.file.iter_batches(GROUP_ROWS):
+            columns = dict(zip(each.schema.names, batch.columns, strict=True))
+            yield pa.table([_column(each, columns, field, len(batch)) for field in schema], schema)
+            done += len(batch)
+            progress.advance(done, total)
+
+
+def _column(each: Opened, columns: Mapping[str, pa.Array], field: pa.Field, rows: int) -> pa.Array:
+    if field.name == CORPUS:
+        return pa.array([each.what.corpus] * rows, pa.string())
+    if field.name not in columns:
+        return pa.nulls(rows, field.type)
+    try:
+        return columns[field.name].cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise TableError(f"{each.what.path}: column {field.name} does not fit {field.type} ({error})") from error
+
+
+def parse_ingredients(words: Sequence[str], renames: Sequence[str]) -> list[Ingredient]:
+    """``NAME=FILE`` or ``FILE`` (whose name is that of the file) each, and ``NAME:OLD=NEW`` for a column of one.
+
+    Raises TableError for words of another form.
+    """
+    pairs = [_pair(word) for word in words]
+    renamed: dict[str, dict[str, str]] = {name: {} for name, _ in pairs}
+    for word in renames:
+        corpus, colon, rest = word.partition(":")
+        old, equals, new = rest.partition("=")
+        if not (colon and equals and old and new):
+            raise TableError(f"--rename {word}: write NAME:OLD=NEW")
+        if corpus not in renamed:
+            raise TableError(f"--rename {word}: no table is called {corpus} (there are: {', '.join(renamed)})")
+        renamed[corpus][old] = new
+    return [Ingredient(name, path, renamed[name]) for name, path in pairs]
+
+
+def _pair(word: str) -> tuple[str, Path]:
+    name, equals, path = word.partition("=")
+    return (name, Path(path)) if equals and "/" not in name else (Path(word).stem, Path(word))
