@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import venv
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def pytest_terminal_summary(terminalreporter):
     told = [v for each in reports for name, v in getattr(each, "user_properties", ()) if name == "told"]
     for line in sorted(set(told)):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def installed() -> str:
+    """The plugins that this checkout installs, as the variable that blocks plugins takes them."""
+    return ",".join(sorted(point.name for point in entry_points(group="tinyai_registry")))
 
 
 @pytest.fixture

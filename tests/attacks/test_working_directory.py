@@ -65,7 +65,7 @@ def run(program: list[str], words: list[str], folder: Path, site: Path) -> subpr
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"},
         "PYTHONPATH": str(site),
-        "TINYAI_BLOCK_PLUGINS": "fr_regressor,konvid_mos,chug_hdr",
+        "TINYAI_BLOCK_PLUGINS": "fr_regressor,konvid_mos,chug_hdr,vmaf_tiny",
     }
     return subprocess.run([*program, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

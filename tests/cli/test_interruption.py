@@ -91,7 +91,7 @@ def reached(tmp_path) -> Path:
 
 
 @pytest.fixture
-def start(tmp_path, registry, frame, write_table, reached):
+def start(tmp_path, registry, installed, frame, write_table, reached):
     """Starts ``tinyai`` in another process with the given plugins: ``start(sites, "refresh", "duo_v1")``."""
     table = write_table(frame)
     (tmp_path / "tinyai.toml").write_text('[registry]\npath = "registry"\n[tables]\nstand-in = "table.parquet"\n')
@@ -103,7 +103,7 @@ def start(tmp_path, registry, frame, write_table, reached):
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, sites)),
             "REACHED": str(reached),
-            "TINYAI_BLOCK_PLUGINS": "fr_regressor,konvid_mos,chug_hdr",
+            "TINYAI_BLOCK_PLUGINS": installed,
         }
         child = subprocess.Popen(
             [sys.executable, "-P", "-c", TINYAI + first + MAIN, *words],

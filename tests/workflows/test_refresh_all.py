@@ -16,7 +16,7 @@ def as_model(name: str, **more) -> dict[str, str]:
 
 
 @pytest.fixture
-def project(duo_as, registry, frame, write_table, tmp_path, monkeypatch):
+def project(duo_as, registry, installed, frame, write_table, tmp_path, monkeypatch):
     """Four models: one that passes, one refused, one without a table, one whose plugin fails; and those installed."""
     sites = [
         duo_as({}),
@@ -31,7 +31,7 @@ def project(duo_as, registry, frame, write_table, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # Each model is refreshed in a process of its own.
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, sites)))
-    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", "fr_regressor,konvid_mos,chug_hdr")
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", installed)
     return registry
 
 
@@ -70,11 +70,11 @@ def test_people_see_a_line_for_each_model_and_a_summary(tinyai, project):
     assert ids(project) == []
 
 
-def test_models_that_are_refreshed_at_once_lose_no_row(tinyai, duo_as, project, monkeypatch):
+def test_models_that_are_refreshed_at_once_lose_no_row(tinyai, duo_as, project, installed, monkeypatch):
     names = [f"model{k}" for k in range(3)]
     sites = [duo_as(as_model(name), name=name) for name in names]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, sites)))
-    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", "fr_regressor,konvid_mos,chug_hdr,duo,strict,poor,lost,broken")
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", f"{installed},duo,strict,poor,lost,broken")
     ran = tinyai("refresh", "--all", "--jobs", "3", "--json")
     assert ran.code == 0, ran
     assert ids(project) == [f"{name}_v1" for name in names]

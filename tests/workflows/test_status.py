@@ -10,12 +10,12 @@ from tinyai_registry.workflows.status import STATES
 
 
 @pytest.fixture
-def project(duo, registry, frame, write_table, tmp_path, monkeypatch):
+def project(duo, registry, installed, frame, write_table, tmp_path, monkeypatch):
     """A configured project with the second plugin and its table, in which nothing has been trained yet."""
     write_table(frame)
     (tmp_path / "tinyai.toml").write_text('[registry]\npath = "registry"\n[tables]\nstand-in = "table.parquet"\n')
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", "fr_regressor,konvid_mos,chug_hdr")
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", installed)
     return registry
 
 
@@ -83,9 +83,9 @@ def test_another_recipe_or_plugin_makes_it_stale(tinyai, standing, project, key,
 
 
 def test_a_refusal_is_told_with_criterion_and_value_until_something_changes(
-    tinyai, standing, duo_as, project, frame, write_table, monkeypatch
+    tinyai, standing, duo_as, project, frame, write_table, installed, monkeypatch
 ):
-    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", "fr_regressor,konvid_mos,chug_hdr,duo")
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", f"{installed},duo")
     duo_as({"0.8)": "1.0)", '"duo_v1"': '"strict_v1"', '"duo_v1.plain"': '"strict_v1.plain"'}, name="strict")
     assert tinyai("refresh", "strict_v1").code == 3
     found = standing("strict_v1")
@@ -106,9 +106,9 @@ def test_a_missing_table_is_said_and_fails_no_check(tinyai, standing, tmp_path):
     assert tinyai("status", "--check").code == 0
 
 
-def test_a_model_that_no_plugin_declares_any_more(tinyai, standing, monkeypatch):
+def test_a_model_that_no_plugin_declares_any_more(tinyai, standing, installed, monkeypatch):
     tinyai("refresh", "duo_v1")
-    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", "fr_regressor,konvid_mos,chug_hdr,duo")
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", f"{installed},duo")
     assert standing()["state"] == "no-plugin"
 
 
