@@ -113,7 +113,8 @@ def test_the_first_plugin_is_found_and_active_where_the_heavy_ones_are_not_insta
     pytest.importorskip("tinyai_fr_regressor")
     _, out, _, _ = run(["plugins", "--json"], HEAVY)
     [plugin] = [plugin for plugin in json.loads(out)["plugins"] if plugin["name"] == "fr_regressor"]
-    assert (plugin["status"], plugin["models"]) == ("active", ["fr_regressor_v1"])
+    assert plugin["status"] == "active"
+    assert "fr_regressor_v1" in plugin["models"]
 
 
 def test_a_release_that_is_up_to_date_is_found_so_without_the_lab(run, tinyai, duo, project, tinyai_table, monkeypatch):
