@@ -7,8 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from tinyai_registry.evaluation import ColumnDrift, Drift, Evaluation, Fold, Metrics
-from tinyai_registry.evaluation.caveats import drift_caveats, evaluation_caveats, leakage_caveats, table_caveats
+from tinyai_registry.evaluation import ColumnDrift, CorpusFingerprint, Drift, Evaluation, Fold, Metrics
+from tinyai_registry.evaluation.caveats import (
+    corpus_caveats,
+    drift_caveats,
+    evaluation_caveats,
+    leakage_caveats,
+    table_caveats,
+)
 from tinyai_registry.recipe import Criterion, GroupKFold, HeldOut, KFold, LeaveOneGroupOut
 
 CRITERIA = (Criterion("plcc", "mean", ">=", 0.95),)
@@ -220,3 +226,44 @@ def test_filled_cells_are_a_caveat_that_counts_them_by_column(caveats):
     assert caveat.code == "missing-cells"
     assert caveat.message.startswith("3 empty feature cells were filled with the median")
     assert caveat.message.endswith(": adm2 1, motion2 2")
+
+
+def corpus(name, rows_used=10, **changes):
+    low, high = (10.0, 90.0) if rows_used else (None, None)
+    figures = {"teacher_model": None, "extractor": None, "target_mean": low, "target_min": low, "target_max": high}
+    return CorpusFingerprint(name, f"{name}.parquet", "0" * 64, 10, rows_used, 5, **{**figures, **changes})
+
+
+APART = {
+    "corpora that meet": ([corpus("a"), corpus("b", target_min=90.0, target_max=95.0)], []),
+    "corpora that do not": (
+        [corpus("a"), corpus("b", target_min=90.1, target_max=95.0)],
+        [("corpora-apart", "the targets of a end at 90, those of b begin at 90.1; are both on one scale?")],
+    ),
+    "a corpus of which no row was asked for": ([corpus("a"), corpus("b", rows_used=0)], []),
+    "a teacher that one corpus names": (
+        [corpus("a", teacher_model="vmaf_v0.6.1"), corpus("b")],
+        [("unnamed-maker", "b does not say its teacher_model, as the other corpora do")],
+    ),
+    "a teacher that all name": ([corpus("a", teacher_model="t"), corpus("b", teacher_model="t")], []),
+}
+
+
+@pytest.mark.parametrize(("corpora", "told"), APART.values(), ids=APART)
+def test_corpora_that_may_not_be_one_table_are_told(caveats, corpora, told):
+    found = caveats(fold("a"), fold("b"), corpora=tuple(corpora))
+    assert [(caveat.code, caveat.message) for caveat in found] == told
+
+
+def test_values_that_nobody_listed_are_counted(caveats, table):
+    [caveat] = caveats(fold("a"), fold("b"), unlisted={"codec=unknown": 7})
+    assert caveat.code == "unlisted-values"
+    assert caveat.message.startswith(f"7 of {table.fingerprint.rows_used} rows have a value that the recipe does not")
+
+
+def test_what_the_folds_say_of_a_corpus_is_held_against_the_gate():
+    evaluation = Evaluation((fold("s"),), ("s",), {}, Metrics({}), corpora=(fold("a"), fold("b", plcc=0.94)))
+    weak, silent = corpus_caveats(evaluation, ("a", "b", "c"), CRITERIA)
+    assert (weak.code, weak.message[:28]) == ("weak-corpus", "corpus b: PLCC 0.9400 is bel")
+    assert (silent.code, silent.message[:42]) == ("corpus-not-held-out", "corpus c: trained on and never held out, s")
+    assert list(corpus_caveats(replace(evaluation, corpora=()), (), CRITERIA)) == []

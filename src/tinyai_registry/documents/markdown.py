@@ -38,12 +38,14 @@ def metric_names(summary: Mapping[str, AggregateDocument]) -> list[str]:
 
 
 def fold_table(evaluation: EvaluationDocument) -> str:
-    """One line for each fold, then the aggregates; test split, members and reference model where there are such."""
+    """One line for each fold, then the aggregates; test split, corpora, members and reference where there are such."""
     metrics = metric_names(evaluation["summary"])
     rows = [_fold_row(markdown_words(fold["group"]), fold, metrics) for fold in evaluation["folds"]]
     rows += _aggregate_rows("", evaluation, metrics)
     if "test" in evaluation:
         rows.append(_fold_row("**test split**", evaluation["test"], metrics))
+    for fold in evaluation.get("corpora", ()):
+        rows.append(_fold_row(f"*corpus {markdown_words(fold['group'])}*", fold, metrics))
     for member in evaluation.get("seeds", ()):
         rows += _aggregate_rows(f"seed {member['seed']}, ", member["evaluation"], metrics, ("mean",))
     if "reference" in evaluation:

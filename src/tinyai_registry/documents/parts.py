@@ -122,6 +122,8 @@ def evaluation_document(evaluation: Evaluation) -> Json:
         document["previous"] = _inner_evaluation(evaluation.previous)
     if evaluation.predictions_sha256 is not None:
         document["predictions_sha256"] = evaluation.predictions_sha256
+    if evaluation.corpora:
+        document["corpora"] = [_fold_document(fold) for fold in evaluation.corpora]
     return document
 
 
@@ -245,6 +247,7 @@ def evaluation_of(found: EvaluationDocument, in_sample: MetricsDocument | None =
         expected_seeds=tuple(found.get("expected_seeds", ())),
         previous=evaluation_of(found["previous"]) if "previous" in found else None,
         predictions_sha256=found.get("predictions_sha256"),
+        corpora=tuple(map(_fold, found.get("corpora", ()))),
     )
 
 

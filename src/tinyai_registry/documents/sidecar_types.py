@@ -54,6 +54,7 @@ class EvaluationDocument(TypedDict):
     test: NotRequired[FoldDocument]
     reference: NotRequired[EvaluationDocument]
     predictions_sha256: NotRequired[str]
+    corpora: NotRequired[list[FoldDocument]]
     seeds: NotRequired[list[SeedDocument]]
     expected_seeds: NotRequired[list[int]]
     previous: NotRequired[EvaluationDocument]

@@ -64,7 +64,8 @@ class Evaluation:
     reference model, judged on the same rows. ``seeds`` has each member of an ensemble judged by itself, by its seed;
     ``expected_seeds`` are those that there should be. ``previous`` is what the release before has recorded, where the
     gate compares with it; None if this is the first. ``predictions_sha256`` is the digest of all held-out predictions,
-    as little-endian float64 in the order of the table's rows.
+    as little-endian float64 in the order of the table's rows. ``corpora`` has all that the folds hold out, corpus by
+    corpus, where the table has several; a corpus of which no row is held out is not among them.
     """
 
     folds: tuple[Fold, ...]
@@ -77,6 +78,7 @@ class Evaluation:
     expected_seeds: tuple[int, ...] = ()
     previous: Evaluation | None = None
     predictions_sha256: str | None = None
+    corpora: tuple[Fold, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,19 @@ def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion], sc
                 yield Caveat("undefined-metric", f"{fold.group}: {metric.upper()} is undefined: {reason}")
 
 
+def corpus_caveats(evaluation: Evaluation, corpora: Sequence[str], criteria: Sequence[Criterion]) -> Iterator[Caveat]:
+    """What the folds say of each of ``corpora``, those of the table: too little, or nothing at all."""
+    for fold in evaluation.corpora:
+        if weak := list(_weak_correlations(fold, None, criteria)):
+            yield Caveat("weak-corpus", f"corpus {fold.group}: {'; '.join(weak)}; the model is less reliable there")
+    silent = sorted(set(corpora) - {fold.group for fold in evaluation.corpora})
+    if silent and evaluation.corpora:
+        yield Caveat(
+            "corpus-not-held-out",
+            f"corpus {', '.join(silent)}: trained on and never held out, so the figures say nothing of it",
+        )
+
+
 def leakage_caveats(shared: Sequence[str], scheme: Scheme) -> Iterator[Caveat]:
     """One caveat if a fold of ``scheme`` is judged on groups of which its model has seen other rows."""
     if shared:

@@ -48,6 +48,11 @@ class Table:
         """The group of each row, ``[N]``."""
         return self.frame[self.recipe.group].to_numpy(str)
 
+    @cached_property
+    def corpora(self) -> tuple[str, ...]:
+        """The corpora that it has rows of; none where no column says so."""
+        return tuple(np.unique(self.frame[CORPUS].to_numpy(str)).tolist()) if CORPUS in self.frame else ()
+
     def clips(self, rows: NDArray[np.int64]) -> int:
         """How many distinct clips (a clip is told by its corpus, its group and its name) ``rows`` hold."""
         return len(_clips(self.frame.iloc[rows], self.recipe))

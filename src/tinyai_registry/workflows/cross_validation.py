@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import (
+    CORPUS,
     Aggregate,
     Evaluation,
     Fold,
@@ -92,6 +93,7 @@ def evaluate_folds(
         seeds=dict(zip(seeds, members, strict=True)),
         expected_seeds=seeds,
         predictions_sha256=digest_predictions(predicted.unseen),
+        corpora=_by_corpus(trained.table, predicted.held_out, compute),
     )
 
 
@@ -148,6 +150,21 @@ def _judge(table: Table, predicted: Predicted, extras: Sequence[Mapping[str, flo
         summary=summarise(within),
         in_sample=metrics.standard_metrics(own.prediction, own.target),
         test=unseen[-1] if predicted.test else None,
+    )
+
+
+def _by_corpus(table: Table, parts: Sequence[HeldOutRows], compute: Compute) -> tuple[Fold, ...]:
+    """All that the folds hold out, for each of several corpora of which they hold out anything."""
+    if len(table.corpora) < 2:  # noqa: PLR2004  # of one alone the folds say it all
+        return ()
+    rows = np.concatenate([part.rows for part in parts])
+    prediction = np.concatenate([part.prediction for part in parts])
+    found = table.frame[CORPUS].to_numpy(str)[rows]
+    chosen = {corpus: found == corpus for corpus in table.corpora}
+    return tuple(
+        fold_of(table, corpus, rows[mask], compute(prediction[mask], table.target[rows[mask]]))
+        for corpus, mask in chosen.items()
+        if mask.any()
     )
 
 

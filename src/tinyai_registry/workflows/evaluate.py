@@ -12,7 +12,7 @@ from tinyai_registry.documents import parts
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.evaluation import DataSet, Evaluation, Judgement, Metrics, ProtocolResult, Verdict, gate
-from tinyai_registry.evaluation.caveats import evaluation_caveats, leakage_caveats, table_caveats
+from tinyai_registry.evaluation.caveats import corpus_caveats, evaluation_caveats, leakage_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import Table, read_table
@@ -127,6 +127,7 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
     caveats = (
         *evaluation_caveats(evaluation, criteria, recipe.folds),
         *leakage_caveats(shared, recipe.folds),
+        *corpus_caveats(evaluation, trained.table.corpora, criteria),
         *unknown_caveats(owner, trained),
         *table_caveats(fingerprint, recipe),
     )
