@@ -9,11 +9,14 @@ import re
 import subprocess
 from collections import defaultdict
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from tinyai_registry.documents.schema import announceable
 from tinyai_registry.plugins import hookspecs
 from tinyai_registry.plugins.discovery import HOOKS
+from tinyai_registry.recipe import Derived, Input, Where
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -96,10 +99,20 @@ def test_the_example_of_the_docstring_runs(hook):
 # --- how a model is judged
 
 
-def test_the_examples_of_the_page_on_the_gate_run():
-    ran = doctest.testfile(str(ROOT / "docs" / "gate.md"), module_relative=False)
+@pytest.mark.parametrize("page", ["gate.md", "inputs.md"])
+def test_the_examples_of_the_page_run(page):
+    ran = doctest.testfile(str(ROOT / "docs" / page), module_relative=False)
     assert ran.attempted > 0
     assert ran.failed == 0
+
+
+def test_the_page_on_inputs_names_every_noun_and_every_key_of_a_sidecar():
+    page = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
+    nouns = {noun.__name__ for noun in (Input, Where, *get_args(Derived))}
+    assert [name for name in sorted(nouns) if f"{name}(" not in page] == []
+    keys = {key.removesuffix("_version").rpartition("_norm")[0] or key for key in announceable()}
+    stems = {key for key in keys if not key.endswith(("_value", "_min", "_max", "_version"))}
+    assert [key for key in sorted(stems) if f"`{key}`" not in page] == []
 
 
 # --- what a model says
