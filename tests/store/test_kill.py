@@ -26,8 +26,10 @@ from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
+from tinyai_registry.workflows.migrate import migrate
 from tinyai_registry.workflows.remove import remove
 from tinyai_registry.workflows.rename import compose
+from tinyai_registry.workflows.repairs import Repairs
 
 Action = Callable[[Path], object]
 
@@ -80,6 +82,12 @@ def signed(root: Path) -> None:
     (root / INDEX).write_text(json.dumps(document))
 
 
+def migrate_b(root: Path) -> None:
+    """A signed graph stays as it is, so that none is run."""
+    done = migrate(root, "b", ACCOUNT, 60.0, dry_run=False, repairs=Repairs({"ISC": "MIT"}))
+    assert done.status == "migrated", done.why
+
+
 def remove_b(root: Path) -> None:
     remove(root, "b", ACCOUNT)
 
@@ -105,6 +113,7 @@ SCENARIOS: dict[str, tuple[Action, Action]] = {
     "refresh with fewer rows": (ensemble, publish_b),
     "removal of a signed model of another tool": (signed, remove_b),
     "rollback of a removal": (removed, rollback_b),
+    "migration": (signed, migrate_b),
     "removal": (ours, lambda root: remove(root, "a", ACCOUNT)),
     "renaming": (ours, lambda root: rename_to_e(root, "a")),
 }

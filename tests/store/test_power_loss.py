@@ -15,7 +15,7 @@ from tinyai_registry.store import layout
 from tinyai_registry.store.recovery import recover
 
 CHOSEN = ["first publish", "refresh that withdraws", "rollback to a foreign release"]
-ENDING = ["removal", "renaming"]  # a log that ends, and one whose end follows from another's entry
+OTHERS = ["removal", "renaming", "migration"]
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def committed_for_sure(ops: list[Op]) -> int:
     return next(n for n in range(link, len(ops)) if ops[n].kind == "fsync" and ops[n].path == log) + 1
 
 
-@pytest.mark.parametrize("scenario", [*CHOSEN, *ENDING])
+@pytest.mark.parametrize("scenario", [*CHOSEN, *OTHERS])
 def test_cut_at_every_operation_it_is_one_release_or_the_other(folder, scenario, tell):
     make, act = SCENARIOS[scenario]
     start, old, new = before_and_after(folder, make, act)
     disk, checked, chance = Disk(start), Checked(folder, old, new), random.Random(0)
     ops = recorded(lambda: act(start))
-    sure, few = committed_for_sure(ops), scenario in ENDING
+    sure, few = committed_for_sure(ops), scenario in OTHERS
     for cut in range(len(ops) + 1):
         outcomes = {checked.check(tree, f"{scenario}, cut {cut} of {len(ops)}") for tree in disk.trees(chance, few=few)}
         assert cut < sure or outcomes == {True}, f"{scenario}: lost at cut {cut}, though committed"

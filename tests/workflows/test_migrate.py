@@ -19,6 +19,7 @@ from tinyai_registry.recipe import lock as recipe_lock
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.snapshot import read_release
+from tinyai_registry.workflows import repairs
 from tinyai_registry.workflows.validate import validate
 
 GRAPH = """<ir_version: 8, opset_import: ["" : 17]>
@@ -69,7 +70,8 @@ def test_a_real_registry_migrates_whole_and_comes_back_byte_for_byte(real, tinya
     assert ran.code == 0
     assert [each["status"] for each in ran.json["models"]] == ["migrated"] * 10
     changed = {name for name, digest in digests(real).items() if before.get(name) != digest}
-    assert changed == {"registry.json", ".gitattributes", *(name for name in before if name.endswith(".json"))}
+    mended = {"fr_regressor_v1.onnx", "nr_metric_v1.onnx", "nr_metric_v1.int8.onnx"}
+    assert changed == {"registry.json", ".gitattributes", *(name for name in before if name.endswith(".json")), *mended}
     for row in open_registry(real).rows:
         stem = row["onnx"].removesuffix(".onnx")
         text, document = (real / f"{stem}.json").read_text(), said(real, stem)
@@ -96,16 +98,30 @@ def test_in_a_real_registry_what_was_wrong_with_the_calling_is_mended(real, tiny
     assert ran.code == 0
     assert "nr_metric_v1: migrated, from the packaged dialect\n  opset 17 -> 18, as the graph has it\n" in ran.out
     assert codes & {finding.rule.code for finding in validate(real)} == set()
-    # Weights beside the graph are pinned from now on; the graph standardises, or the caller, never both.
-    pinned = {each["path"]: each["sha256"] for each in said(real, "fr_regressor_v1")["artifacts"]}
-    data = (real / "fr_regressor_v1.onnx.data").read_bytes()
-    assert pinned["fr_regressor_v1.onnx.data"] == sha256_of(data)
+    # Weights beside the graph are inside it from now on; the graph standardises, or the caller, never both.
+    assert [each["path"] for each in said(real, "fr_regressor_v1")["artifacts"]] == ["fr_regressor_v1.onnx"]
+    assert not (real / "fr_regressor_v1.onnx.data").exists()
     assert said(real, "fr_regressor_v1")["onnx_has_scaler"] is False
     for stem in ("vmaf_tiny_v2", "vmaf_tiny_v4"):
         document = said(real, stem)
         assert document["onnx_has_scaler"] is True
         assert {"feature_mean", "feature_std", "input_mean", "input_std"} & set(document) == set()
         assert len(document["legacy"]["was_input_mean"]) == 6
+
+
+@pytest.mark.parametrize("why", ["without the lab", "signed"])
+def test_a_graph_that_cannot_be_made_self_contained_keeps_its_weights_beside_it_and_they_are_pinned(
+    real, tinyai, monkeypatch, why
+):
+    if why == "signed":
+        (real / "fr_regressor_v1.onnx.sigstore.json").write_text("{}")
+    else:
+        monkeypatch.setattr(repairs, "find_spec", lambda _: None)
+    ran = tinyai("migrate", "fr_regressor_v1", "--registry", real)
+    assert "left: fr_regressor_v1.onnx: not weights of fr_regressor_v1.onnx.data taken in" in ran.out
+    pinned = {each["path"]: each["sha256"] for each in said(real, "fr_regressor_v1")["artifacts"]}
+    data = (real / "fr_regressor_v1.onnx.data").read_bytes()
+    assert pinned["fr_regressor_v1.onnx.data"] == sha256_of(data)
     (real / "fr_regressor_v1.onnx.data").write_bytes(data[::-1])
     assert "TAI203" in {finding.rule.code for finding in validate(real) if finding.model == "fr_regressor_v1"}
 

@@ -78,14 +78,16 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(root, tinyai, digests)
     assert digests(root) == before
 
 
-def test_a_member_is_not_removed_alone_and_the_ensemble_goes_with_members_and_manifest(ensemble, tinyai, digests):
+def test_a_member_is_not_removed_before_the_manifest_that_lists_it(ensemble, tinyai, digests):
     ran = tinyai("remove", "duet_v1_seed0", "--registry", ensemble)
     assert ran.code == 2
     assert "a member of the ensemble duet_v1" in ran.err
     before = digests(ensemble)
-    assert tinyai("remove", "duet_v1", "--registry", ensemble).code == 0
+    for model in ("duet_v1", "duet_v1_seed0", "duet_v1_seed1"):
+        assert tinyai("remove", model, "--registry", ensemble).code == 0
     assert not [name for name in files(ensemble) if name.startswith("duet")]
     assert [row["id"] for row in strict_json.read(ensemble / "registry.json")["models"]] == ["fr_regressor_v1"]
-    assert tinyai("rollback", "duet_v1", "--registry", ensemble).code == 0
+    for model in ("duet_v1_seed0", "duet_v1_seed1", "duet_v1"):
+        assert tinyai("rollback", model, "--registry", ensemble).code == 0
     back = {name: digest for name, digest in digests(ensemble).items() if name.startswith("duet")}
     assert back == {name: digest for name, digest in before.items() if name.startswith("duet")}

@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "reproduce": "Make a release again from its table, and say whether it is the one that was published.",
     "validate": "Check a registry: every document, file and graph, and whether they agree.",
     "explain": "Say why a finding matters and how to mend it.",
-    "migrate": "Rewrite sidecars of earlier dialects in today's.",
+    "migrate": "Rewrite sidecars of earlier dialects in today's, and mend what has one right answer.",
     "schema": "Print a JSON Schema; without a NAME, list them.",
     "score": "Predict with a registered model: a score for each row of a table or log, and pooled.",
     "status": "Show what each model needs: which are stale, and why; the most urgent first.",

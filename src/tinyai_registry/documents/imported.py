@@ -63,6 +63,13 @@ def compose(old: Json, row: Json, facts: Facts) -> dict[str, Any]:
     return {**document, "legacy": legacy} if legacy else document
 
 
+def renew(old: Json, row: Json, facts: Facts | None) -> dict[str, Any]:
+    """A sidecar that was imported already, with what of ``row`` and, if the graphs are others now, ``facts`` is new."""
+    known = {key: row[key] for key in ("license", "sha256", *_TWIN) if key in row}
+    listed = {} if facts is None else {"artifacts": [dict(each) for each in facts.artifacts]}
+    return {**old, **known, **listed}
+
+
 def _calling(facts: Facts) -> dict[str, Any]:
     return {
         "opset": facts.opset,

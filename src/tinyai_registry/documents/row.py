@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 # Keys about an int8 twin: taken from the sidecar if it has them, else dropped, as the twin is of old weights.
@@ -24,9 +24,14 @@ def merge(row: Mapping[str, Any] | None, sidecar: Mapping[str, Any]) -> dict[str
     return {**kept, **licence, **twin, **{key: sidecar[key] for key in FROM_SIDECAR}}
 
 
-def project_row(current: Mapping[str, Any] | None, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The row that ``registry.json`` must have: our keys as the log ``recorded`` them, others as they are now."""
-    ours = {*FROM_SIDECAR, *TWIN_KEYS}
+def project_row(
+    current: Mapping[str, Any] | None, recorded: Mapping[str, Any], amended: Collection[str] = ()
+) -> dict[str, Any]:
+    """The row that ``registry.json`` must have: our keys as the log ``recorded`` them, others as they are now.
+
+    So are those that the release has ``amended``.
+    """
+    ours = {*FROM_SIDECAR, *TWIN_KEYS, *amended}
     others = recorded if current is None else current
     kept = {key: value for key, value in others.items() if key not in ours}
     return {**kept, **{key: value for key, value in recorded.items() if key in ours}}

@@ -31,6 +31,7 @@ from tinyai_registry.text import shorten
 
 _OPEN_SIZE = 64  # of a dimension that the graph leaves open; the batch is 1
 Feed = Mapping[str, NDArray[Any]]
+Shapes = Mapping[str, Sequence[int]]
 
 
 def answer(question: Sequence[bytes]) -> list[tuple[str, str, str]]:
@@ -47,8 +48,8 @@ def answer(question: Sequence[bytes]) -> list[tuple[str, str, str]]:
     ]
 
 
-def open_session(data: bytes) -> onnxruntime.InferenceSession:
-    """A session for the ONNX file ``data``: one thread of the CPU, and silent."""
+def open_session(data: bytes | str) -> onnxruntime.InferenceSession:
+    """A session for the ONNX file ``data``, or the one at that path: one thread of the CPU, and silent."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
@@ -128,7 +129,7 @@ def _on_random(session: onnxruntime.InferenceSession, graph: Signature) -> Itera
     """What random input can show, which is no evidence of any number: a model may refuse it, and be right to."""
     generator = np.random.default_rng(0)
     try:
-        feed = {name: _draw(generator, graph, name) for name in graph.inputs}
+        feed = draw_inputs(generator, graph)
         first, second = (session.run(list(graph.outputs), feed) for _ in range(2))
     except Exception as error:  # noqa: BLE001  # see above
         yield _rule(error, NO_VECTOR), f"no test vector, and it does not run on random input: {_first_line(error)}"
@@ -149,10 +150,17 @@ def _unsteady(names: Sequence[str], first: Sequence[Any], second: Sequence[Any],
             yield UNSTEADY, f"{name} is another the second time that it is run on {on}"
 
 
-def _draw(generator: np.random.Generator, graph: Signature, name: str) -> NDArray[Any]:
+def draw_inputs(
+    generator: np.random.Generator, graph: Signature, shapes: Shapes | None = None
+) -> dict[str, NDArray[Any]]:
+    """A value for each input of ``graph``; ``shapes`` has the sizes of those that leave some open."""
+    return {name: _draw(generator, graph, name, (shapes or {}).get(name)) for name in graph.inputs}
+
+
+def _draw(generator: np.random.Generator, graph: Signature, name: str, wanted: Sequence[int] | None) -> NDArray[Any]:
     """An input from [0, 1), as pictures and most features are; whole numbers, which may be an index, are 0."""
     sizes = enumerate(graph.inputs[name])
-    shape = [size if isinstance(size, int) else _OPEN_SIZE if axis else 1 for axis, size in sizes]
+    shape = wanted or [size if isinstance(size, int) else _OPEN_SIZE if axis else 1 for axis, size in sizes]
     return generator.random(shape).astype(onnx.helper.tensor_dtype_to_np_dtype(graph.types[name]))
 
 

@@ -72,7 +72,8 @@ class Release:
     ``files`` maps names inside the registry folder to bytes, in the order in which they are to appear there;
     ``rows`` are the model's own and those of its members; ``withdrawn`` names the files of the release before that
     this one makes untrue; ``restores`` is the number of the log entry that a rollback goes back to. ``previous_id`` is
-    what the model was called until now. Without rows and files it is the release that takes the model away.
+    what the model was called until now; ``amended`` names keys of the rows that are set as they stand here, though they
+    are their owner's. Without rows and files it is the release that takes the model away.
     """
 
     model: str
@@ -81,3 +82,4 @@ class Release:
     withdrawn: tuple[str, ...] = ()
     restores: int | None = None
     previous_id: str | None = None
+    amended: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ def adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
     """Record a release that has no history as an entry, and return the last entry."""
     head = log.head(root, model)
     registry = open_registry(root)
-    held = None if head is not None and head.rows else find_holding(registry, model)
+    held = None if head is not None and not head.is_removal else find_holding(registry, model)
     if held is None:
         return log.find_tip(root, model)
     found = registry.find(model)

@@ -30,16 +30,17 @@ class Holding:
 
 
 def find_holding(registry: Registry, model: str) -> Holding | None:
-    """What stands in ``registry`` of ``model``: a row, or another tool's manifest of an ensemble; None if neither."""
+    """What stands in ``registry`` of ``model``; None where it has no row.
+
+    Of an ensemble that another tool has but a manifest of, that stands there; its members are models of their own.
+    """
     own, manifest = registry.find(model), f"{model}.json"
-    listed = _members(own.sidecar if own else read_manifest(registry, manifest))
+    if own is None:
+        return Holding((), (manifest,), ()) if read_manifest(registry, manifest) else None
+    listed = _members(own.sidecar)
     rows = [row for row in registry.rows if row.get("onnx") in listed and str(row.get("id")).startswith(f"{model}_")]
-    if own is None and not rows:
-        return None
-    members = [member for row in rows if (member := registry.find(row["id"])) is not None]
-    found = [own, *members] if own else members
-    files = dict.fromkeys([] if own else [manifest])
-    files |= dict.fromkeys(name for each in found for name in files_of(registry, each))
+    found = [own, *(member for row in rows if (member := registry.find(row["id"])) is not None)]
+    files = dict.fromkeys(name for each in found for name in files_of(registry, each))
     bundles = [name for each in found if isinstance(name := each.row.get("sigstore_bundle"), str)]
     return Holding(
         rows=tuple(each.row for each in found),

@@ -34,7 +34,8 @@ class Entry:
     ``withdrawn_rows`` its rows that this one has no more: their digests by their ids.
     ``restores`` is the number of the entry that a rollback went back to. ``parent`` is the digest of the entry before.
     ``previous_id`` is what a renamed model was called before. ``unique`` tells an entry from another writer's of the
-    same content; the one that takes the previous id away has that of the renaming.
+    same content; the one that takes the previous id away has that of the renaming. ``amended`` are the keys of the rows
+    that the release sets, or takes away, though they are their owner's.
     """
 
     number: int
@@ -48,12 +49,18 @@ class Entry:
     withdrawn_rows: Mapping[str, str | None] = field(default_factory=dict)
     restores: int | None = None
     previous_id: str | None = None
+    amended: tuple[str, ...] = ()
     unique: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def is_release(self) -> bool:
         """Whether the registry has to look as this entry says, until the next that is one."""
         return self.action != "refuse"
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether the registry has nothing to show of the model."""
+        return not self.files and not self.rows
 
     @property
     def release_number(self) -> int:
@@ -110,7 +117,7 @@ def parse(document: Any, where: str) -> Entry:
         raise DocumentError(f"{where}: the entry was changed after it was written")
     account = Account(**{**said["account"], "gate": tuple(said["account"]["gate"])})
     entry = Entry(**{**said, "account": account})
-    return replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn))
+    return replace(entry, rows=tuple(entry.rows), withdrawn=tuple(entry.withdrawn), amended=tuple(entry.amended))
 
 
 def entries(root: Path, model: str) -> list[Entry]:

@@ -78,7 +78,13 @@ def _project_rows(registry: Registry, rows: list[Mapping[str, Any]], leaving: Co
 
 def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
     """The rows that the log asks for and that ``registry.json`` does not have."""
-    projected = [row.project_row(registry.row(each["id"]), each) for each in head.rows]
+    before = {each["id"]: each for entry in _earlier(registry, head) for each in entry.rows} if head.amended else {}
+    projected = []
+    for each in head.rows:
+        now, was = registry.row(each["id"]) or {}, before.get(each["id"], {})
+        # What its owner has changed since is the owner's again.
+        amended = [key for key in head.amended if now.get(key) == was.get(key)]
+        projected.append(row.project_row(registry.row(each["id"]), each, amended))
     return [each for each in projected if registry.row(each["id"]) != each]
 
 

@@ -215,6 +215,7 @@ def _prepare(root: Path, release: Release, account: Account, workplace: Path) ->
         withdrawn_rows={row["id"]: row.get("sha256") for row in rows if row["id"] not in stay},
         restores=release.restores,
         previous_id=release.previous_id,
+        amended=release.amended,
     )
 
 
@@ -223,7 +224,7 @@ def _action(release: Release) -> log.Action:
         return "rename"
     if release.restores is not None:
         return "rollback"
-    return "publish" if release.rows else "remove"
+    return "publish" if release.rows or release.files else "remove"
 
 
 def _store(root: Path, model: str, files: Mapping[str, bytes], workplace: Path) -> dict[str, str]:

@@ -30,11 +30,12 @@ def _restore(root: Path, model: str, to: str | None) -> Release:
         raise RegistryError(f"{root} has no history of {model!r}; there is nothing to go back to{near}")
     target = _target(model, history, head, to)
     files = {name: objects.get(root, model, sha256) for name, sha256 in target.files.items()}
-    return Release(model, files, target.rows, restores=target.number)
+    amended = dict.fromkeys(key for entry in history if entry.number > target.number for key in entry.amended)
+    return Release(model, files, target.rows, restores=target.number, amended=tuple(amended))
 
 
 def _target(model: str, history: list[log.Entry], head: log.Entry, to: str | None) -> log.Entry:
-    releases = [entry for entry in history if entry.rows]
+    releases = [entry for entry in history if not entry.is_removal]
     if to is None:
         earlier = [entry for entry in releases if entry.number < head.release_number]
         if not earlier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +12,12 @@ from tinyai_registry.checks.files import flaws
 from tinyai_registry.checks.finding import Severity
 from tinyai_registry.checks.reading import Document
 from tinyai_registry.checks.subject import Subject, read_subject
-from tinyai_registry.documents import imported, row, sidecar
+from tinyai_registry.documents import imported, row, sidecar, strict_json
 from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.dialects import CURRENT, Dialect, dialect
 from tinyai_registry.documents.imported import Facts
 from tinyai_registry.documents.schema import require_valid
-from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.errors import DocumentError, RegistryError, VerificationError
 from tinyai_registry.files import File, Folder, Unreadable
 from tinyai_registry.onnxfile.graph import ParsedGraph, UnparsedGraph
 from tinyai_registry.onnxfile.runtime import DEFAULT, Runtime, load_runtime
@@ -26,16 +27,23 @@ from tinyai_registry.release import Account, Release
 from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.publish import publish
 from tinyai_registry.store.registry import Registered, Registry, open_registry
+from tinyai_registry.workflows.repairs import NO_REPAIRS, Repairs, mend_graphs, mend_row
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """What a migration makes of one model: its release, and what the files corrected in what was said of them."""
+    """What a migration makes of one model: its release, what changes by it, and what is left and why.
+
+    ``before`` and ``after`` are the sidecar as text, ``row_before`` and ``row_after`` the row.
+    """
 
     written_in: Dialect
     before: str
     after: str
+    row_before: str
+    row_after: str
     corrections: tuple[str, ...]
+    left: tuple[str, ...]
     release: Release
 
 
@@ -50,61 +58,120 @@ class Migration:
 
 
 def migrate(
-    root: Path, model: str, account: Account, patience: float, *, dry_run: bool, runtime: str = DEFAULT
+    root: Path,
+    model: str,
+    account: Account,
+    patience: float,
+    *,
+    dry_run: bool,
+    runtime: str = DEFAULT,
+    repairs: Repairs = NO_REPAIRS,
 ) -> Migration:
     """Publish ``model`` with a sidecar of today's in place of one of an earlier dialect; with ``dry_run``, plan it.
 
-    Its files are held to the limits of ``runtime``.
-    Raises RegistryBusyError or PublishError where the registry cannot be written; what is wrong with the model is told
-    in the answer.
+    Its graphs are made self-contained, and its row mended as ``repairs`` says. Its files are held to the limits of
+    ``runtime``. Raises RegistryBusyError or PublishError where the registry cannot be written; what is wrong with the
+    model is told in the answer.
     """
     try:
-        rewrite = _rewrite(open_registry(root), model, load_runtime(runtime))
+        rewrite = _rewrite(open_registry(root), model, load_runtime(runtime), repairs)
         if rewrite is None:
             return Migration(model, "current")
         if dry_run:
             return Migration(model, "planned", rewrite)
-        why = f"migrated from the {rewrite.written_in.name} dialect"
-        publish(root, model, lambda: _rewrite_now(root, model, runtime), replace(account, reason=why), patience)
-    except (DocumentError, RegistryError) as error:
+        is_new = rewrite.written_in != CURRENT
+        why = f"migrated from the {rewrite.written_in.name} dialect" if is_new else "; ".join(rewrite.corrections)
+        publish(
+            root, model, lambda: _rewrite_now(root, model, runtime, repairs), replace(account, reason=why), patience
+        )
+    except (DocumentError, RegistryError, VerificationError) as error:
         return Migration(model, "failed", why=str(error))
     return Migration(model, "migrated", rewrite)
 
 
-def _rewrite_now(root: Path, model: str, runtime: str) -> Release:
-    rewrite = _rewrite(open_registry(root), model, load_runtime(runtime))
+def _rewrite_now(root: Path, model: str, runtime: str, repairs: Repairs) -> Release:
+    rewrite = _rewrite(open_registry(root), model, load_runtime(runtime), repairs)
     if rewrite is None:
         raise RegistryError(f"another process has published {model} meanwhile; nothing is left to do")
     return rewrite.release
 
 
-def _rewrite(registry: Registry, model: str, runtime: Runtime) -> Rewrite | None:
-    """None for a model whose sidecar is one of today's. Raises DocumentError or RegistryError where it cannot be."""
+def _rewrite(registry: Registry, model: str, runtime: Runtime, repairs: Repairs) -> Rewrite | None:
+    """None where nothing is to be done. Raises DocumentError or RegistryError where it cannot be."""
+    found, written_in = _find(registry, model)
+    if found is None:
+        return None
+    folder = Folder(registry.root)
+    read = read_subject(folder, 0, found.row, runtime)
+    _require_pinned(read)
+    before = _files(read, folder, runtime)
+    mended = mend_graphs(read, folder)
+    files = _files(mended.read, folder, runtime)
+    owners, lines = mend_row(registry, found.row, repairs)
+    document = _document(found, owners, _facts(mended.read, files), files, graphs_differ=bool(mended.done))
+    published = {name: registry.read(name) or b"" for name in files_of(registry, found)}
+    unread = [name for name in published if name.endswith(".data") and name not in {file.name for file in before}]
+    dropped = unread if repairs.drop_orphans else []
+    # Weights that were taken in, orphans, and an attestation, which is about other files.
+    gone = {file.name for file in before} | {*dropped, attestation_name(model)}
+    published = {name: data for name, data in published.items() if name not in gone}
+    published |= {file.name: file.data for file in files}
+    after = published[f"{found.stem}.json"] = sidecar.render(document).encode()
+    corrections = (
+        *imported.corrections(found.sidecar or {}, found.row, document),
+        *(*mended.done, *lines, *(f"{name}, which no graph reads, is gone" for name in dropped)),
+    )
+    new_row = row.merge(owners, document)
+    amended = tuple(key for key in ("license", "sigstore_bundle") if owners.get(key) != found.row.get(key))
+    if written_in == CURRENT and not corrections:
+        return None
+    return Rewrite(
+        written_in=written_in,
+        before=read.sidecar.text if isinstance(read.sidecar, Document) else "",
+        after=after.decode(),
+        row_before=strict_json.dumps(found.row),
+        row_after=strict_json.dumps(new_row),
+        corrections=corrections,
+        left=mended.left,
+        release=Release(model, published, (new_row,), amended=amended),
+    )
+
+
+def _find(registry: Registry, model: str) -> tuple[Registered | None, Dialect]:
+    """The model as it stands, None if it has evidence, which is for a refresh to mend, and the dialect of its sidecar.
+
+    Raises DocumentError or RegistryError where it is broken.
+    """
     found = registry.find(model)
     if found is None:
         raise RegistryError(f"{registry.root} has no model {model!r}")
     if found.sidecar is None:
         raise DocumentError(f"{found.stem}.json is missing; there is nothing to migrate")
     written_in = dialect(found.sidecar)
-    if written_in == CURRENT:
-        return None
+    if written_in == CURRENT and "imported_from" not in found.sidecar:
+        return None, written_in
     require_valid("row", found.row, "the row is broken")
     require_valid(written_in.schema, found.sidecar, "the sidecar is broken")
     _agree(found)
-    folder = Folder(registry.root)
-    read = read_subject(folder, 0, found.row, runtime)
-    files = _files(read, folder, runtime)
-    document = imported.compose(found.sidecar, found.row, _facts(read, files))
+    return found, written_in
+
+
+def _document(
+    found: Registered, owners: Mapping[str, Any], facts: Facts, files: list[File], *, graphs_differ: bool
+) -> dict[str, Any]:
+    """Today's sidecar. Raises DocumentError if it would be invalid."""
+    digests = {file.name: file.sha256 for file in files}
+    now = {"sha256": digests[f"{found.stem}.onnx"], "int8_sha256": digests.get(f"{found.stem}.int8.onnx")}
+    said, pinned_row = (
+        {**each, **{key: value for key, value in now.items() if key in each and value is not None}}
+        for each in (found.sidecar or {}, owners)
+    )
+    if dialect(said) == CURRENT:
+        document = imported.renew(said, pinned_row, facts if graphs_differ else None)
+    else:
+        document = imported.compose(said, pinned_row, facts)
     require_valid("sidecar", document, "today's sidecar would be broken")
-    after = sidecar.render(document)
-    read_before = {name: registry.read(name) for name in files_of(registry, found)}
-    published = {name: data for name, data in read_before.items() if data is not None}
-    published.pop(attestation_name(model), None)  # it is about other files
-    published |= {file.name: file.data for file in files}
-    published[f"{found.stem}.json"] = after.encode()
-    corrections = tuple(imported.corrections(found.sidecar, found.row, document))
-    before = read.sidecar.text if isinstance(read.sidecar, Document) else ""
-    return Rewrite(written_in, before, after, corrections, Release(model, published, (row.merge(found.row, document),)))
+    return document
 
 
 def _agree(found: Registered) -> None:
@@ -115,12 +182,16 @@ def _agree(found: Registered) -> None:
             raise DocumentError(f"{key} is {said[key]} in the sidecar, {found.row[key]} in the row; mend one of them")
 
 
-def _files(read: Subject, folder: Folder, runtime: Runtime) -> list[File]:
-    """Every file whose bytes a runtime would load. Raises DocumentError if one is not there or not what was pinned."""
+def _require_pinned(read: Subject) -> None:
+    """Raises DocumentError if graph or twin are not there, or not what the row pins."""
     for finding in (*pinned.of_row(read), *twins.of_model(read)):
         # A twin that only the sidecar pins so far is pinned by the row from now on.
         if finding.rule.severity is Severity.ERROR and finding.rule is not twins.UNPINNED:
             raise DocumentError(finding.message)
+
+
+def _files(read: Subject, folder: Folder, runtime: Runtime) -> list[File]:
+    """Every file whose bytes a runtime would load. Raises DocumentError if one is not there."""
     files: dict[str, File | Unreadable] = {}
     for each in (read.graph, read.twin):
         if isinstance(each, UnparsedGraph):
