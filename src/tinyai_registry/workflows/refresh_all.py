@@ -1,16 +1,22 @@
-"""The story of refreshing every model: each in a process of its own, so that none can stop another."""
+"""The story of refreshing every model: in processes of their own, so that none can stop another.
+
+A process refreshes one model after another, and imports once what takes seconds. Where one dies, the model that it was
+at has failed, and another process takes the next.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from io import TextIOWrapper
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
 
 from tinyai_registry.documents.config import Config
 from tinyai_registry.recipe import Recipe
@@ -46,16 +52,17 @@ def refresh_all(
     ``options`` are passed on to each ``tinyai refresh``. Returns the results in the order of ``recipes``. If this is
     interrupted, or the process dies, the children stop.
     """
-    # The standard input of every child is one pipe. When its other end is closed, here or by the system because this
-    # process has died, they stop; none of them inherits that end.
-    theirs, ours = os.pipe()
-    with os.fdopen(theirs) as lifeline, ThreadPoolExecutor(jobs) as pool, os.fdopen(ours, "wb"):
+    children = _Children()
 
-        def one(recipe: Recipe) -> Result:
-            result = _refresh(recipe, config, registry, options, lifeline)
-            report(result)
-            return result
+    def one(recipe: Recipe) -> Result:
+        result = _refresh(recipe, config, registry, options, children)
+        report(result)
+        return result
 
+    with ExitStack() as stack:
+        stack.callback(children.close)
+        pool = stack.enter_context(ThreadPoolExecutor(jobs))
+        stack.callback(children.stop)  # first of all: a thread of the pool waits for its child
         futures = [pool.submit(one, recipe) for recipe in recipes]
         try:
             return [_wait_for(future) for future in futures]
@@ -70,7 +77,7 @@ def _wait_for(future: Future[Result]) -> Result:
     return future.result()
 
 
-def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str], lifeline: TextIOWrapper) -> Result:
+def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str], children: _Children) -> Result:
     data = config.tables.get(recipe.dataset)
     if data is None or not data.paths:
         return Result(recipe.id, SKIPPED, 0, f"tinyai.toml names no table of {recipe.dataset}")
@@ -79,20 +86,95 @@ def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[s
             return Result(recipe.id, SKIPPED, 0, f"no table: {path}")
     tables = [word for named in data.name_files() for word in ("--table", named)]
     words = ["refresh", recipe.id, *tables, "--registry", str(registry), "--json", *options]
-    # -P: the working directory may be a stranger's, and what lies in it is not to be imported.
-    program = [sys.executable, "-P", "-m", "tinyai_registry.cli.end_with_parent"]
-    child = subprocess.run([*program, *words], stdin=lifeline, capture_output=True, text=True, check=False)
     try:
-        answer = json.loads(child.stdout)
-    except json.JSONDecodeError:
-        last = (child.stderr.strip().splitlines() or ["no output"])[-1]
-        return Result(recipe.id, FAILED, _exit_code(child.returncode) or 2, f"ended with {child.returncode}: {last}")
+        code, answer = children.run(words)
+    except _DiedError as died:
+        return Result(recipe.id, FAILED, _exit_code(died.returncode) or 2, str(died))
     if "error" in answer:
-        return Result(recipe.id, FAILED, child.returncode, answer["error"]["message"])
+        return Result(recipe.id, FAILED, code, answer["error"]["message"])
     refused = [verdict["criterion"] for verdict in answer["gate"] or () if not verdict["passed"]]
-    return Result(recipe.id, answer["status"], child.returncode, "; ".join(refused) or None)
+    return Result(recipe.id, answer["status"], code, "; ".join(refused) or None)
 
 
 def _exit_code(returncode: int) -> int:
     """As a shell says it: 128 and the signal that has killed the process."""
     return 128 - returncode if returncode < 0 else returncode
+
+
+class _DiedError(Exception):
+    """A child ended before it has answered."""
+
+    def __init__(self, returncode: int, last: str) -> None:
+        super().__init__(f"ended with {returncode}: {last}")
+        self.returncode = returncode
+
+
+class _Children:
+    """Those that run commands or wait for one. Several threads may ask."""
+
+    def __init__(self) -> None:
+        self._all: list[_Child] = []
+        self._idle: SimpleQueue[_Child] = SimpleQueue()
+        self._stopped = False
+
+    def run(self, words: Sequence[str]) -> tuple[int, Any]:
+        """Exit code and answer of ``tinyai`` with ``words``. Raises _DiedError if there is none."""
+        try:
+            child = self._idle.get_nowait()
+        except Empty:
+            child = _Child()
+            self._all.append(child)
+            if self._stopped:
+                child.stop()
+        answer = child.run(words)
+        self._idle.put(child)
+        return answer
+
+    def stop(self) -> None:
+        """End all of them: each stops what it is at, as for a signal."""
+        self._stopped = True
+        for child in self._all:
+            child.stop()
+
+    def close(self) -> None:
+        """Wait until they have ended."""
+        for child in self._all:
+            child.close()
+
+
+class _Child:
+    """A process that runs one command after another, and ends when its standard input does."""
+
+    def __init__(self) -> None:
+        # -P: the working directory may be a stranger's, and what lies in it is not to be imported.
+        program = [sys.executable, "-P", "-m", "tinyai_registry.cli.end_with_parent"]
+        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - see close
+        self._process = subprocess.Popen(
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, encoding="utf-8"
+        )
+
+    def run(self, words: Sequence[str]) -> tuple[int, Any]:
+        asked, answered = self._process.stdin, self._process.stdout
+        assert asked is not None  # noqa: S101 - both are pipes
+        assert answered is not None  # noqa: S101
+        try:
+            asked.write(json.dumps(list(words)) + "\n")
+            asked.flush()
+            code, written = json.loads(answered.readline())
+            return code, json.loads(written)
+        except (OSError, ValueError):  # it has closed its end, or was stopped in the middle of a line
+            code = self._process.wait()
+            self._said.seek(0)
+            last = ([line for line in self._said.read().splitlines() if line.strip()] or ["no output"])[-1]
+            raise _DiedError(code, last.strip()) from None
+
+    def stop(self) -> None:
+        """Say that there is nothing more to do: it ends, whatever it is at."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        with suppress(OSError):  # it has died with something unread
+            self._process.stdin.close()
+
+    def close(self) -> None:
+        """Wait for its end."""
+        with self._said, self._process:
+            self.stop()
