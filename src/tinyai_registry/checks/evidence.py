@@ -151,6 +151,8 @@ def _protocols(model: Subject) -> Iterator[tuple[str, list[Criterion], Evaluatio
     found = {each["protocol"]: each for each in said["protocols"] if "evaluation" in each}
     for protocol in said["recipe"].get("protocols", ()):
         name, criteria = str(protocol["name"]), [Criterion(**fields) for fields in protocol["criteria"]]
+        if name not in found:
+            raise ValueError(f"the folds of the protocol {name} are not recorded")
         yield name, criteria, parts.evaluation_of(found[name]["evaluation"])
 
 
