@@ -60,7 +60,15 @@ def test_the_tutorial_works_as_it_stands_and_leaves_nothing_but_its_release(stra
         if command == "tinyai plugins":
             assert "bend  active  (tinyai-bend 1.0.0)\n  models  bend_v1\n" in ran.stdout
     assert contents(tmp_path / "venv") == before
-    release = {".gitattributes", "bend_v1.onnx", "bend_v1.json", "bend_v1.md", "bend_v1.intoto.json", "registry.json"}
+    release = {
+        ".gitattributes",
+        "bend_v1.onnx",
+        "bend_v1.json",
+        "bend_v1.md",
+        "bend_v1.intoto.json",
+        "bend_v1.svg",
+        "registry.json",
+    }
     assert {path.name for path in (folder / "registry").iterdir() if path.is_file()} == release
 
 

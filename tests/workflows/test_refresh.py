@@ -483,6 +483,7 @@ def test_orphaned_weights_and_a_stale_twin_are_withdrawn_and_reported(tinyai, du
         "duo_v1.onnx",
         "duo_v1.onnx.sigstore.json",
         "duo_v1.plain.onnx",
+        "duo_v1.svg",
         "registry.json",
     ]
     [caveat] = [c for c in ran.json["caveats"] if c["code"] == "withdrawn-files"]

@@ -91,10 +91,9 @@ def of_artifacts(
     yield from _listed_opset(model)
     rowed = {row.get("onnx") for row in rows.values() if isinstance(row.get("onnx"), str)}  # looked into in their turn
     main, read = f"{model.stem}.onnx", {each.file.name: each.file for each in (model.graph, model.twin) if each}
-    if "artifacts" in model.said and main not in {name for name, *_ in listed}:
+    if "artifacts" in model.said and main not in {name for _, name, *_ in listed}:
         yield model.in_sidecar(ARTIFACTS, f"{shorten(main)} is not in the list", "/artifacts")
-    for index, (name, sha256, size) in enumerate(listed):
-        at = f"/artifacts/{index}"
+    for at, name, sha256, size in listed:
         file = read.get(name) or folder.fetch(name, runtime.max_file_bytes)
         yield from (model.in_sidecar(flaw.rule, flaw.message, f"{at}/path") for flaw in files.flaws(file))
         if not isinstance(file, File) or not file.data:
@@ -126,7 +125,7 @@ def claimed(model: Subject) -> set[str]:
     if model.stem is None:
         return set()
     found = {f"{model.stem}{ending}" for ending in (".onnx", ".int8.onnx", ".json", ".md", attestation.ENDING)}
-    found |= {name for name, *_ in _listed(model)}
+    found |= {name for _, name, *_ in _listed(model)}
     found |= {value for key in _FILE_KEYS if isinstance(value := model.row.get(key), str)}
     for each in (model.graph, model.twin):
         if isinstance(each, ParsedGraph):
@@ -136,11 +135,15 @@ def claimed(model: Subject) -> set[str]:
 
 def pins(model: Subject) -> dict[str, str]:
     """The digests of the files that the sidecar of ``model`` lists, by path."""
-    return {name: sha256 for name, sha256, _ in _listed(model)}
+    return {name: sha256 for _, name, sha256, _ in _listed(model)}
 
 
-def _listed(model: Subject) -> Iterator[tuple[str, str, Any]]:
+def _listed(model: Subject) -> Iterator[tuple[str, str, str, Any]]:
+    """Where the sidecar lists a file; its path, digest and size."""
     artifacts = model.said.get("artifacts")
-    for each in artifacts if isinstance(artifacts, list) else ():
+    listed = {
+        f"/artifacts/{index}": each for index, each in enumerate(artifacts if isinstance(artifacts, list) else ())
+    }
+    for at, each in (listed | {"/picture": model.said.get("picture")}).items():
         if isinstance(each, dict) and isinstance(each.get("path"), str) and isinstance(each.get("sha256"), str):
-            yield each["path"], each["sha256"], each.get("bytes")
+            yield at, each["path"], each["sha256"], each.get("bytes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyai_registry.documents import markdown
+from tinyai_registry.documents import markdown, picture
 from tinyai_registry.documents.sidecar_types import ArtifactDocument, GitDocument, Sidecar, TableDocument
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_prose, markdown_words
@@ -20,6 +20,8 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "", markdown_prose(said["summary"])
     before = f" · until now {code(sidecar['previous_id'])}" if "previous_id" in sidecar else ""
     yield "", f"{code(sidecar['id'])}{before} · kind {code(sidecar['kind'])} · ONNX opset {sidecar['opset']} · {stage}"
+    if "picture" in sidecar:
+        yield "", f"![{markdown_words(picture.describe(sidecar))}]({sidecar['picture']['path']})"
     yield "Intended use", markdown_prose(said["intended_use"])
     yield "Limits", markdown_prose(said["limits"])
     yield "How to call it", _calling(sidecar)

@@ -320,6 +320,13 @@ class TrainingDocument(TypedDict, total=False):
     cv_mean_rmse: float
 
 
+class PictureDocument(TypedDict):
+    """The picture of a release."""
+
+    path: str
+    sha256: str
+
+
 class Sidecar(TypedDict):
     """``<stem>.json``: how to call a model, what it was trained on, how it was judged."""
 
@@ -363,6 +370,7 @@ class Sidecar(TypedDict):
     in_sample: NotRequired[MetricsDocument]
     gate: NotRequired[list[VerdictDocument]]
     caveats: NotRequired[list[CaveatDocument]]
+    picture: NotRequired[PictureDocument]
     drift: NotRequired[DriftDocument | None]
     previous: NotRequired[PreviousDocument | None]
     shipped: NotRequired[ShippedDocument | None]

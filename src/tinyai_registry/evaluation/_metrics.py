@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tinyai_registry.evaluation._fits import HeldOutRows
 from tinyai_registry.recipe import Protocol
 
 STANDARD_METRICS = ("plcc", "srocc", "krocc", "rmse")
@@ -66,6 +67,7 @@ class Evaluation:
     gate compares with it; None if this is the first. ``predictions_sha256`` is the digest of all held-out predictions,
     as little-endian float64 in the order of the table's rows. ``corpora`` has all that the folds hold out, corpus by
     corpus, where the table has several; a corpus of which no row is held out is not among them.
+    ``held_out`` are the predictions themselves, fold by fold, where the evaluation was not read back from a document.
     """
 
     folds: tuple[Fold, ...]
@@ -79,6 +81,7 @@ class Evaluation:
     previous: Evaluation | None = None
     predictions_sha256: str | None = None
     corpora: tuple[Fold, ...] = ()
+    held_out: tuple[HeldOutRows, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def find_holding(registry: Registry, model: str) -> Holding | None:
     if own is None:
         return Holding((), (manifest,), ()) if read_manifest(registry, manifest) else None
     listed = _members(own.sidecar)
-    rows = [row for row in registry.rows if row.get("onnx") in listed and str(row.get("id")).startswith(f"{model}_")]
+    rows = [
+        row for row in registry.rows if str(row.get("onnx")) in listed and str(row.get("id")).startswith(f"{model}_")
+    ]
     found = [own, *(member for row in rows if (member := registry.find(row["id"])) is not None)]
     files = dict.fromkeys(name for each in found for name in files_of(registry, each))
     bundles = [name for each in found if isinstance(name := each.row.get("sigstore_bundle"), str)]

@@ -26,7 +26,7 @@ from tinyai_registry.files import (
 )
 
 # What a model's files end in, beside their common stem.
-ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".extra.schema.json", attestation.ENDING)
+ENDINGS = (".onnx", ".onnx.data", ".int8.onnx", ".json", ".md", ".svg", ".extra.schema.json", attestation.ENDING)
 
 # A signature is its owner's: made when a release is there, and renewed without another.
 SIGNATURE = ".sigstore.json"

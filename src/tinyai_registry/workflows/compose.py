@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tinyai_registry.documents import attestation, card, row, sidecar, strict_json
+from tinyai_registry.documents import attestation, card, picture, row, sidecar, strict_json
 from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.extra_schema import extra_schema_name, require_valid_extra
 from tinyai_registry.documents.schema import require_valid
@@ -19,6 +19,7 @@ from tinyai_registry.evaluation.drift import measure_drift
 from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.release import Candidate, Release
+from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.workflows.starting_point import StartingPoint
 
@@ -33,27 +34,43 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     drift = measure_drift(start.sidecar, recipe, judgement.table)
     judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
+    drawn = picture.draw(document, *_points(candidate, start))
+    document["picture"] = {"path": f"{recipe.id}.svg", "sha256": sha256_of(drawn)}
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
     told = candidate.description
     require_valid_extra(told.schema, told.extra, f"the extra fields of {recipe.id} do not fit their schema")
     rows = tuple(row.merge(start.registry.row(d["id"]), d) for d in (document, *sidecar.members(document)))
-    return Release(recipe.id, _files(candidate, document), rows, withdrawn)
+    return Release(recipe.id, _files(candidate, document, drawn), rows, withdrawn)
+
+
+def _points(candidate: Candidate, start: StartingPoint) -> tuple[list[picture.Points], list[float]]:
+    """What the picture shows that is not in the sidecar: held-out predictions, and what earlier releases achieved."""
+    held_out = candidate.judgement.evaluation.held_out
+    points: list[picture.Points] = [
+        list(zip(part.target.tolist(), part.prediction.tolist(), strict=True)) for part in held_out
+    ]
+    judged = [entry.account.gate for entry in log.entries(start.registry.root, candidate.recipe.id) if entry.is_release]
+    asked = str(candidate.recipe.criteria[0])
+    now = [verdict.value for verdict in candidate.judgement.verdicts if verdict.criterion == asked]
+    before = [verdict["value"] for gate in judged for verdict in gate if verdict["criterion"] == asked]
+    return points, [value for value in (*before, *now) if value is not None]
 
 
 def _names(candidate: Candidate) -> frozenset[str]:
     recipe = candidate.recipe
     documents = (f"{name}.json" for name in (recipe.id, *recipe.member_names))
     extra = (extra_schema_name(recipe.id),) if candidate.description.schema else ()
-    pages = f"{recipe.id}.md", attestation_name(recipe.id)
+    pages = f"{recipe.id}.md", f"{recipe.id}.svg", attestation_name(recipe.id)
     return frozenset((*(a.path for a in candidate.artifacts), *documents, *pages, *extra))
 
 
-def _files(candidate: Candidate, document: Sidecar) -> dict[str, bytes]:
+def _files(candidate: Candidate, document: Sidecar, drawn: bytes) -> dict[str, bytes]:
     files = {artifact.path: artifact.data for artifact in candidate.artifacts}
     if candidate.description.schema:
         files[extra_schema_name(document["id"])] = strict_json.dumps(candidate.description.schema).encode()
     for each in (document, *sidecar.members(document)):
         files[f"{each['id']}.json"] = sidecar.render(each).encode()
+    files[document["picture"]["path"]] = drawn
     files[f"{document['id']}.md"] = card.render(document).encode()
     about = attestation.compose(document, {name: sha256_of(data) for name, data in files.items()})
     files[attestation_name(document["id"])] = attestation.render(about).encode()

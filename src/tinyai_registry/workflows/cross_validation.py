@@ -94,6 +94,7 @@ def evaluate_folds(
         expected_seeds=seeds,
         predictions_sha256=digest_predictions(predicted.unseen),
         corpora=_by_corpus(trained.table, predicted.held_out, compute),
+        held_out=predicted.held_out,
     )
 
 

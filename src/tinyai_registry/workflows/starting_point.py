@@ -92,7 +92,8 @@ def is_up_to_date(start: StartingPoint, owner: Owner, table_sha256: str) -> bool
         return False
     now = as_sidecar(found)
     documents = [now, *sidecar.members(now)]
-    digests = {artifact["path"]: artifact["sha256"] for artifact in found["artifacts"]}
+    pinned = [*found["artifacts"], *([found["picture"]] if "picture" in found else [])]
+    digests = {each["path"]: each["sha256"] for each in pinned}
     digests |= {f"{each['id']}.json": sha256_of(sidecar.render(each).encode()) for each in documents}
     digests[f"{found['id']}.md"] = sha256_of(card.render(now).encode())
     return all(start.registry.digest(name) == sha256 for name, sha256 in digests.items()) and all(

@@ -1,0 +1,118 @@
+"""The picture of a release: what it shows, of any names and figures, in the same bytes each time."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tinyai_registry.documents import picture
+
+SVG = "{http://www.w3.org/2000/svg}"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "registry" / "fr_regressor_v1.json"
+
+
+@pytest.fixture
+def sidecar():
+    return copy.deepcopy(json.loads(EXAMPLE.read_text()))
+
+
+@pytest.fixture
+def held_out(sidecar):
+    return [[(10.0 * n, 9.0 * n + k) for n in range(3)] for k in range(len(sidecar["evaluation"]["folds"]))]
+
+
+def texts(drawn: bytes) -> list[str]:
+    return [each.text for each in ET.fromstring(drawn).iter(f"{SVG}text")]
+
+
+def test_every_fold_has_its_points_and_its_figures(sidecar, held_out):
+    drawn = picture.draw(sidecar, held_out, [0.99])
+    folds = sidecar["evaluation"]["folds"]
+    marks = list(ET.fromstring(drawn).iter(f"{SVG}path"))
+    assert len(marks) == 2 * len(folds)  # the points, and the key beside the name
+    assert len(
+        {(each.get("stroke"), picture.SHAPES[n % len(picture.SHAPES)]) for n, each in enumerate(marks[: len(folds)])}
+    ) == len(folds)
+    assert {fold["group"] for fold in folds} <= set(texts(drawn))
+    assert {f"{fold['plcc']:.4g}" for fold in folds} <= set(texts(drawn))
+    assert "gate 0.95" in texts(drawn)
+
+
+def test_the_same_release_gives_the_same_bytes(sidecar, held_out):
+    assert picture.draw(sidecar, held_out, [0.9, 0.99]) == picture.draw(sidecar, held_out, [0.9, 0.99])
+
+
+def test_a_large_table_is_thinned_and_says_so(sidecar):
+    many = [[(50.0, 50.0)] * 1000 for _ in sidecar["evaluation"]["folds"]]
+    drawn = picture.draw(sidecar, many, [])
+    assert "Held-out prediction (up) against target, every 13th row" in texts(drawn)
+    assert len(drawn) < 100_000
+
+
+@pytest.mark.parametrize(
+    "name", ["</text><script>alert(1)</script>", "$x^2$", "\u202egpj", "\x1b[31m", "\ud800", "n" * 500]
+)
+def test_any_name_of_a_fold_is_words(sidecar, held_out, name):
+    sidecar["evaluation"]["folds"][0]["group"] = name
+    drawn = picture.draw(sidecar, held_out, [])
+    assert {each.tag.removeprefix(SVG) for each in ET.fromstring(drawn).iter()} == {
+        "svg",
+        "title",
+        "rect",
+        "text",
+        "line",
+        "path",
+        "circle",
+    }
+    assert not any(len(text) > 64 for text in texts(drawn))
+
+
+def test_what_is_undefined_is_said_to_be(sidecar, held_out):
+    sidecar["evaluation"]["folds"][0]["plcc"] = None
+    assert texts(picture.draw(sidecar, held_out, [])).count("undefined") == 1
+    for fold in sidecar["evaluation"]["folds"]:
+        fold["plcc"] = None
+    assert picture.describe(sidecar) == "Held-out predictions against targets in 11 folds; PLCC is undefined."
+
+
+def test_a_prediction_beyond_the_range_stays_on_the_page(sidecar, held_out):
+    held_out[0] = [(1e9, -1e9)]
+    path = next(ET.fromstring(picture.draw(sidecar, held_out, [])).iter(f"{SVG}path")).get("d")
+    x, y = map(float, path[1:].split("a")[0].split())
+    assert 0 <= x <= picture.WIDTH
+    assert 0 <= y <= 1000
+
+
+def test_the_history_is_drawn_from_the_second_release_on(sidecar, held_out):
+    assert "Releases: mean PLCC over folds >= 0.95" not in texts(picture.draw(sidecar, held_out, [0.98]))
+    drawn = picture.draw(sidecar, held_out, [0.96, 0.98, 0.97])
+    assert "Releases: mean PLCC over folds >= 0.95" in texts(drawn)
+    assert len(next(ET.fromstring(drawn).iter(f"{SVG}polyline")).get("points").split()) == 3
+
+
+def test_a_release_has_its_picture_and_a_changed_one_is_found(tinyai, duo, registry, frame, write_table):
+    assert tinyai("refresh", "duo_v1", "--table", write_table(frame), "--registry", registry).code == 0
+    drawn = registry / "duo_v1.svg"
+    assert "](duo_v1.svg)" in (registry / "duo_v1.md").read_text()
+    assert tinyai("validate", registry).code == 0
+    drawn.write_bytes(drawn.read_bytes().replace(b"Folds", b"Bolds"))
+    result = tinyai("validate", registry, "--format", "json")
+    assert result.code == 1
+    assert {"TAI203"} <= {each["code"] for each in json.loads(result.out)["findings"]}
+
+
+def test_nothing_of_other_libraries_reaches_the_terminal(tmp_path, registry, frame, write_table):
+    """What onnxsim's extension says when a process takes it apart."""
+    import subprocess
+    import sys
+
+    words = ["refresh", "fr_regressor_v1", "--table", str(write_table(frame)), "--registry", str(registry)]
+    child = subprocess.run(
+        [sys.executable, "-m", "tinyai_registry", *words], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert "leaked" not in child.stderr
+    assert child.returncode in {0, 3}
