@@ -35,7 +35,7 @@ COMMANDS = {
     "list": ["list", "--registry", "registry"],
     "validate": ["validate", "registry", "--json"],
     "plugins": ["plugins"],
-    "refresh --all": ["refresh", "--all", "--json"],
+    "refresh --all": ["refresh", "--all", "--new", "--json"],
     "a child's mistake": ["refresh", "duo_v1", "--registry", "nowhere", "--json"],
 }
 

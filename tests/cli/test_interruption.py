@@ -287,7 +287,7 @@ def ids(registry):
 @pytest.mark.parametrize("jobs", ["1", "3"])
 def test_a_signal_stops_the_children_and_tells_which_models_were_published(start, duo_as, reached, ids, jobs):
     sites = [duo_as({}), *(duo_as(as_model(n) | {TRAIN: WAIT}, name=n) for n in ("slow", "slower"))]
-    child = start(sites, "refresh", "--all", "--jobs", jobs, "--json")
+    child = start(sites, "refresh", "--all", "--new", "--jobs", jobs, "--json")
     wait_until(lambda: len(list(reached.iterdir())) == min(int(jobs), 2) and ids() == ["duo_v1"], child)
     child.send_signal(signal.SIGTERM)
     code, answer, _ = end(child)
@@ -299,7 +299,7 @@ def test_a_signal_stops_the_children_and_tells_which_models_were_published(start
 
 @pytest.mark.parametrize("train", [WAIT, ENDLESS, SWALLOW], ids=["waits", "trains", "swallows every exception"])
 def test_children_die_with_a_parent_that_is_killed(start, duo_as, reached, ids, train):
-    child = start([duo_as({TRAIN: train})], "refresh", "--all")
+    child = start([duo_as({TRAIN: train})], "refresh", "--all", "--new")
     wait_until(lambda: any(reached.iterdir()), child)
     child.kill()
     [number] = [int(each.name) for each in reached.iterdir()]
@@ -309,7 +309,7 @@ def test_children_die_with_a_parent_that_is_killed(start, duo_as, reached, ids, 
 
 def test_a_child_that_is_killed_is_a_model_that_failed(start, duo_as, ids):
     sites = [duo_as({TRAIN: "import os; os.kill(os.getpid(), 9)"}), duo_as(as_model("other"), name="other")]
-    out, _ = (child := start(sites, "refresh", "--all", "--json")).communicate(timeout=PATIENCE)
+    out, _ = (child := start(sites, "refresh", "--all", "--new", "--json")).communicate(timeout=PATIENCE)
     found = {each["model"]: each for each in json.loads(out)["models"]}
     assert (found["duo_v1"]["status"], found["duo_v1"]["exit_code"]) == ("failed", 137)
     assert found["duo_v1"]["why"].startswith("ended with -9")

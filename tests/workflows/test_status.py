@@ -67,6 +67,21 @@ def test_another_table_makes_it_stale_and_one_more_refresh_does_not(tinyai, stan
     assert tinyai("status", "--check").code == 0
 
 
+def test_of_several_corpora_the_one_that_has_changed_is_named(tinyai, standing, frame, write_table, tmp_path):
+    sources = sorted(frame.source.unique())
+    parts = {"a": frame[frame.source.isin(sources[:6])], "b": frame[frame.source.isin(sources[6:])]}
+    for name, rows in parts.items():
+        write_table(rows.reset_index(drop=True), f"{name}.parquet")
+    (tmp_path / "tinyai.toml").write_text(
+        '[registry]\npath = "registry"\n[tables.stand-in]\na = "a.parquet"\nb = "b.parquet"\n'
+    )
+    assert tinyai("refresh", "duo_v1").code == 0
+    assert standing()["state"] == "up-to-date"
+    write_table(parts["b"].iloc[:-1].reset_index(drop=True), "b.parquet")
+    found = standing()
+    assert (found["state"], found["reasons"]) == ("stale", ["the table of stand-in has changed (b)"])
+
+
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [

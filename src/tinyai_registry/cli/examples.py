@@ -10,7 +10,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "refresh": (
         'tinyai refresh fr_regressor_v1 --reason "the encodes were made anew"',
         "tinyai refresh fr_regressor_v1 --table new.parquet --dry-run --comment pr.md",
-        "tinyai refresh --all --jobs 2",
+        "tinyai refresh --all --new --jobs 2",
     ),
     "evaluate": (
         "tinyai evaluate fr_regressor_v1 --table new.parquet",

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tinyai_registry.documents.markdown import metric_names
 from tinyai_registry.documents.parts import HEADLINES, headlines
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
 from tinyai_registry.evaluation.progress import Progress
@@ -54,8 +55,10 @@ class Display(Progress):
             self.console.print(_comparison(document))
             if document["shipped"] is not None and "why" in document["shipped"]:
                 self._line(f"the registered model could not be run on this table: {document['shipped']['why']}")
-        if document["status"] == "evaluated":
+        if document["status"] == "evaluated" and not document["protocols"]:
             self.console.print(_summary(document))
+        for protocol in document["protocols"]:
+            self._protocol(protocol)
         for verdict in document["gate"] or ():
             mark = ("passed ", "green") if verdict["passed"] else ("refused", "red")
             why = f" ({verdict['reason']})" if "reason" in verdict else ""
@@ -63,6 +66,14 @@ class Display(Progress):
         for caveat in document["caveats"] or ():
             self._line(caveat["message"], ("caveat ", "yellow"))
         self._line(sentence(document))
+
+    def _protocol(self, protocol: Mapping[str, Any]) -> None:
+        """Write every figure under a protocol, beside what was published."""
+        self.console.print(_protocol_table(protocol))
+        mapped = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
+        self._line(f"over {protocol['splits']} splits{mapped}", style="dim")
+        for source in dict.fromkeys(figure["source"] for figure in protocol["published"]):
+            self._line(f"published (medians): {source}", style="dim")
 
     def _line(self, words: str, mark: tuple[str, str] | None = None, *, style: str = "") -> None:
         """Write ``words``, which may be anyone's, behind a coloured mark."""
@@ -86,6 +97,16 @@ def _summary(document: Report) -> Table:
     table = Table("", *statistics, title=Text(log_line(document["model"])))
     for metric, over_folds in document["evaluation"]["summary"].items():
         table.add_row(Text(log_line(metric.upper())), *(_figure(over_folds[s]) for s in statistics))
+    return table
+
+
+def _protocol_table(protocol: Mapping[str, Any]) -> Table:
+    statistics = ("median", "mean", "std", "min", "max")
+    table = Table("", *statistics, "published", title=Text(log_line(f"protocol {protocol['protocol']}")))
+    published = {figure["metric"]: figure["value"] for figure in protocol["published"]}
+    for metric in metric_names(protocol["summary"]):
+        figures = [protocol["summary"][metric][each] for each in statistics]
+        table.add_row(Text(log_line(metric.upper())), *map(_figure, (*figures, published.get(metric))))
     return table
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from tinyai_registry.cli.columns import align
 from tinyai_registry.cli.judging import Display, exit_code, sentence
 from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
@@ -19,6 +20,7 @@ from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import log_line
 from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
 from tinyai_registry.workflows.refresh import refresh
@@ -28,7 +30,8 @@ from tinyai_registry.workflows.starting_point import Request
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--all", "everything", is_flag=True, help="Refresh every model whose table is there.")
+@click.option("--all", "everything", is_flag=True, help="Refresh every registered model whose table is there.")
+@click.option("--new", is_flag=True, help="With --all: those that the registry does not have yet, too.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="With --all: so many models at a time.")
 @table_option
 @registry_option
@@ -46,6 +49,7 @@ def command(
     session: Session,
     model: str | None,
     everything: bool,
+    new: bool,
     jobs: int,
     table: tuple[str, ...],
     registry: Path | None,
@@ -60,7 +64,7 @@ def command(
     """Retrain a model from a fresh table and publish it, if its gate passes.
 
     Exit codes: 0 done, 2 bad input, 3 the gate refused, 4 the recipe changed, 5 the registry is busy. With --all: the
-    highest of the models'; a model without a table is skipped.
+    highest of the models'; a model without a table is skipped, and one that is not registered left out.
     """
     if everything == (model is not None):
         raise TinyaiError("name one MODEL, or give --all")
@@ -69,7 +73,10 @@ def command(
             told = "--table, --metrics-out, --note and --comment go with one MODEL; name each table in tinyai.toml"
             raise TinyaiError(told)
         options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
-        return _refresh_all(session, registry, jobs, [*options, *(("--reason", reason) if reason else ())])
+        options += ["--reason", reason] if reason else []
+        return _refresh_all(session, registry, jobs, options, new=new)
+    if new:
+        raise TinyaiError("--new goes with --all; one MODEL is refreshed whether or not the registry has it")
     for file in (metrics_out, note, comment):
         require_writable(file)
     where = find_owner(session.plugins(), model, session.config.policy)
@@ -98,21 +105,39 @@ def command(
     return exit_code(outcome)
 
 
-def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str]) -> int:
-    recipes = session.plugins().recipes
+def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str], *, new: bool) -> int:
     folder = session.config.registry_folder(registry)
+    registered = {row.get("id") for row in open_registry(folder).rows}
+    declared = session.plugins().recipes
+    recipes = [recipe for recipe in declared if new or recipe.id in registered]
     session.watch(folder, dict.fromkeys(recipe.id for recipe in recipes))
     results = refresh_all(recipes, session.config, folder, options, jobs, _echo)
+    left = [recipe.id for recipe in declared if recipe not in recipes]
     if session.as_json:
-        session.answer({"models": [asdict(result) for result in results]})
+        session.answer({"models": [asdict(result) for result in results], "not_registered": left})
     else:
-        counts = Counter(result.status for result in results)
-        click.echo(", ".join(f"{count} {status}" for status, count in counts.items()) or "no models", err=True)
+        for line in _summary(results, left):
+            click.echo(log_line(line), err=True)
     return max((result.exit_code for result in results), default=0)
 
 
 def _echo(result: Result) -> None:
     click.echo(log_line(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}"), err=True)
+
+
+def _summary(results: Sequence[Result], left: Sequence[str]) -> Iterator[str]:
+    """A table of scores, what became of how many, and which models were not asked for."""
+    if results:
+        rows = [(each.model, each.status, str(each.score or "-"), _figure(each.before)) for each in results]
+        yield from ("", *align([("model", "status", "score", "before"), *rows]))
+    counts = Counter(result.status for result in results)
+    yield ", ".join(f"{count} {status}" for status, count in counts.items()) or "no models"
+    if left:
+        yield f"not registered: {', '.join(left)}; --new refreshes them too"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _flags(*, dry_run: bool, force: bool) -> list[str]:

@@ -46,13 +46,15 @@ def read_headline(row: Json, sidecar: Json) -> Headline:
     quantised = isinstance(mode, str) and mode != "fp32"
     return Headline(
         released=_text(_object(sidecar.get("provenance")).get("time")),
-        score=_score(_object(_object(sidecar.get("evaluation")).get("summary"))),
+        score=read_score(sidecar),
         stage=_text(sidecar.get("stage")),
         twin=mode if quantised else "unused" if "int8_sha256" in row else None,
     )
 
 
-def _score(summary: Json) -> Score | None:
+def read_score(said: Json) -> Score | None:
+    """The score that a sidecar, or the report of a refresh, has evidence for."""
+    summary = _object(_object(said.get("evaluation")).get("summary"))
     known = [metric for metric in (*_FIRST, *sorted(summary)) if metric in summary]
     means = ((metric, _object(summary[metric]).get("mean")) for metric in known)
     return next((Score(metric, mean) for metric, mean in means if isinstance(mean, int | float)), None)

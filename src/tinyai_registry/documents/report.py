@@ -20,9 +20,11 @@ def report(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         **dict.fromkeys(FROM_SIDECAR),
         "artifacts": [],
         "withdrawn": list(outcome.withdrawn),
+        "protocols": [parts.protocol_document(result) for result in outcome.protocols],
     }
     if outcome.sidecar is not None:
         document |= {key: outcome.sidecar.get(key) for key in FROM_SIDECAR}
+        document["protocols"] = outcome.sidecar.get("protocols", [])
     elif outcome.judgement is not None:
         document |= parts.judgement_document(outcome.judgement)
         document |= {

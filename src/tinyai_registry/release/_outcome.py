@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tinyai_registry.evaluation import Drift, Judgement
+from tinyai_registry.evaluation import Drift, Judgement, ProtocolResult
 
 Status = Literal["published", "up-to-date", "refused", "dry-run", "evaluated"]
 
@@ -29,7 +29,8 @@ class Outcome:
     """What a workflow returns, for people and for ``--json`` alike.
 
     ``judgement`` is None where nothing was judged. Where there is a release, ``sidecar`` is its sidecar and has
-    everything that is to be told; else ``previous`` and ``drift`` tell of the release that was to be replaced.
+    everything that is to be told; else ``previous`` and ``drift`` tell of the release that was to be replaced, and
+    ``protocols`` are those that were evaluated by themselves.
     """
 
     model: str
@@ -39,3 +40,4 @@ class Outcome:
     withdrawn: tuple[str, ...] = ()
     previous: Previous | None = None
     drift: Drift | None = None
+    protocols: tuple[ProtocolResult, ...] = ()

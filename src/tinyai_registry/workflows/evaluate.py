@@ -46,7 +46,8 @@ def evaluate(owner: Owner, data: DataSet | Path, progress: Progress, protocol: s
     with progress.step(f"protocol {protocol}"):
         result = evaluate_protocol(owner, table, declared[protocol])
     verdicts = _verdicts(result) if result.protocol.criteria else ()
-    return Outcome(recipe.id, "evaluated", Judgement(table.fingerprint, result.evaluation, verdicts, ()))
+    judgement = Judgement(table.fingerprint, result.evaluation, verdicts, ())
+    return Outcome(recipe.id, "evaluated", judgement, protocols=(result,))
 
 
 def evaluate_protocols(

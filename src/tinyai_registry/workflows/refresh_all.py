@@ -19,6 +19,8 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from tinyai_registry.documents.config import Config
+from tinyai_registry.documents.headline import Score, read_score
+from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.recipe import Recipe
 
 # Seconds that are waited for a child at a time. Python handles a signal once the main thread comes back from a wait,
@@ -31,12 +33,18 @@ SKIPPED, FAILED = "skipped", "failed"
 
 @dataclass(frozen=True)
 class Result:
-    """How the refresh of one model ended: ``status`` as in its report, or skipped or failed, and then ``why``."""
+    """How the refresh of one model ended: ``status`` as in its report, or skipped or failed, and then ``why``.
+
+    ``score`` is what was measured, or what a release has that is up to date; ``before`` is the same metric of the
+    release that it was to replace.
+    """
 
     model: str
     status: str
     exit_code: int
     why: str | None = None
+    score: Score | None = None
+    before: float | None = None
 
 
 def refresh_all(
@@ -92,8 +100,10 @@ def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[s
         return Result(recipe.id, FAILED, _exit_code(died.returncode) or 2, str(died))
     if "error" in answer:
         return Result(recipe.id, FAILED, code, answer["error"]["message"])
-    refused = [verdict["criterion"] for verdict in answer["gate"] or () if not verdict["passed"]]
-    return Result(recipe.id, answer["status"], code, "; ".join(refused) or None)
+    refused = "; ".join(refusal(verdict) for verdict in answer["gate"] or () if not verdict["passed"])
+    score = read_score(answer)
+    before = (answer["previous"] or {}).get("metrics", {}).get(f"mean_{score.metric}") if score else None
+    return Result(recipe.id, answer["status"], code, refused or None, score, before)
 
 
 def _exit_code(returncode: int) -> int:

@@ -5,8 +5,8 @@ Nothing is written, no table is read but for its digest, and nothing heavy is im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tinyai_registry.checks.reading import Document, read_document
@@ -16,8 +16,8 @@ from tinyai_registry.documents.config import Config
 from tinyai_registry.documents.headline import Headline, read_headline
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.files import MAX_BYTES, Folder, Unreadable
-from tinyai_registry.lab.table_file import digest
+from tinyai_registry.files import MAX_BYTES, Folder, Unreadable, sha256_of
+from tinyai_registry.lab.table_file import join_digests, read_file
 from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.plugins.owner import Owner, find_owner
 from tinyai_registry.recipe import Recipe
@@ -65,9 +65,10 @@ NOTHING: Json = {}
 
 @dataclass(frozen=True)
 class _Table:
-    """The digest of the table that a refresh would take now; where there is none, ``why``."""
+    """The digest of the table that a refresh would take now, and of each corpus; where there is none, ``why``."""
 
     sha256: str | None
+    corpora: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
 
 
@@ -107,11 +108,13 @@ def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[St
 
 def _read_table(config: Config, dataset: str) -> _Table:
     if dataset not in config.tables:
-        return _Table(None, f"tinyai.toml names no table of {dataset}")
+        return _Table(None, why=f"tinyai.toml names no table of {dataset}")
     try:
-        return _Table(digest(config.table(dataset)))
+        data = config.table(dataset)
+        digests = [sha256_of(read_file(path)) for path in data.paths]
+        return _Table(join_digests(data, digests), dict(zip(data.corpora, digests, strict=False)))
     except TinyaiError as error:
-        return _Table(None, str(error))
+        return _Table(None, why=str(error))
 
 
 def _of_row(place: _Place, row: Json) -> Standing:
@@ -150,7 +153,7 @@ def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> t
         return "refused", _refusals(last)
     owner = find_owner(place.plugins, recipe.id, place.policy)
     changed = what_changed(sidecar, owner, table.sha256 or "") if is_ours else ()
-    reasons = tuple(_CHANGES[what](owner) for what in changed if what != "table" or table.sha256)
+    reasons = tuple(_tell_change(what, owner, sidecar, table) for what in changed if what != "table" or table.sha256)
     if reasons:
         return "stale", reasons
     if table.sha256 is None:
@@ -158,11 +161,16 @@ def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> t
     return ("up-to-date", ()) if is_ours else ("untrained", ("another tool registered it",))
 
 
-_CHANGES: Mapping[str, Callable[[Owner], str]] = {
-    "recipe": lambda _: "its recipe has changed: restore it, or give the model a new id",
-    "table": lambda owner: f"the table of {owner.recipe.dataset} has changed",
-    "plugin": lambda owner: f"its plugin is now {owner.plugin.distribution} {owner.plugin.version}",
-}
+def _tell_change(what: str, owner: Owner, sidecar: Json, table: _Table) -> str:
+    if what == "recipe":
+        return "its recipe has changed: restore it, or give the model a new id"
+    if what == "plugin":
+        return f"its plugin is now {owner.plugin.distribution} {owner.plugin.version}"
+    before = {each["corpus"]: each["sha256"] for each in sidecar.get("table", NOTHING).get("corpora", ())}
+    names = sorted({*before, *table.corpora} if before else ())
+    changed = [name for name in names if before.get(name) != table.corpora.get(name)]
+    which = f" ({', '.join(changed)})" if changed else ""
+    return f"the table of {owner.recipe.dataset} has changed{which}"
 
 
 def _mend(state: State, model: str) -> tuple[str, ...]:
