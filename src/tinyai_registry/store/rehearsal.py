@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tinyai_registry.errors import OvertakenError, PublishError
+from tinyai_registry.files import explain
 from tinyai_registry.store import durable, layout
 from tinyai_registry.store.takeover import new_workplace
 
@@ -24,7 +25,7 @@ def rehearse(root: Path, model: str) -> None:
     except (FileNotFoundError, OvertakenError):
         pass  # another writer has taken the workplace away: whoever may write here may publish
     except OSError as error:
-        raise PublishError(f"cannot publish into {root}: {error.strerror}; nothing was trained") from error
+        raise PublishError(f"cannot publish into {root}: {explain(error)}; nothing was trained") from error
     for folder in layout.folders(root, model):
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PublishError(f"cannot publish into {root}: {folder} cannot be written; nothing was trained")
