@@ -119,9 +119,9 @@ def test_registered_models_are_completed(complete, registered, command):
     assert complete(command, "--registry", str(registered), "n") == ["nr_v1"]
 
 
-@pytest.mark.parametrize("command", ["refresh", "evaluate"])
+@pytest.mark.parametrize("command", ["refresh", "evaluate", "table check"])
 def test_declared_models_are_completed(complete, registered, duo, command):
-    assert complete(command, "du") == ["duo_v1"]
+    assert complete(*command.split(), "du") == ["duo_v1"]
 
 
 def test_where_there_is_no_registry_nothing_is_offered(complete, tmp_path, monkeypatch):

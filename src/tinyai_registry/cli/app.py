@@ -19,7 +19,7 @@ from click.shell_completion import CompletionItem
 from tinyai_registry.cli.answer import echo_failure, write_failure
 from tinyai_registry.cli.examples import add_examples
 from tinyai_registry.cli.interruption import Interrupted, as_interrupted, raise_on_signals
-from tinyai_registry.cli.model_name import ARGUMENTS, ModelName
+from tinyai_registry.cli.model_name import complete_names
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.text import log_line, suggest
@@ -53,7 +53,7 @@ COMMANDS: Mapping[str, str] = {
 }
 
 # Those of them that are asked of a plugin, and not of the registry.
-OF_DECLARED = frozenset({"refresh", "evaluate"})
+OF_DECLARED = frozenset({"refresh", "evaluate", "table"})
 
 
 class _Stopped(Exception):  # noqa: N818 - no error
@@ -130,9 +130,7 @@ class Commands(click.Group):
                 raise
             command = _unavailable(cmd_name, f"it needs {error.name}: pip install 'tinyai-registry[lab]'")
         add_examples(command, cmd_name)
-        for parameter in command.params:
-            if parameter.name in ARGUMENTS and isinstance(parameter, click.Argument):
-                parameter.type = ModelName(declared=cmd_name in OF_DECLARED)
+        complete_names(command, declared=cmd_name in OF_DECLARED)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -31,6 +31,15 @@ class ModelName(click.types.StringParamType):
         return [CompletionItem(name) for name in sorted(known) if name.startswith(incomplete) and name.isprintable()]
 
 
+def complete_names(command: click.Command, *, declared: bool) -> None:
+    """Let shells complete the names of models that ``command``, or a command below it, takes as arguments."""
+    for parameter in command.params:
+        if parameter.name in ARGUMENTS and isinstance(parameter, click.Argument):
+            parameter.type = ModelName(declared=declared)
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        complete_names(below, declared=declared)
+
+
 def _registered(given: Path | None) -> Iterable[str]:
     try:
         rows = open_registry(find_config(Path.cwd()).registry_folder(given)).rows
