@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tinyai_registry.store import durable
+from tinyai_registry.store.rehearsal import rehearse
+
 POLICY = (
     "from tinyai_registry import Criterion, hookimpl\n@hookimpl\ndef tinyai_gate(recipe, evaluation, previous):\n    "
 )
@@ -219,3 +222,15 @@ def test_half_of_a_source_under_a_second_name_is_no_better_score(duo, refused, f
     ran = refresh(table)
     assert ran.code == 2
     assert "which differ in case, blanks or Unicode form alone" in ran.json["error"]["message"]
+
+
+def test_a_rehearsal_whose_workplace_another_writer_takes_is_no_failure(registry, monkeypatch):
+    real = durable.read_bytes
+
+    def taken(path, limit):
+        path.unlink()
+        return real(path, limit)
+
+    monkeypatch.setattr(durable, "read_bytes", taken)
+    rehearse(registry, "duo_v1")
+    assert list((registry / ".tinyai" / "pending").iterdir()) == []

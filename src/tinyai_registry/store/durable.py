@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyai_registry.errors import PublishError
-from tinyai_registry.files import read_bytes
+from tinyai_registry.files import FileProblemError, Problem, read_bytes
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def make_folder(folder: Path, root: Path) -> None:
 def stage(path: Path, data: bytes, replaced: Path | None = None) -> None:
     """A new file at ``path`` in our own workplace, its bytes on the disk; it is to take the place of ``replaced``.
 
-    Raises PublishError if what is read back is not what was written.
+    Raises PublishError if what is read back is not what was written, FileNotFoundError if our workplace was taken away.
     """
     path.unlink(missing_ok=True)  # an attempt that failed may have left one
     access = _keep(replaced) or _inherit(path.parent, 0o666)
@@ -75,8 +75,17 @@ def stage(path: Path, data: bytes, replaced: Path | None = None) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if read_bytes(path, len(data)) != data:
+    if _read_back(path, len(data)) != data:
         raise PublishError(f"{path.name}: what was written is not what is read back; the registry is unchanged")
+
+
+def _read_back(path: Path, size: int) -> bytes:
+    try:
+        return read_bytes(path, size)
+    except FileProblemError as error:
+        if error.problem is Problem.MISSING:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
+        raise
 
 
 def rename(source: Path, target: Path) -> None:
