@@ -102,6 +102,7 @@ bench: .venv/.installed
 	$(BIN)/python bench/refresh.py
 	$(BIN)/python bench/publish.py
 	$(BIN)/python bench/validate.py
+	$(if $(wildcard ../shared/data/vmaf_logs),$(BIN)/python bench/tables.py)
 	$(BIN)/python bench/see.py
 
 .PHONY: clean

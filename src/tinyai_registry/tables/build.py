@@ -14,6 +14,7 @@ from tinyai_registry.documents import strict_json, table_record
 from tinyai_registry.errors import EngineError, LogError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import sha256_of
+from tinyai_registry.tables import croissant
 from tinyai_registry.tables.agreement import check_agreement, notes
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.logs import is_log
@@ -36,7 +37,8 @@ class Order:
 
     ``target`` is the column of the prediction, ``None`` where the logs have none; ``columns`` are the scores that are
     wanted, all if there is none; ``keys`` are the columns of the manifest that tell one encode from another.
-    ``teacher`` and ``extractor`` become constant columns. ``command`` is the command line with names in place of paths.
+    ``teacher`` and ``extractor`` become constant columns; ``croissant`` asks for a description in that vocabulary, too.
+    ``command`` is the command line with names in place of paths.
     """
 
     manifest: str
@@ -50,6 +52,7 @@ class Order:
     teacher: str | None = None
     extractor: str | None = None
     strict: bool = False
+    croissant: bool = False
     engine: Engine = field(default_factory=Engine)
 
 
@@ -188,6 +191,8 @@ def _merge(order: Order, manifest: Manifest, parts: _Parts, unlisted: Sequence[s
     sha256 = write_parquet(order.output, schema, _pieces(manifest, parts, titles, schema))
     document = beside_table(record, order.output, sha256, schema.names, order.command)
     write_text(table_record.beside(order.output), strict_json.dumps(document))
+    if order.croissant:
+        write_text(croissant.beside(order.output), strict_json.dumps(croissant.describe(order.output, document)))
     return Built(document, told)
 
 

@@ -24,8 +24,9 @@ from concurrent.futures import (
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import forkserver, get_all_start_methods, get_context
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
@@ -87,6 +88,15 @@ def carry_out(
     )
 
 
+def prepare(engine: Engine, module: str) -> None:
+    """Let the process that workers are copies of import ``module`` meanwhile: there will be work for them."""
+    context = _context()
+    if engine.name == "processes" and context.get_start_method() == "forkserver":
+        context.set_forkserver_preload([module])
+        with _workers_import_their_work_alone():
+            forkserver.ensure_running()
+
+
 @dataclass(frozen=True)
 class _Pool:
     """An executor, and whether there is still somebody behind it: ``watch`` raises EngineError if not."""
@@ -146,8 +156,7 @@ def _processes(count: int, module: str) -> Iterator[Executor]:
     Each has one end of a pipe. When the other is closed, here or by the system, they end at once. Where the system can
     do it, they are copies of one process that has imported ``module``.
     """
-    # No copies of this process: other threads of it may hold locks that nobody would open in the copy.
-    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    context = _context()
     context.set_forkserver_preload([module])
     theirs, ours = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(count, context, _begin, (theirs,))
@@ -160,6 +169,11 @@ def _processes(count: int, module: str) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
         ours.close()
         theirs.close()
+
+
+def _context() -> BaseContext:
+    # No copies of this process: other threads of it may hold locks that nobody would open in the copy.
+    return get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
 
 
 def _begin(lifeline: Connection) -> None:

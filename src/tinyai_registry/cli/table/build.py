@@ -12,7 +12,7 @@ from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.cli.table.command_line import describe_command
 from tinyai_registry.cli.table.display import TableDisplay
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.workflows.executor import Engine
+from tinyai_registry.workflows.executor import Engine, prepare
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -31,6 +31,9 @@ def _words(text: str | None) -> tuple[str, ...]:
 @click.option("--teacher", help="What made the target; becomes the column teacher_model.")
 @click.option("--extractor", help="What made the features; becomes the column extractor.")
 @click.option("--strict", is_flag=True, help="Refuse logs that no line names.")
+@click.option(
+    "--croissant", is_flag=True, help="Also write FILE.croissant.json, a description of the table in Croissant."
+)
 @click.option("--engine", type=click.Choice(["processes", "dask"]), default="processes", show_default=True)
 @click.option("--scheduler", help="With --engine dask: the address of a scheduler [default: workers of our own].")
 @click.option("--jobs", type=click.IntRange(min=1), help="So many processes [default: one for each core].")
@@ -48,6 +51,7 @@ def build(
     teacher: str | None,
     extractor: str | None,
     strict: bool,
+    croissant: bool,
     engine: Literal["processes", "dask"],
     scheduler: str | None,
     jobs: int | None,
@@ -57,6 +61,8 @@ def build(
     Beside it lies its record, FILE.json: the digest of each log, and what was found in them. Exit codes: 0 done, 2 bad
     input.
     """
+    workers = _engine(engine, scheduler, jobs)
+    prepare(workers, "tinyai_registry.tables.part")
     from tinyai_registry.tables.build import Order, build
     from tinyai_registry.tables.pooling import parse_pools
 
@@ -73,7 +79,8 @@ def build(
         teacher=teacher,
         extractor=extractor,
         strict=strict,
-        engine=_engine(engine, scheduler, jobs),
+        croissant=croissant,
+        engine=workers,
     )
     with TableDisplay(session.as_json) as display:
         built = build(order, display)
