@@ -32,7 +32,8 @@ class Attack:
     """``why`` somebody would do that; what they ``do``; what is ``found``, and what may be found ``also``, by code.
 
     ``runtime`` is the one that the registry is written for; ``since`` says that the registry is held against what was
-    committed before the attack, ``attested`` that the release has an attestation, and a log.
+    committed before the attack, ``attested`` that the release has an attestation, and a log;
+    ``trust`` is what stands in ``tinyai.toml`` under that name.
     """
 
     why: str
@@ -45,6 +46,7 @@ class Attack:
     runtime: str = DEFAULT
     since: bool = False
     attested: bool = False
+    trust: dict[str, Any] | None = None
 
     @property
     def registry(self) -> str:
@@ -279,4 +281,5 @@ ACTIONS: Mapping[str, Callable[..., None]] = {
     "noise": noise,
     "resign": victim.resign,
     "relog": victim.relog,
+    "bundle": victim.bundle,
 }

@@ -16,8 +16,9 @@ import victim
 from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Severity
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
+from tinyai_registry.documents.trust_policy import read_trust
 from tinyai_registry.text import printable
-from tinyai_registry.trust.growth import find_withdrawals
+from tinyai_registry.trust.growth import find_trust_changes, find_withdrawals
 from tinyai_registry.workflows.validate import validate
 
 CASES = sorted(attack.CASES.glob("TAI*/*.toml"))
@@ -84,7 +85,8 @@ def test_an_attack_is_found_by_its_own_check(attacked, path):
         pytest.skip("root may do anything")
     with within(SECONDS):
         root = attacked(case)
-        findings = [*validate(root, case.runtime), *(find_withdrawals(root, "HEAD") if case.since else ())]
+        trust = None if case.trust is None else read_trust(case.trust, root.parent, "tinyai.toml")
+        findings = [*validate(root, case.runtime, trust), *(held_against_before(root) if case.since else ())]
     assert path.parent.name in {each["code"] for each in case.found}
     for wanted in case.found:
         assert any(fits(found, wanted, root) for found in findings), f"{wanted} is not in\n{told(findings)}"
@@ -92,6 +94,10 @@ def test_an_attack_is_found_by_its_own_check(attacked, path):
     assert {found.rule.code for found in notable(findings)} <= known, told(findings)
     for found in findings:
         assert_presentable(found, root)
+
+
+def held_against_before(root):
+    return [*find_withdrawals(root, "HEAD"), *find_trust_changes(root.parent, "HEAD")]
 
 
 def fits(found, wanted, root):

@@ -16,6 +16,7 @@ import onnx
 from onnx import parser
 
 from tinyai_registry.documents import attestation, card, row, sidecar, strict_json
+from tinyai_registry.documents.signature_bundle import MODEL_SIGNATURE
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import File, Folder, sha256_of
 from tinyai_registry.recipe import fingerprint
@@ -82,7 +83,9 @@ def _digests(files: dict[str, bytes]) -> dict[str, str]:
 
 
 def commit(root: Path) -> None:
-    """Commit the folder that the registry lies in."""
+    """Commit the folder that the registry lies in, with somebody who may sign."""
+    (root.parent / "key.pub").write_text("a key")
+    (root.parent / "tinyai.toml").write_text('[trust]\n[[trust.signers]]\nname = "Ada"\nkey = "key.pub"\n')
     who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
     for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "before")):
         subprocess.run(["git", *words], cwd=root.parent, check=True, capture_output=True)
@@ -233,3 +236,31 @@ def relog(path: Path) -> None:
 
     rewrite(path, note)
     resign(path)
+
+
+def bundle(
+    path: Path, subject: str = "fr_regressor_v1", key: str = "a" * 64, without: str = "", digest: str = ""
+) -> None:
+    """A bundle that says that ``key`` has signed the release, ``without`` a file or with another ``digest`` for it.
+
+    It has the looks of one that model-signing writes, and a signature that is none. The row names it.
+    """
+    folder = Folder(path.parent)
+    entry = strict_json.read(path.parent / ".tinyai/log/fr_regressor_v1/00000002.json")
+    files = {name: _digest(folder, name) or "" for name in entry["files"]}
+    if digest:
+        files[without] = digest
+    elif without:
+        files = {name: sha256 for name, sha256 in files.items() if name != without}
+    resources = [{"name": name, "algorithm": "sha256", "digest": sha256} for name, sha256 in files.items()]
+    statement = {
+        "_type": attestation.STATEMENT,
+        "subject": [{"name": subject, "digest": {"sha256": "0" * 64}}],
+        "predicateType": MODEL_SIGNATURE,
+        "predicate": {"resources": resources, "serialization": {"method": "files", "hash_type": "sha256"}},
+    }
+    payload = base64.b64encode(json.dumps(statement).encode()).decode()
+    envelope = {"payload": payload, "payloadType": "application/vnd.in-toto+json", "signatures": [{"sig": "AAAA"}]}
+    material = {"publicKey": {"hint": key}, "tlogEntries": []}
+    path.write_text(strict_json.dumps({"verificationMaterial": material, "dsseEnvelope": envelope}))
+    rewrite(path.parent / INDEX, lambda index: index["models"][0].update(sigstore_bundle=path.name))

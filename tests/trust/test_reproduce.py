@@ -8,9 +8,11 @@ import tomllib
 from pathlib import Path
 
 import attack
+import forger
 import numpy as np
 import onnx
 import pytest
+import victim
 from onnx import numpy_helper
 
 from tinyai_registry.documents import strict_json
@@ -112,6 +114,19 @@ def test_a_caveat_that_readers_were_not_told_is_named(again, monkeypatch):
     ran = again()
     assert ran.code == 1
     assert [(each["place"], each["of"]) for each in ran.json["differences"]] == [("/caveats", "tied-targets")]
+
+
+def test_a_whole_invention_agrees_with_itself_and_is_not_what_is_made(tinyai, again, released):
+    """Weights turned round, folds invented; digests, summary, gate, headlines, card, attestation and log to match."""
+    attack.multiply(released / "duo_v1.onnx", -1.0)
+    victim.rewrite(released / "duo_v1.json", lambda document: forger.invent(document, 0.9991))
+    victim.pin(released)
+    victim.relog(released / ".tinyai" / "log" / "duo_v1" / "00000001.json")
+    assert tinyai("validate", released).code == 0
+    ran = again()
+    assert (ran.code, ran.json["answer"]) == (1, "different")
+    places = [each["place"] for each in ran.json["differences"]]
+    assert {"/evaluation/folds/0/plcc", "/gate/1/value", "duo_v1.onnx"} <= set(places)
 
 
 def test_one_changed_cell_of_the_table_is_named_by_its_column(tinyai, released, frame, write_table):
@@ -255,8 +270,6 @@ def test_a_release_without_its_table_is_told_and_stops_no_other(tinyai, project,
 
 
 def test_only_what_changed_since_a_commit_is_made_again(tinyai, project):
-    import victim
-
     victim.commit(project)
     ran = tinyai("reproduce", "--all", "--since", "HEAD", "--json")
     assert (ran.code, ran.json) == (0, {"models": []})
@@ -268,8 +281,6 @@ def test_only_what_changed_since_a_commit_is_made_again(tinyai, project):
 
 def test_a_change_without_evidence_is_not_proved(tinyai, project):
     """Or whoever forges a release would leave the evidence out."""
-    import victim
-
     victim.commit(project)
     (project / "duo_v1.json").write_text("{}")
     ran = tinyai("reproduce", "--all", "--since", "HEAD", "--json")

@@ -6,8 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tinyai_registry.checks import growth, signatures
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.documents.excuses import Excuse
+
+# What a change takes back, and whose signature it lacks, is excused by no file: that could come with the change.
+INEXCUSABLE = frozenset(
+    {growth.REWRITTEN, growth.TIP_BACK, growth.MODEL_GONE, growth.TRUST_CHANGED}
+    | {signatures.UNSIGNED, signatures.STRANGER, signatures.REVOKED}
+)
 
 
 def excuse_findings(findings: Iterable[Finding], excuses: Sequence[Excuse]) -> tuple[list[Finding], list[Excuse]]:
@@ -23,9 +30,11 @@ def excuse_findings(findings: Iterable[Finding], excuses: Sequence[Excuse]) -> t
         names = (finding.rule.code.lower(), finding.rule.slug)
         found = next((e for name in names if (e := general.get((name, finding.model)))), None)
         found = found or next((e for e in single if _is_meant(finding, e) and used[e] < single[e]), None)
-        if found is not None:
+        if found is None or finding.rule in INEXCUSABLE:
+            told.append(finding)
+        else:
             used[found] += 1
-        told.append(finding if found is None else replace(finding, excuse=found))
+            told.append(replace(finding, excuse=found))
     return told, [excuse for excuse in dict.fromkeys(excuses) if not used[excuse]]
 
 
@@ -34,7 +43,7 @@ def record_findings(findings: Iterable[Finding], before: Sequence[Excuse]) -> li
     left = Counter(before)
     recorded = []
     for finding in findings:
-        if finding.rule.severity is not Severity.INFO:
+        if finding.rule.severity is not Severity.INFO and finding.rule not in INEXCUSABLE:
             known = next((e for e in before if _is_meant(finding, e) and left[e]), None)
             if known is not None:
                 left[known] -= 1

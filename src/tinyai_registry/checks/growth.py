@@ -31,6 +31,15 @@ MODEL_GONE = Rule(
     "removes a model.",
     "Restore the row and its files from the base. Where the model is to go, say so in the review: `--ignore TAI623`.",
 )
+TRUST_CHANGED = Rule(
+    "TAI625",
+    "trust-changed",
+    Severity.ERROR,
+    "who may sign was changed together with what is signed",
+    "`[trust]` of tinyai.toml, or a key that it names, is another than in the base. Whoever brings a release must not "
+    "bring the key that it is checked with.",
+    "Change `[trust]` in a change of its own, that somebody with push rights reviews: `--ignore TAI625`.",
+)
 UNLOGGED = Rule(
     "TAI624",
     "unlogged-change",

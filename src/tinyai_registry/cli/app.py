@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = {
     "evaluate": "Cross-validate a model on a table and judge it; write nothing.",
     "table": "From libvmaf's logs to a feature table: build one, combine several, check one, tell two apart.",
     "reproduce": "Make a release again from its table, and say whether it is the one that was published.",
+    "sign": "Sign all files of a release as one; the bundle goes beside it, its name into the row.",
+    "verify": "Check signatures: that they hold, whose they are, and that they sign what row, log and disk agree on.",
     "validate": "Check a registry: every document, file and graph, and whether they agree.",
     "explain": "Say why a finding matters and how to mend it.",
     "migrate": "Rewrite sidecars of earlier dialects in today's, and mend what has one right answer.",

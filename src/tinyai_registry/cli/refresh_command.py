@@ -15,6 +15,7 @@ from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.config import Config
 from tinyai_registry.documents.report import report
 from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.documents.sidecar_types import as_sidecar
@@ -22,6 +23,7 @@ from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import log_line
+from tinyai_registry.trust.signing import PrivateKey, SignatureError, read_signable, sign
 from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
 from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.refresh_all import Result, refresh_all
@@ -93,6 +95,8 @@ def command(
     request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime)
     before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
+    if outcome.status == "published":
+        _sign(session.config, folder, model)
     document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
@@ -103,6 +107,17 @@ def command(
         write(comment, render_markdown(found, model, sentence(document)))
     session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
+
+
+def _sign(config: Config, root: Path, model: str) -> None:
+    """Sign the new release, where a key is configured for that; the old signature no longer is one."""
+    if config.trust is None or config.trust.signing_key is None:
+        return
+    try:
+        name = sign(root, read_signable(root, model, config.runtime), PrivateKey(config.trust.signing_key))
+    except SignatureError as error:
+        raise SignatureError(f"{model} is published, and not signed: {error}; see `tinyai sign`") from error
+    click.echo(log_line(f"{model}: signed, see {name}"), err=True)
 
 
 def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str], *, new: bool) -> int:

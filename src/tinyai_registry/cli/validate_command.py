@@ -16,12 +16,12 @@ from tinyai_registry.checks.selection import find_codes, is_failure, select_find
 from tinyai_registry.cli import colour
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.cli.session import Session, in_session, registry_option
-from tinyai_registry.documents.config import Config
+from tinyai_registry.documents.config import NAME, Config
 from tinyai_registry.documents.excuses import BASELINE, read_baseline, render_baseline
-from tinyai_registry.errors import TinyaiError
+from tinyai_registry.errors import RegistryError, TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
-from tinyai_registry.trust.growth import find_withdrawals
+from tinyai_registry.trust.growth import find_trust_changes, find_withdrawals
 from tinyai_registry.workflows.lineage import follow
 from tinyai_registry.workflows.validate import validate
 
@@ -63,14 +63,17 @@ def command(
     the registry nothing is written. Exit codes: 0 no errors found, 1 errors found, 2 there is no registry to check, 5
     there are errors while a publish is under way, or was when its writer died.
     """
-    root, runtime = session.config.registry_folder(folder or registry), session.config.runtime
+    config = session.config
+    root, runtime, trust = config.registry_folder(folder or registry), config.runtime, config.trust
+    if trust is not None:
+        trust.require_outside(root)
     known = rules()
     find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
-    taken_back = [] if since is None else find_withdrawals(root, since)
-    found = [*validate(root, runtime), *(_load(root, runtime) if loads else ()), *taken_back]
+    taken_back = [] if since is None else [*find_withdrawals(root, since), *_trust_changes(config, since)]
+    found = [*validate(root, runtime, trust), *(_load(root, runtime) if loads else ()), *taken_back]
     found += [] if logs is None else follow(root, session.config, logs)
     session.tell_pending(root)
-    config, asked = session.config, {"--load": loads, "--since": since, "--logs": logs}
+    asked = {"--load": loads, "--since": since, "--logs": logs}
     if write_baseline:
         return _write_baseline(session, config, select_findings(found, known, select, ignore))
     excuses = (*config.excuses, *read_baseline(config.root / BASELINE))
@@ -97,6 +100,16 @@ def _write_baseline(session: Session, config: Config, found: Sequence[Finding]) 
     else:
         session.say(f"{len(recorded)} findings are recorded in {path}; {open_reasons} of them have no reason yet")
     return 0
+
+
+def _trust_changes(config: Config, since: str) -> list[Finding]:
+    """Where the settings lie in another repository, or in none, the commit says nothing of them."""
+    if config.trust is None and not (config.root / NAME).is_file():
+        return []
+    try:
+        return find_trust_changes(config.root, since)
+    except RegistryError:
+        return []
 
 
 def _load(root: Path, runtime: str) -> list[Finding]:

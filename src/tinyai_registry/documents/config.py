@@ -10,6 +10,7 @@ from typing import Any
 
 from tinyai_registry.documents.excuses import Excuse, of_settings
 from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.trust_policy import Trust, read_trust
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.evaluation import DataSet
 from tinyai_registry.onnxfile.runtime import DEFAULT, runtime_names
@@ -22,7 +23,8 @@ class Config:
     """A project's settings. ``root`` is the folder of ``tinyai.toml``; the paths in it are relative to it.
 
     ``policy`` names the plugins whose ``tinyai_gate`` judges every model, ``runtime`` the profile of the target runtime
-    that the registry is written for, ``excuses`` the findings that are known.
+    that the registry is written for, ``excuses`` the findings that are known, ``trust`` whoever may sign; None where
+    nobody is named.
     """
 
     root: Path
@@ -31,6 +33,7 @@ class Config:
     policy: tuple[str, ...] = ()
     runtime: str = DEFAULT
     excuses: tuple[Excuse, ...] = ()
+    trust: Trust | None = None
 
     def registry_folder(self, given: Path | None) -> Path:
         """The folder that ``--registry`` or the configuration names; its ``registry.json`` stands for it.
@@ -95,6 +98,7 @@ def _read(path: Path) -> Config:
         policy=tuple(data.get("policy", {}).get("plugins", ())),
         runtime=runtime,
         excuses=of_settings(data.get("validate", {})),
+        trust=read_trust(data["trust"], path.parent, str(path)) if "trust" in data else None,
     )
 
 
@@ -118,10 +122,13 @@ def _check(path: Path, data: Mapping[str, Any]) -> None:
         "sources": None,
         "policy": {"plugins": list},
         "validate": None,
+        "trust": None,
     }
     for section, content in data.items():
         if section not in sections or not isinstance(content, dict):
             raise ConfigError(f"{path}: [{section}] is no section; there are {', '.join(sections)}")
+        if section == "trust":
+            continue  # it is read with what it is about
         known = sections[section]
         for key, value in content.items():
             if known is not None and key not in known:

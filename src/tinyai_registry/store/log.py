@@ -140,6 +140,15 @@ def last_entry(root: Path, model: str) -> Entry | None:
     return read(root, model, numbers[-1]) if numbers else None
 
 
+def find_published(root: Path, model: str | None) -> Mapping[str, str] | None:
+    """The digests of the files of the last release of ``model``; None where no log that can be read tells."""
+    try:
+        last_release = None if model is None else head(root, model)
+    except (DocumentError, RegistryError):
+        return None
+    return None if last_release is None else last_release.files
+
+
 def find_tip(root: Path, model: str) -> Tip:
     """The last entry that ``model`` ever had. The number of an entry whose file was removed is not used again.
 

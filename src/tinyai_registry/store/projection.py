@@ -67,13 +67,13 @@ def _project_files(root: Path, head: log.Entry, workplace: Path) -> None:
     for name in at_hand:
         registry.require_replaceable(name)
     for name, data in at_hand.items():
-        _put_in_place(root, registry.place(name), data, workplace)
+        put_in_place(root, registry.place(name), data, workplace)
 
 
 def _project_rows(registry: Registry, rows: list[Mapping[str, Any]], leaving: Collection[str], workplace: Path) -> None:
     if rows or leaving:
         text = reduce(index.put_row, rows, reduce(index.remove_row, leaving, registry.text))
-        _put_in_place(registry.root, registry.root / INDEX, text.encode(), workplace)
+        put_in_place(registry.root, registry.root / INDEX, text.encode(), workplace)
 
 
 def stale_rows(registry: Registry, head: log.Entry) -> list[Mapping[str, Any]]:
@@ -170,7 +170,8 @@ def _agree(head: log.Entry, other: log.Entry, member: str) -> bool:
     return here == there and all(head.files.get(name, sha256) == sha256 for name, sha256 in other.files.items())
 
 
-def _put_in_place(root: Path, target: Path, data: bytes, workplace: Path) -> None:
+def put_in_place(root: Path, target: Path, data: bytes, workplace: Path) -> None:
+    """``data`` as the file ``target`` of the registry ``root``, in one step."""
     staged = workplace / "projected"
     durable.stage(staged, data, replaced=target)
     durable.make_folder(target.parent, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.checks.finding import Finding
-from tinyai_registry.checks.growth import MODEL_GONE, REWRITTEN, TIP_BACK, UNLOGGED
+from tinyai_registry.checks.growth import MODEL_GONE, REWRITTEN, TIP_BACK, TRUST_CHANGED, UNLOGGED
 from tinyai_registry.checks.location import locate
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.config import NAME
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.row import FROM_SIDECAR, TWIN_KEYS
 from tinyai_registry.documents.sidecar_types import Row
@@ -36,6 +38,34 @@ def find_withdrawals(root: Path, ref: str) -> list[Finding]:
     here = _Here(folder, _rows(root), _entries(root))
     found = [*_rewritten(base, folder), *_tips(base, folder), *_gone(base, here), *_unlogged(base, here)]
     return locate(folder, found)
+
+
+def find_trust_changes(project: Path, ref: str) -> list[Finding]:
+    """Whether ``[trust]`` in the ``tinyai.toml`` of the folder ``project``, or a key there, is not what ``ref`` has.
+
+    Nothing is found where that commit has no ``[trust]``. Raises RegistryError if there is no such commit.
+    """
+    base, folder = read_base(project, ref), Folder(project)
+    before, here = _trust_in(base.read([NAME]).get(NAME)), _trust_in(_bytes(folder, NAME))
+    if before is None:
+        return []
+    if before != here:
+        return [Finding(TRUST_CHANGED, INDEX, f"[trust] of {NAME} is another than in {shorten(ref)}")]
+    named = [str(each[key]) for each in before.get("signers", ()) for key in ("key", "certificate") if key in each]
+    changed = [name for name in named if name in base.blobs and base.read([name])[name] != _bytes(folder, name)]
+    return [Finding(TRUST_CHANGED, INDEX, f"{shorten(name)} is another than in {shorten(ref)}") for name in changed]
+
+
+def _trust_in(toml: bytes | None) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads((toml or b"").decode()).get("trust")
+    except ValueError:
+        return {}
+
+
+def _bytes(folder: Folder, name: str) -> bytes | None:
+    file = folder.fetch(name, MAX_BYTES)
+    return file.data if isinstance(file, File) else None
 
 
 def find_changed(root: Path, ref: str) -> list[str]:

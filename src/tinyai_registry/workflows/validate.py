@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws,
 from tinyai_registry.checks.subject import Subject, read_subjects
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.trust_policy import Trust
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.files import Folder
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import DEFAULT, Runtime, load_runtime
 from tinyai_registry.store import audit
 from tinyai_registry.store.activity import observe
+from tinyai_registry.store.log import find_published
 
 # How often, and after how many seconds, a registry is looked at again in which a writer is at work.
 LOOKS, PAUSE = 50, 0.1
@@ -41,10 +44,10 @@ LOOKS, PAUSE = 50, 0.1
 Row = Mapping[str, Any]
 
 
-def validate(root: Path, runtime: str = DEFAULT) -> list[Finding]:
+def validate(root: Path, runtime: str = DEFAULT, trust: Trust | None = None) -> list[Finding]:
     """Everything that is wrong with the registry in ``root`` for ``runtime``, in order of files and lines.
 
-    Nothing is written.
+    Nothing is written. ``trust`` says who may sign what.
 
     A broken file hides nothing about the others. Between two renames of a writer a digest may not match; so errors
     count that were found while nobody was at work. Raises RegistryError if there is no registry, RegistryBusyError if
@@ -55,7 +58,7 @@ def validate(root: Path, runtime: str = DEFAULT) -> list[Finding]:
             if not os.path.lexists(root / INDEX):
                 raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
             before = observe(root)
-            found = _findings(root, load_runtime(runtime), inspector)
+            found = _findings(root, load_runtime(runtime), inspector, trust)
             after = observe(root)
             if before == after and not (after.pending and any(each.rule.severity is Severity.ERROR for each in found)):
                 return found
@@ -64,7 +67,7 @@ def validate(root: Path, runtime: str = DEFAULT) -> list[Finding]:
     raise RegistryBusyError(f"{root} cannot be judged: {why}")
 
 
-def _findings(root: Path, runtime: Runtime, inspector: Inspector) -> list[Finding]:
+def _findings(root: Path, runtime: Runtime, inspector: Inspector, trust: Trust | None) -> list[Finding]:
     folder = Folder(root)
     registry = read_document(folder.fetch(INDEX, strict_json.MAX_BYTES))
     found = [Finding(flaw.rule, INDEX, flaw.message) for flaw in file_flaws(registry)]
@@ -75,19 +78,24 @@ def _findings(root: Path, runtime: Runtime, inspector: Inspector) -> list[Findin
         rows = registry.value.get("models")
         if isinstance(rows, list):
             by_id = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
-            found += _of_rows(folder, rows, by_id, runtime, inspector)
+            found += _of_rows(folder, rows, by_id, runtime, inspector, trust)
     found += audit.of_store(folder, by_id)
     return locate(folder, found)
 
 
 def _of_rows(
-    folder: Folder, rows: Sequence[Any], by_id: Mapping[str, Row], runtime: Runtime, inspector: Inspector
+    folder: Folder,
+    rows: Sequence[Any],
+    by_id: Mapping[str, Row],
+    runtime: Runtime,
+    inspector: Inspector,
+    trust: Trust | None,
 ) -> Iterator[Finding]:
     yield from identity.of_rows(rows)
-    claimed = {INDEX}
+    claimed, today = {INDEX}, datetime.now(UTC).date()
     for model in read_subjects(folder, rows, runtime):
         yield from check_model(model, folder, by_id, runtime, inspector)
-        yield from signatures.of_model(model, folder)
+        yield from signatures.of_model(model, folder, find_published(folder.root, model.id), trust, today)
         claimed |= pinned.claimed(model)
     yield from files.orphans(folder, claimed)
     yield from unregistered.of_documents(folder, claimed, runtime)
