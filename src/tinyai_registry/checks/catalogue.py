@@ -61,7 +61,12 @@ FAMILIES = (
 ON_REQUEST = {"--load": loading, "--since": growth, "--logs": lineage}
 
 
-def rules(families: Iterable[ModuleType] = FAMILIES) -> Mapping[str, Rule]:
+def rules(families: Iterable[ModuleType] | None = None) -> Mapping[str, Rule]:
     """The rules of ``families``, else all, by code, in the order of codes."""
-    found = [value for family in families for value in vars(family).values() if isinstance(value, Rule)]
+    found = [
+        value
+        for family in (FAMILIES if families is None else families)
+        for value in vars(family).values()
+        if isinstance(value, Rule)
+    ]
     return {rule.code: rule for rule in sorted(found, key=lambda rule: rule.code)}
