@@ -21,6 +21,7 @@ from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.release import Outcome
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import log_line
 from tinyai_registry.trust.signing import PrivateKey, SignatureError, read_signable, sign
@@ -95,8 +96,7 @@ def command(
     request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime)
     before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
-    if outcome.status == "published":
-        _sign(session.config, folder, model)
+    _sign(session.config, folder, outcome)
     document = report(outcome, display.seconds)
     if metrics_out is not None:
         write(metrics_out, strict_json.dumps(document))
@@ -109,12 +109,13 @@ def command(
     return exit_code(outcome)
 
 
-def _sign(config: Config, root: Path, model: str) -> None:
-    """Sign the new release, where a key is configured for that; the old signature no longer is one."""
-    if config.trust is None or config.trust.signing_key is None:
+def _sign(config: Config, root: Path, outcome: Outcome) -> None:
+    """Sign the release that was published, where a key is configured for that; the old signature no longer is one."""
+    model, trust = outcome.model, config.trust
+    if outcome.status != "published" or trust is None or trust.signing_key is None:
         return
     try:
-        name = sign(root, read_signable(root, model, config.runtime), PrivateKey(config.trust.signing_key))
+        name = sign(root, read_signable(root, model, config.runtime), PrivateKey(trust.signing_key))
     except SignatureError as error:
         raise SignatureError(f"{model} is published, and not signed: {error}; see `tinyai sign`") from error
     click.echo(log_line(f"{model}: signed, see {name}"), err=True)
