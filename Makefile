@@ -21,7 +21,7 @@ help:
 	@echo "make check       lint, formatting, types, import rules"
 	@echo "make docs        docs/checks.md anew, from the rules of tinyai validate"
 	@echo "make constraints constraints.txt anew, from pyproject.toml"
-	@echo "make bench       tinyai refresh against a plain PyTorch loop, tinyai validate against check-jsonschema"
+	@echo "make bench       refresh and training against plain PyTorch loops, tinyai validate against check-jsonschema"
 	@echo "make clean       remove everything that make has made"
 
 .venv/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
@@ -100,6 +100,7 @@ fuzz: .venv/.installed
 .PHONY: bench
 bench: .venv/.installed
 	$(BIN)/python bench/refresh.py
+	$(BIN)/python bench/training.py
 	$(BIN)/python bench/publish.py
 	$(BIN)/python bench/validate.py
 	$(if $(wildcard ../shared/data/vmaf_logs),$(BIN)/python bench/tables.py)

@@ -1,6 +1,7 @@
-"""The opponent: the recipe of fr_regressor_v1 as anyone would write it in PyTorch, one fit after another.
+"""The opponent: a recipe as anyone would write it in PyTorch, one fit after another.
 
-``python bench/plain_loop.py TABLE`` prints the mean PLCC, SROCC and RMSE over folds, and the in-sample PLCC.
+``python bench/plain_loop.py TABLE`` trains fr_regressor_v1 and prints the mean PLCC, SROCC and RMSE over folds, and the
+in-sample PLCC.
 """
 
 from __future__ import annotations
@@ -15,40 +16,72 @@ from scipy.stats import pearsonr, spearmanr
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from tinyai_fr_regressor import FR_REGRESSOR_V1 as RECIPE
+from tinyai_fr_regressor import FR_REGRESSOR_V1
+from tinyai_registry import Recipe
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
+ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
+OUTPUTS: dict[str, list[nn.Module]] = {"linear": [], "sigmoid": [nn.Sigmoid()], "softplus": [nn.Softplus()]}
 
-def fit(features: np.ndarray, target: np.ndarray) -> Predict:
-    """Train one network; returns its predictor of raw features."""
-    assert RECIPE.training is not None
-    assert RECIPE.architecture is not None
-    torch.manual_seed(RECIPE.seed)
+
+class Scaled(nn.Module):
+    """``start + factor * x``."""
+
+    def __init__(self, start: float, factor: float) -> None:
+        super().__init__()
+        self.start, self.factor = start, factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Of each element."""
+        return self.start + self.factor * x
+
+
+def network(recipe: Recipe) -> nn.Sequential:
+    """The recipe's network, from standardised features to scores ``[N, 1]``."""
+    mlp = recipe.architecture
+    assert mlp is not None
     layers: list[nn.Module] = []
-    width = features.shape[1]
-    for hidden in RECIPE.architecture.hidden:
-        layers += [nn.Linear(width, hidden), nn.GELU(), nn.Dropout(RECIPE.architecture.dropout)]
+    width = len(recipe.feature_order)
+    if mlp.squash is not None:
+        layers += [Scaled(0.0, 1 / mlp.squash), nn.Tanh(), Scaled(0.0, mlp.squash)]
+    if mlp.layer_norm:
+        layers.append(nn.LayerNorm(width))
+    for hidden in mlp.hidden:
+        layers += [nn.Linear(width, hidden), ACTIVATIONS[mlp.activation](), nn.Dropout(mlp.dropout)]
         width = hidden
-    network = nn.Sequential(*layers, nn.Linear(width, 1))
-    mean, std = features.mean(axis=0), features.std(axis=0)
-    rows = torch.from_numpy(((features - mean) / std).astype(np.float32))
+    layers += [nn.Linear(width, 1), *OUTPUTS[mlp.output_activation]]
+    if mlp.bounded:
+        low, high = recipe.target_range
+        layers += [nn.Sigmoid(), Scaled(low, high - low)]
+    return nn.Sequential(*layers)
+
+
+def fit(recipe: Recipe, features: np.ndarray, target: np.ndarray, seed: int) -> Predict:
+    """Train one network; returns its predictor of raw features."""
+    settings = recipe.training
+    assert settings is not None
+    torch.manual_seed(seed)
+    model = network(recipe)
+    mean = np.where(recipe.standardised, np.nanmean(features, axis=0), 0.0)
+    std = np.where(recipe.standardised, np.nanstd(features, axis=0), 1.0)
+    std[std == 0] = 1.0
+    rows = torch.from_numpy(np.nan_to_num((features - mean) / std).astype(np.float32))
     data = TensorDataset(rows, torch.from_numpy(target.astype(np.float32)))
-    loader = DataLoader(data, batch_size=RECIPE.training.batch_size, shuffle=True)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=RECIPE.training.learning_rate, weight_decay=RECIPE.training.weight_decay
-    )
+    loader = DataLoader(data, batch_size=settings.batch_size, shuffle=True)
+    algorithm = getattr(torch.optim, type(settings).__name__)
+    optimizer = algorithm(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     loss = nn.MSELoss()
-    for _ in range(RECIPE.training.epochs):
+    for _ in range(settings.epochs):
         for batch, wanted in loader:
             optimizer.zero_grad()
-            loss(network(batch).squeeze(-1), wanted).backward()
+            loss(model(batch).squeeze(-1), wanted).backward()
             optimizer.step()
-    network.eval()
+    model.eval()
 
     def predict(raw: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            scores = network(torch.from_numpy(((raw - mean) / std).astype(np.float32))).squeeze(-1)
+            scores = model(torch.from_numpy(((raw - mean) / std).astype(np.float32))).squeeze(-1)
         answer: np.ndarray = scores.double().numpy()
         return answer
 
@@ -57,17 +90,18 @@ def fit(features: np.ndarray, target: np.ndarray) -> Predict:
 
 def main(path: str) -> None:
     """Leave-one-source-out, then the final fit."""
+    recipe = FR_REGRESSOR_V1
     frame = pd.read_parquet(path)
-    features = frame[list(RECIPE.feature_order)].to_numpy()
-    target, groups = frame[RECIPE.target].to_numpy(), frame[RECIPE.group].to_numpy()
+    features = frame[list(recipe.feature_order)].to_numpy()
+    target, groups = frame[recipe.target].to_numpy(), frame[recipe.group].to_numpy()
     figures = []
     for group in sorted(set(groups)):
         held_out = groups == group
-        scores = fit(features[~held_out], target[~held_out])(features[held_out])
+        scores = fit(recipe, features[~held_out], target[~held_out], recipe.seed)(features[held_out])
         wanted = target[held_out]
         rmse = np.sqrt(np.mean((scores - wanted) ** 2))
         figures.append((pearsonr(scores, wanted).statistic, spearmanr(scores, wanted).statistic, rmse))
-    in_sample = pearsonr(fit(features, target)(features), target).statistic
+    in_sample = pearsonr(fit(recipe, features, target, recipe.seed)(features), target).statistic
     plcc, srocc, rmse = np.mean(figures, axis=0)
     print(f"plain loop: PLCC {plcc:.6f}  SROCC {srocc:.6f}  RMSE {rmse:.5f}  in-sample PLCC {in_sample:.6f}")
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-AIM = 0.30
+AIM = 0.15
 
 
 def seconds(command: list[str]) -> tuple[float, str]:
