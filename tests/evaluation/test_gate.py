@@ -330,7 +330,11 @@ def test_what_the_previous_release_has_recorded_is_subtracted():
 
 def test_the_first_release_meets_a_criterion_against_the_previous_and_says_why():
     [verdict] = judge(evaluation(fold("a", plcc=0.1)), [NO_WORSE])[1:]
-    assert (verdict.passed, verdict.value, verdict.reason) == (True, None, "there is no previous release")
+    assert (verdict.passed, verdict.value, verdict.reason) == (
+        True,
+        None,
+        "there is no previous release to compare with",
+    )
 
 
 def test_a_previous_release_without_the_figure_refuses():

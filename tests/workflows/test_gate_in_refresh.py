@@ -96,7 +96,7 @@ def test_a_refresh_is_held_to_what_the_release_before_has_recorded(
         "criterion": CHANGE,
         "value": None,
         "passed": True,
-        "reason": "there is no previous release",
+        "reason": "there is no previous release to compare with",
     }
     assert first["gate"][-2]["criterion"] == "PLCC in sample >= 0.5"
     assert first["gate"][-2]["value"] == first["in_sample"]["plcc"]

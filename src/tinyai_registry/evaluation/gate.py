@@ -78,7 +78,7 @@ def _difference(seen: Sequence[str], expected: Sequence[str]) -> str | None:
 
 def _judge(evaluation: Evaluation, criterion: Criterion) -> Verdict:
     if criterion.against == "previous" and evaluation.previous is None:
-        return Verdict(str(criterion), None, True, "there is no previous release")
+        return Verdict(str(criterion), None, True, "there is no previous release to compare with")
     value, why = _aggregate(criterion, _parts(evaluation, criterion))
     if value is not None and criterion.against is not None:
         name = "previous release" if criterion.against == "previous" else "reference"
