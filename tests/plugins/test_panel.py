@@ -121,7 +121,8 @@ def test_the_published_ensemble_scores_the_mean_of_its_published_members(panel, 
     document = read(registry, "panel_v1.json")
     fill = dict(zip(document["feature_order"], document["feature_fill"], strict=True))
     features = coded[["adm2", "vif_scale0", "motion2"]].fillna(fill).to_numpy(np.float32)
-    onehot = np.stack([coded.codec == name.split("=")[1] for name in document["feature_order"][3:]], axis=1)
+    columns = document["recipe"]["inputs"][1]["columns"]
+    onehot = np.stack([coded.codec == name.split("=")[1] for name in columns], axis=1)
     feed = {"features": features, "codec_onehot": onehot.astype(np.float32)}
 
     def scores(name):

@@ -114,6 +114,35 @@ def test_a_refresh_is_held_to_what_the_release_before_has_recorded(
     assert third.json["gate"][-1]["passed"] is False
 
 
+# Somebody else publishes while ours is being described: the row says that other bytes are registered.
+OVERTAKE = """
+
+@hookimpl
+def tinyai_describe(recipe, evaluation):
+    import json, os, pathlib
+    from tinyai_registry import Description
+    path = pathlib.Path(os.environ["DUO_INDEX"])
+    document = json.loads(path.read_text())
+    for row in document["models"]:
+        row["sha256"] = "0" * 64
+    path.write_text(json.dumps(document))
+    return Description()
+"""
+
+
+def test_a_release_that_was_compared_with_what_is_there_no_more_is_not_published(
+    duo_as, registry, refresh, table, monkeypatch, digests
+):
+    monkeypatch.setenv("DUO_INDEX", str(registry / "registry.json"))
+    duo_as({CRITERIA: NO_WORSE, "@hookimpl\ndef tinyai_recipes": f"{OVERTAKE}\n\n@hookimpl\ndef tinyai_recipes"})
+    assert refresh(table).json["status"] == "published"
+    before = digests(registry)["duo_v1.json"]
+    ran = refresh(table, "--force")
+    assert (ran.code, ran.json["error"]["type"]) == (5, "RegistryBusyError")
+    assert "its gate compares with the release before" in ran.json["error"]["message"]
+    assert digests(registry)["duo_v1.json"] == before
+
+
 # --- seeds
 
 OVER_SEEDS = """Criterion("plcc", "spread", "<=", 0.5),
