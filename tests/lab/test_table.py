@@ -482,7 +482,7 @@ def test_a_pipe_is_refused_and_not_waited_for(recipe, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_not_read(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(table_file, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(table_file, "MAX_STREAMED_BYTES", 1000)
     with (tmp_path / "table.parquet").open("wb") as file:
         file.truncate(10**12)
     with pytest.raises(TableError, match="it has 1000000000000 bytes; at most 1000 can be read"):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS
-from tinyai_registry.lab.keys import fold, refuse_lookalikes, value_type
+from tinyai_registry.lab.keys import count_distinct, fold, refuse_lookalikes, value_type
 from tinyai_registry.recipe import OneHot, Recipe, numeric_sources
 
 # Named by some extractors; where present, a table must have been made by one of each.
@@ -86,8 +86,8 @@ def check_keys(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
                 "a row must say what it belongs to"
             )
         refuse_lookalikes(path, column, names)
-    twice = frame.duplicated(list(recipe.key)).to_numpy()
-    if twice.any():
+    if count_distinct(frame, recipe.key) < len(frame):
+        twice = frame.duplicated(list(recipe.key)).to_numpy()
         raise TableError(
             f"{path}: {twice.sum()} rows repeat the key ({', '.join(recipe.key)}) of an earlier row, "
             f"first row {_first(frame, twice)}; drop the repeats"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,6 @@ import pyarrow as pa
 from tinyai_registry.documents.table_record import extractor, origin
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS, CorpusFingerprint, DataSet, TableOrigin
-from tinyai_registry.files import sha256_of
 from tinyai_registry.lab.contract import (
     MAKERS,
     as_numbers,
@@ -29,7 +30,7 @@ from tinyai_registry.lab.keys import as_text
 from tinyai_registry.lab.parquet import open_parquet
 from tinyai_registry.lab.rows import choose
 from tinyai_registry.lab.sources import make_one
-from tinyai_registry.lab.table_file import read_file
+from tinyai_registry.lab.table_file import file_digest
 from tinyai_registry.recipe import Recipe, numeric_sources
 from tinyai_registry.text import encodable
 
@@ -76,18 +77,19 @@ def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
 
     Raises TableError for whatever the table contract refuses of one file.
     """
-    data = read_file(path)
-    file = open_parquet(path, data)
+    sha256, before = file_digest(path), path.stat()
+    file = open_parquet(path)
     check_present(path, file.names, recipe, corpus)
     needed = [name for name in recipe.columns if corpus is None or name != CORPUS]
     extra = [name for name in (*MAKERS, CORPUS) if name in file.names and name not in needed]
     numbers = {*recipe.feature_order, recipe.target, *chain.from_iterable(map(numeric_sources, recipe.derived))}
     columns = [*needed, *extra]
-    read = file.read(columns, text=[name for name in columns if name not in numbers])
-    if not read.num_rows:
+    if not file.metadata.num_rows:
         raise TableError(f"{path} has no rows; nothing can be trained from it")
-    converted = {n: (as_numbers if n in numbers else as_text)(path, n, read[n]) for n in columns}
-    everything = pa.table(converted).to_pandas(ignore_metadata=True)
+    read = file.read_each(columns, text=[name for name in columns if name not in numbers])
+    converted = {n: _as_series((as_numbers if n in numbers else as_text)(path, n, values)) for n, values in read}
+    everything = pd.DataFrame(converted, copy=False)
+    _refuse_changed(path, before)
     if corpus is not None:
         everything[CORPUS] = corpus
     chosen = _choose(path, everything, recipe)
@@ -102,8 +104,20 @@ def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
         recorded = {"teacher_model": file.record["teacher_model"], "extractor": extractor(file.record)}
         made_by |= {name: made_by.get(name) or recorded[name] for name in MAKERS}
     known = None if file.record is None else origin(file.record)
-    groups = frozenset(everything[recipe.group].dropna().unique().astype(str))
-    return Corpus(path, corpus, sha256_of(data), len(everything), len(file.names), groups, frame, made_by, known)
+    groups = frozenset(str(name) for name in everything[recipe.group].unique() if not pd.isna(name))
+    return Corpus(path, corpus, sha256, len(everything), len(file.names), groups, frame, made_by, known)
+
+
+def _as_series(values: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
+    """``values`` in memory once: Arrow's are given up as they are converted."""
+    frame: pd.DataFrame = pa.table({"": values}).to_pandas(self_destruct=True, ignore_metadata=True)
+    return frame[""]
+
+
+def _refuse_changed(path: Path, before: os.stat_result) -> None:
+    now = path.stat()
+    if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
+        raise TableError(f"{path} was changed while it was read; try again")
 
 
 def _choose(path: Path, frame: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:

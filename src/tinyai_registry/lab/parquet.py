@@ -25,7 +25,7 @@ class ParquetColumns:
     """A parquet file of which only the footer has been read. ``names`` are its columns, in file order."""
 
     path: Path
-    buffer: pa.Buffer
+    source: pa.Buffer | Path
     metadata: pq.FileMetaData
     schema: pa.Schema
 
@@ -42,32 +42,31 @@ class ParquetColumns:
         return decode(noted[KEY], str(self.path)) if KEY in noted else None
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> pa.Table:
-        """``columns``, without what other tools have noted about them.
+        """``columns`` as one table. Raises what :meth:`read_each` raises."""
+        return pa.table(dict(self.read_each(columns, text)))
+
+    def read_each(self, columns: Sequence[str], text: Collection[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+        """``columns``, without what other tools have noted about them, one at a time: who has one may give up another.
 
         A column in ``text`` that repeats its words has each of them in memory once. Raises TableError if the columns
         are damaged, or take more than ``MAX_BYTES``: by the footer, before anything is read, and then by what they are.
         """
         self._refuse_nested(columns)
-        rows = self.metadata.num_rows
-        self._refuse_size(columns, rows * len(columns) * CELL_BYTES)
+        self._refuse_size(columns, self.metadata.num_rows * len(columns) * CELL_BYTES)
         repeated = [name for name in columns if name in text]
+        taken = 0
         try:
-            file = pq.ParquetFile(pa.BufferReader(self.buffer), metadata=self.metadata, read_dictionary=repeated)
-            batches = list(self._bounded(file.iter_batches(BATCH_ROWS, columns=list(columns)), columns))
-            if not batches:
-                return self.schema.empty_table().select(columns)
-            # An index and types that pandas noted, perhaps wrongly, do not matter to us.
-            return pa.Table.from_batches(batches).replace_schema_metadata(None)
+            file = pq.ParquetFile(_as_file(self.source), metadata=self.metadata, read_dictionary=repeated)
+            for name in columns:
+                batches = []
+                for batch in file.iter_batches(BATCH_ROWS, columns=[name]):
+                    taken += batch.nbytes
+                    self._refuse_size(columns, taken)
+                    _check_dictionaries(batch)
+                    batches.append(batch.column(0))
+                yield name, pa.chunked_array(batches, None if batches else self.schema.field(name).type)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _unreadable(self.path, error) from error
-
-    def _bounded(self, batches: Iterator[pa.RecordBatch], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        taken = 0
-        for batch in batches:
-            taken += batch.nbytes
-            self._refuse_size(columns, taken)
-            _check_dictionaries(batch)
-            yield batch
 
     def _refuse_nested(self, columns: Sequence[str]) -> None:
         for name in columns:
@@ -83,14 +82,21 @@ class ParquetColumns:
             )
 
 
-def open_parquet(path: Path, data: bytes) -> ParquetColumns:
-    """The parquet file ``data``, which was read from ``path``. Raises TableError if its footer cannot be read."""
-    buffer = pa.py_buffer(data)
+def open_parquet(path: Path, data: bytes | None = None) -> ParquetColumns:
+    """The parquet file at ``path``, or ``data``, which was read from there.
+
+    Raises TableError if its footer cannot be read.
+    """
+    source = path if data is None else pa.py_buffer(data)
     try:
-        file = pq.ParquetFile(pa.BufferReader(buffer))
-        return ParquetColumns(path, buffer, file.metadata, file.schema_arrow)
-    except (pa.ArrowException, OSError, ValueError) as error:  # from memory: a page that is damaged, not a disk
+        file = pq.ParquetFile(_as_file(source))
+        return ParquetColumns(path, source, file.metadata, file.schema_arrow)
+    except (pa.ArrowException, OSError, ValueError) as error:  # a page that is damaged
         raise _unreadable(path, error) from error
+
+
+def _as_file(source: pa.Buffer | Path) -> pa.NativeFile:
+    return pa.OSFile(str(source)) if isinstance(source, Path) else pa.BufferReader(source)
 
 
 def _check_dictionaries(batch: pa.RecordBatch) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tinyai_registry.evaluation import CORPUS, DataSet, TableFingerprint
 from tinyai_registry.lab.contract import MAKERS, check_groups, check_vocabularies
 from tinyai_registry.lab.corpora import Corpus, join, read_corpus
-from tinyai_registry.lab.standardisation import standardise
+from tinyai_registry.lab.keys import count_distinct
 from tinyai_registry.lab.table_file import join_digests
 from tinyai_registry.recipe import Input, OneHot, Recipe
 from tinyai_registry.text import encodable
@@ -55,7 +55,9 @@ class Table:
 
     def clips(self, rows: NDArray[np.int64]) -> int:
         """How many distinct clips (a clip is told by its corpus, its group and its name) ``rows`` hold."""
-        return len(_clips(self.frame.iloc[rows], self.recipe))
+        return count_distinct(
+            self.frame[_told_by(self.frame, self.recipe)].iloc[rows], _told_by(self.frame, self.recipe)
+        )
 
     def inputs(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
         """Raw features of ``rows`` as a model takes them: ``{tensor: [n, columns]}``, float32."""
@@ -83,15 +85,14 @@ def read_table(data: DataSet | Path, recipe: Recipe) -> Table:
     return Table(recipe, frame, _fingerprint(data, corpora, frame, recipe))
 
 
-def _clips(frame: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-    told_by = [name for name in (CORPUS, recipe.group, recipe.clip) if name in frame]
-    return frame[list(dict.fromkeys(told_by))].drop_duplicates()
+def _told_by(frame: pd.DataFrame, recipe: Recipe) -> list[str]:
+    """The columns that tell one clip from another."""
+    return list(dict.fromkeys(name for name in (CORPUS, recipe.group, recipe.clip) if name in frame))
 
 
 def _fingerprint(data: DataSet, corpora: Sequence[Corpus], frame: pd.DataFrame, recipe: Recipe) -> TableFingerprint:
     target = frame[recipe.target].to_numpy(np.float64)
-    features = frame[list(recipe.feature_order)].to_numpy(np.float64)
-    filled = standardise(features).fill_empty(features)
+    statistics = [_describe(frame[name].to_numpy(np.float64)) for name in recipe.feature_order]
     made_by = {name: next(filter(None, (each.made_by.get(name) for each in corpora)), None) for name in MAKERS}
     return TableFingerprint(
         file=encodable(data.file),
@@ -99,11 +100,11 @@ def _fingerprint(data: DataSet, corpora: Sequence[Corpus], frame: pd.DataFrame, 
         rows=sum(each.rows for each in corpora),
         rows_used=len(frame),
         columns=max(each.columns for each in corpora),
-        groups=tuple(np.unique(frame[recipe.group].to_numpy(str)).tolist()),
-        clips=len(_clips(frame, recipe)),
+        groups=tuple(np.unique(frame[recipe.group].drop_duplicates().to_numpy(str)).tolist()),
+        clips=count_distinct(frame, _told_by(frame, recipe)),
         **made_by,
-        feature_means=tuple(filled.mean(axis=0).tolist()),
-        feature_stds=tuple(filled.std(axis=0).tolist()),
+        feature_means=tuple(mean for mean, _ in statistics),
+        feature_stds=tuple(std for _, std in statistics),
         missing_cells=_positive(frame[list(recipe.feature_order)].isna().sum()),
         target_mean=float(target.mean()),
         target_std=float(target.std()),
@@ -114,6 +115,13 @@ def _fingerprint(data: DataSet, corpora: Sequence[Corpus], frame: pd.DataFrame, 
         origin=corpora[0].origin if len(corpora) == 1 else None,
         unlisted=_positive(frame[_unknown_slots(recipe)].sum()),
     )
+
+
+def _describe(column: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation (ddof 0), empty cells filled with the median."""
+    empty = np.isnan(column)
+    filled = np.where(empty, np.nanmedian(column), column) if empty.any() else column
+    return float(filled.mean()), float(filled.std())
 
 
 def _unknown_slots(recipe: Recipe) -> list[str]:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinyai_registry import files
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import DataSet
 from tinyai_registry.files import FileProblemError, is_lfs_pointer, read_bytes, sha256_of
 
 # A table of this size has ten million rows; a larger one is not read into memory to find out what it is.
 MAX_FILE_BYTES = 2**31
+
+# A file whose columns alone are read need not fit into memory.
+MAX_STREAMED_BYTES = 2**36
 
 
 def read_file(path: Path) -> bytes:
@@ -27,10 +31,25 @@ def read_file(path: Path) -> bytes:
     return data
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of the file, in hex; it need not fit into memory. Raises what :func:`read_file` raises."""
+    try:
+        sha256 = files.digest(path, MAX_STREAMED_BYTES)
+        with path.open("rb") as file:
+            beginning = file.read(len(files.LFS_POINTER))
+    except FileProblemError as error:
+        raise TableError(f"cannot read the table {path}: it {error.what}") from error
+    except OSError as error:
+        raise TableError(f"cannot read the table {path}: {error.strerror}") from error
+    if is_lfs_pointer(beginning):
+        raise TableError(f"the table {path} is a Git LFS pointer; run `git lfs pull`")
+    return sha256
+
+
 def digest(data: DataSet | Path) -> str:
-    """SHA-256, in hex, of the file, or of what says which files there are. Raises what :func:`read_file` raises."""
+    """SHA-256, in hex, of the file, or of what says which files there are. Raises what :func:`file_digest` raises."""
     data = data if isinstance(data, DataSet) else DataSet(data)
-    return join_digests(data, [sha256_of(read_file(path)) for path in data.paths])
+    return join_digests(data, [file_digest(path) for path in data.paths])
 
 
 def join_digests(data: DataSet, digests: Sequence[str]) -> str:

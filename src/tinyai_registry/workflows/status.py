@@ -16,8 +16,8 @@ from tinyai_registry.documents.config import Config
 from tinyai_registry.documents.headline import Headline, read_headline
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.files import MAX_BYTES, Folder, Unreadable, sha256_of
-from tinyai_registry.lab.table_file import join_digests, read_file
+from tinyai_registry.files import MAX_BYTES, Folder, Unreadable
+from tinyai_registry.lab.table_file import file_digest, join_digests
 from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.plugins.owner import Owner, find_owner
 from tinyai_registry.recipe import Recipe
@@ -111,7 +111,7 @@ def _read_table(config: Config, dataset: str) -> _Table:
         return _Table(None, why=f"tinyai.toml names no table of {dataset}")
     try:
         data = config.table(dataset)
-        digests = [sha256_of(read_file(path)) for path in data.paths]
+        digests = [file_digest(path) for path in data.paths]
         return _Table(join_digests(data, digests), dict(zip(data.corpora, digests, strict=False)))
     except TinyaiError as error:
         return _Table(None, why=str(error))
