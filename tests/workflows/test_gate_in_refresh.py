@@ -64,6 +64,21 @@ def test_a_protocol_whose_folds_were_edited_is_found(tinyai, duo_as, registry, r
     assert "TAI601" in {each["code"] for each in found}
 
 
+@pytest.mark.parametrize("at", [(), ("evaluation",)], ids=str)
+def test_a_protocol_whose_summary_was_edited_is_found(tinyai, duo_as, registry, refresh, table, at):
+    duo_as({**IMPORTS, CRITERIA: BY_SOURCE})
+    refresh(table)
+    document = sidecar(registry)
+    edited = document["protocols"][1]
+    for key in at:
+        edited = edited[key]
+    edited["summary"]["plcc"]["median"] = 0.9999
+    (registry / "duo_v1.json").write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+    found = tinyai("validate", registry, "--json").json["findings"]
+    [pointer] = [each["pointer"] for each in found if each["code"] == "TAI604"]
+    assert pointer == "/".join(["/protocols/1", *at, "summary/plcc/median"])
+
+
 def test_a_protocol_refuses_like_the_folds(tinyai, duo_as, registry, refresh, table, digests):
     duo_as({**IMPORTS, CRITERIA: BY_SOURCE.replace("99.0", "0.01")})
     before = digests(registry)

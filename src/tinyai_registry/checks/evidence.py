@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, get_args
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import parts, schema
-from tinyai_registry.documents.sidecar_types import Row, as_sidecar
+from tinyai_registry.documents.sidecar_types import (
+    AggregateDocument,
+    EvaluationDocument,
+    ProtocolDocument,
+    Row,
+    as_sidecar,
+)
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Evaluation, gate
 from tinyai_registry.recipe import Criterion, criterion_of, fingerprint, recipe_of, twins_of
@@ -111,6 +118,16 @@ _PARTITIONS = {"LeaveOneGroupOut", "KFold", "GroupKFold"}
 _FIGURES: tuple[Figure, ...] = get_args(Figure)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A protocol that the gate asks for: where the sidecar has it, what that says, its criteria, and what it gave."""
+
+    at: str
+    document: ProtocolDocument
+    criteria: Sequence[Criterion]
+    evaluation: Evaluation
+
+
 def of_model(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
     """Whether the evidence in the sidecar of ``model``, valid by its schema, holds; ``rows`` are all rows by id."""
     if "evaluation" not in model.said:
@@ -128,7 +145,7 @@ def of_model(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
         return
     yield from _vectors(model)
     yield from _coverage(model, evaluation)
-    yield from _summary(model, evaluation)
+    yield from _summary(model, evaluation, protocols)
     yield from _gate(model, evaluation, criteria, protocols)
     if any(c.against == "previous" for c in criteria.values()) and (said["previous"] is None) != (
         evaluation.previous is None
@@ -145,22 +162,22 @@ def _criteria(model: Subject) -> Iterator[Criterion]:
     yield from (found for verdict in said["gate"] if (found := criterion_of(verdict["criterion"])) is not None)
 
 
-def _protocols(model: Subject) -> Iterator[tuple[str, list[Criterion], Evaluation]]:
-    """Each protocol that the gate asks for: its name, its criteria, and what it gave."""
+def _protocols(model: Subject) -> Iterator[Judged]:
     said = as_sidecar(model.said)
-    found = {each["protocol"]: each for each in said["protocols"] if "evaluation" in each}
+    found = {each["protocol"]: (k, each) for k, each in enumerate(said["protocols"]) if "evaluation" in each}
     for protocol in said["recipe"].get("protocols", ()):
         name, criteria = str(protocol["name"]), [Criterion(**fields) for fields in protocol["criteria"]]
         if name not in found:
             raise ValueError(f"the folds of the protocol {name} are not recorded")
-        yield name, criteria, parts.evaluation_of(found[name]["evaluation"])
+        index, document = found[name]
+        yield Judged(f"/protocols/{index}", document, criteria, parts.evaluation_of(document["evaluation"]))
 
 
 def _gate(
     model: Subject,
     evaluation: Evaluation,
     criteria: Mapping[str, Criterion],
-    protocols: Sequence[tuple[str, list[Criterion], Evaluation]],
+    protocols: Sequence[Judged],
 ) -> Iterator[Finding]:
     said = as_sidecar(model.said)
     recorded = {verdict["criterion"]: (index, verdict) for index, verdict in enumerate(said["gate"])}
@@ -169,7 +186,7 @@ def _gate(
     judged = (
         *gate.judge(evaluation, asked),
         *gate.judge_artifacts(figures, asked),
-        *chain.from_iterable(gate.judge(found, criteria, name) for name, criteria, found in protocols),
+        *chain.from_iterable(gate.judge(p.evaluation, p.criteria, p.document["protocol"]) for p in protocols),
     )
     for verdict in judged:
         index, record = recorded.get(verdict.criterion, (None, None))
@@ -216,15 +233,37 @@ def _are_declared(seeds: Sequence[int], recipe: Mapping[str, Any]) -> bool:
             return False
 
 
-def _summary(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
+Summary = Mapping[str, AggregateDocument]
+
+
+def _summary(model: Subject, evaluation: Evaluation, protocols: Sequence[Judged]) -> Iterator[Finding]:
     said = as_sidecar(model.said)
-    for metric, aggregate in evaluation.summary.items():
-        recorded = said["evaluation"]["summary"][metric]
-        for figure in _FIGURES:
-            value = getattr(aggregate, figure)
-            if not _same(recorded[figure], value):
-                what = f"{figure} {shorten(metric)} is {recorded[figure]}, the folds give {value}"
-                yield model.in_sidecar(SUMMARY, what, f"/evaluation/summary/{metric}/{figure}")
+    places = [*_summaries("/evaluation", said["evaluation"], evaluation)]
+    for protocol in protocols:
+        places.append((protocol.at, protocol.document["summary"], protocol.evaluation))
+        places += _summaries(f"{protocol.at}/evaluation", protocol.document["evaluation"], protocol.evaluation)
+    for at, summary, found in places:
+        for metric, aggregate in found.summary.items():
+            for figure in _FIGURES:
+                known, value = summary.get(metric), getattr(aggregate, figure)
+                recorded = None if known is None else known[figure]
+                if not _same(recorded, value):
+                    what = f"{figure} {shorten(metric)} is {recorded}, the folds give {value}"
+                    yield model.in_sidecar(SUMMARY, what, f"{at}/summary/{metric}/{figure}")
+
+
+def _summaries(
+    at: str, document: EvaluationDocument, evaluation: Evaluation
+) -> Iterator[tuple[str, Summary, Evaluation]]:
+    """Where a summary stands, what it says, and the evaluation that it is of; and those of what it is compared with."""
+    yield at, document["summary"], evaluation
+    if evaluation.reference is not None:
+        yield from _summaries(f"{at}/reference", document["reference"], evaluation.reference)
+    if evaluation.previous is not None:
+        yield from _summaries(f"{at}/previous", document["previous"], evaluation.previous)
+    for index, each in enumerate(document.get("seeds", ())):
+        member = evaluation.seeds[each["seed"]]
+        yield from _summaries(f"{at}/seeds/{index}/evaluation", each["evaluation"], member)
 
 
 def _headlines(model: Subject) -> Iterator[Finding]:
