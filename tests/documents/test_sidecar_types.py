@@ -18,8 +18,10 @@ WORDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(N
 
 
 def resolve(node: dict) -> dict:
-    reference = node.get("$ref")
-    return node if reference is None else SCHEMA["$defs"][reference.rpartition("/")[2]]
+    found = SCHEMA
+    for part in node.get("$ref", "").split("/")[1:]:
+        found = found[part]
+    return found if "$ref" in node else node
 
 
 def differences(hint: Any, node: dict, at: str = "", within: tuple = ()) -> list[str]:

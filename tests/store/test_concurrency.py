@@ -25,7 +25,7 @@ from harness import (
     waited,
     watched,
 )
-from test_kill import rename_to_e
+from test_kill import import_d, rename_to_e
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
@@ -159,6 +159,7 @@ INTRUSIONS = {
     "removes the model": take_away,
     "publishes another model": lambda root: put(root, "a", "theirs"),
     "publishes the same": lambda root: put(root, "b", "theirs"),
+    "imports a model": import_d,
     "recovers": recover,
     "dies": lambda root: killed_at(50, lambda: put(root, "c", "theirs")),
 }

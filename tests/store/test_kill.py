@@ -14,18 +14,25 @@ from harness import (
     contents,
     fast_folder,
     foreign_registry,
+    graph,
     killed_at,
     own_registry,
     put,
     recorded,
 )
 
+from tinyai_registry.documents import upstream
+from tinyai_registry.documents.imported import Facts
 from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.upstream import Claim, Upstream
+from tinyai_registry.files import File, sha256_of
+from tinyai_registry.onnxfile.graph import read_graph
 from tinyai_registry.store import layout
 from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.recovery import recover
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
+from tinyai_registry.workflows import import_model
 from tinyai_registry.workflows.migrate import migrate
 from tinyai_registry.workflows.remove import remove
 from tinyai_registry.workflows.rename import compose
@@ -82,6 +89,16 @@ def signed(root: Path) -> None:
     (root / INDEX).write_text(json.dumps(document))
 
 
+def import_d(root: Path) -> None:
+    """As ``workflows.import_model`` does, but for reading and running the file."""
+    data = graph("d of upstream")
+    parsed = read_graph(File("d.onnx", data))
+    listed = {"path": "d.onnx", "sha256": sha256_of(data), "bytes": len(data), "opset": 17}
+    claim = Claim("d", "fr", "MIT", "", Upstream("https://example.org", None, "d.onnx", sha256_of(data)))
+    document = upstream.compose(claim, Facts(17, ("x",), ("y",), False, (listed,)))
+    publish(root, "d", lambda: import_model.compose(root, document, parsed), ACCOUNT)
+
+
 def migrate_b(root: Path) -> None:
     """A signed graph stays as it is, so that none is run."""
     done = migrate(root, "b", ACCOUNT, 60.0, dry_run=False, repairs=Repairs({"ISC": "MIT"}))
@@ -113,6 +130,7 @@ SCENARIOS: dict[str, tuple[Action, Action]] = {
     "refresh with fewer rows": (ensemble, publish_b),
     "removal of a signed model of another tool": (signed, remove_b),
     "rollback of a removal": (removed, rollback_b),
+    "import": (ours, import_d),
     "migration": (signed, migrate_b),
     "removal": (ours, lambda root: remove(root, "a", ACCOUNT)),
     "renaming": (ours, lambda root: rename_to_e(root, "a")),

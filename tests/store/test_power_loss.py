@@ -15,7 +15,7 @@ from tinyai_registry.store import layout
 from tinyai_registry.store.recovery import recover
 
 CHOSEN = ["first publish", "refresh that withdraws", "rollback to a foreign release"]
-OTHERS = ["removal", "renaming", "migration"]
+OTHERS = ["import", "migration", "removal", "renaming"]
 
 
 @pytest.fixture

@@ -77,8 +77,8 @@ NO_EVIDENCE = Rule(
     "no-evidence",
     Severity.INFO,
     "an imported model has no evidence",
-    "Its sidecar was rewritten from an earlier dialect, which did not record how the model was judged. Digests and "
-    "graph are checked, and whether it is any good is anyone's word.",
+    "Others made it, or its sidecar was rewritten from an earlier dialect, which did not record how the model was "
+    "judged. Digests and graph are checked, and whether it is any good is anyone's word.",
     "`tinyai refresh` publishes one that was judged.",
 )
 
@@ -108,6 +108,8 @@ def of_dialect(model: Subject) -> Iterator[Finding]:
     written = dialect(model.said)
     if written != CURRENT:
         yield model.in_sidecar(OLD_DIALECT, f"written in the earlier dialect `{written.name}`")
+    elif "upstream" in model.said:
+        yield model.in_sidecar(NO_EVIDENCE, "made elsewhere; nothing was trained or judged here", "/upstream")
     elif "imported_from" in model.said:
         what = "imported from an earlier dialect, without evidence of how the model was judged"
         yield model.in_sidecar(NO_EVIDENCE, what, "/imported_from")
@@ -115,10 +117,10 @@ def of_dialect(model: Subject) -> Iterator[Finding]:
 
 def of_rendering(model: Subject, folder: Folder) -> Iterator[Finding]:
     """The card, and the plugin's own fields, of a sidecar of today's that is valid by its schema."""
-    if "evaluation" not in model.said:
-        return
-    yield from _card(model)
-    yield from _extra(model, folder)
+    if "evaluation" in model.said or "upstream" in model.said:
+        yield from _card(model)
+    if "evaluation" in model.said:
+        yield from _extra(model, folder)
 
 
 def _card(model: Subject) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Check signatures: that they hold, whose they are, and that they sign what row, log and disk agree on.",
     "validate": "Check a registry: every document, file and graph, and whether they agree.",
     "explain": "Say why a finding matters and how to mend it.",
+    "import": "Publish a model that others made, at stage `proposed`: nothing is trained or judged here.",
     "migrate": "Rewrite sidecars of earlier dialects in today's, and mend what has one right answer.",
     "schema": "Print a JSON Schema; without a NAME, list them.",
     "score": "Predict with a registered model: a score for each row of a table or log, and pooled.",

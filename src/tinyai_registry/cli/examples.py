@@ -26,6 +26,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "table diff": ("tinyai table diff old.parquet new.parquet",),
     "validate": ("tinyai validate model/tiny --strict", "tinyai validate --format github --ignore TAI903"),
     "explain": ("tinyai explain TAI203 weak-fold",),
+    "import": ("tinyai import up_v1 up.onnx --kind fr --license MIT --source URL",),
     "migrate": ("tinyai migrate vmaf_tiny_v2 --dry-run",),
     "schema": ("tinyai schema sidecar > sidecar.schema.json",),
     "score": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinyai_registry.documents import markdown, picture
+from tinyai_registry.documents import markdown, picture, upstream
 from tinyai_registry.documents.sidecar_types import ArtifactDocument, GitDocument, Sidecar, TableDocument
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_prose, markdown_words
@@ -12,6 +12,8 @@ from tinyai_registry.text import markdown_prose, markdown_words
 
 def render(sidecar: Sidecar) -> str:
     """The card in Markdown. The same sidecar renders to the same text, so a checker can tell an edited card."""
+    if "upstream" in sidecar:
+        return markdown.sections(sidecar["id"], upstream.parts(sidecar))
     return markdown.sections(sidecar["card"]["title"], _parts(sidecar))
 
 

@@ -56,7 +56,7 @@ def compose(old: Json, row: Json, facts: Facts) -> dict[str, Any]:
         **{key: each[key] for key in ("license", "notes") for each in (old, row) if key in each},
         **{key: row[key] for key in ("id", "kind", "onnx", "sha256")},
         **twin,
-        **_calling(facts),
+        **calling(facts),
         **_scaling(said, facts),
     }
     legacy = _legacy(old, document)
@@ -70,7 +70,8 @@ def renew(old: Json, row: Json, facts: Facts | None) -> dict[str, Any]:
     return {**old, **known, **listed}
 
 
-def _calling(facts: Facts) -> dict[str, Any]:
+def calling(facts: Facts) -> dict[str, Any]:
+    """How to call a model, by its graph."""
     return {
         "opset": facts.opset,
         "onnx_opset": facts.opset,

@@ -327,6 +327,16 @@ class PictureDocument(TypedDict):
     sha256: str
 
 
+class UpstreamDocument(TypedDict):
+    """Where a model is from that others made, and what was done to its file here."""
+
+    source: str
+    commit: str | None
+    file: str
+    sha256: str
+    changes: list[str]
+
+
 class Sidecar(TypedDict):
     """``<stem>.json``: how to call a model, what it was trained on, how it was judged."""
 
@@ -345,7 +355,9 @@ class Sidecar(TypedDict):
     notes: str
     license: str
     artifacts: list[ArtifactDocument]
-    imported_from: NotRequired[Literal["packaged", "runtime"]]
+    imported_from: NotRequired[Literal["packaged", "runtime", "upstream"]]
+    upstream: NotRequired[UpstreamDocument]
+    published: NotRequired[list[PublishedDocument]]
     feature_order: NotRequired[list[str]]
     feature_mean: NotRequired[list[float]]
     feature_std: NotRequired[list[float]]

@@ -138,7 +138,7 @@ def _rewrite(registry: Registry, model: str, runtime: Runtime, repairs: Repairs)
 
 
 def _find(registry: Registry, model: str) -> tuple[Registered | None, Dialect]:
-    """The model as it stands, None if it has evidence, which is for a refresh to mend, and the dialect of its sidecar.
+    """The model as it stands, None if a refresh or an import mends it, and the dialect of its sidecar.
 
     Raises DocumentError or RegistryError where it is broken.
     """
@@ -148,7 +148,7 @@ def _find(registry: Registry, model: str) -> tuple[Registered | None, Dialect]:
     if found.sidecar is None:
         raise DocumentError(f"{found.stem}.json is missing; there is nothing to migrate")
     written_in = dialect(found.sidecar)
-    if written_in == CURRENT and "imported_from" not in found.sidecar:
+    if written_in == CURRENT and ("imported_from" not in found.sidecar or "upstream" in found.sidecar):
         return None, written_in
     require_valid("row", found.row, "the row is broken")
     require_valid(written_in.schema, found.sidecar, "the sidecar is broken")

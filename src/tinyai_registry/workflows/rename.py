@@ -25,7 +25,7 @@ from tinyai_registry.workflows.remove import require_recorded, require_removable
 from tinyai_registry.workflows.staged import require_no_new_error
 
 # Files that are called like their model; any other name may stand in a graph that reads from there.
-_NAMED_AFTER_IT = (".onnx", ".json", ".md")
+_NAMED_AFTER_IT = (".onnx", ".json", ".md", ".svg")
 
 
 def rename(
@@ -97,7 +97,7 @@ def _rename_file(name: str, found: Registered, new: str) -> str:
 def _data(registry: Registry, name: str, path: str, documents: Mapping[str, Sidecar], main: Sidecar, new: str) -> bytes:
     if (base := path.rpartition("/")[2]) in documents:
         return sidecar.render(documents[base]).encode()
-    if base == f"{new}.md" and "card" in main:
+    if base == f"{new}.md" and main.keys() & {"card", "upstream"}:
         return card.render(main).encode()
     return registry.read(name) or b""
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinyai_registry.checks import identity, schemas
+from tinyai_registry.checks.excusing import excuse_findings
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.subject import read_subject
+from tinyai_registry.documents.excuses import Excuse
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.row import is_kept
 from tinyai_registry.documents.sidecar_types import Row
@@ -49,14 +51,15 @@ class StagedFolder(Folder):
         return File(name, data)
 
 
-def check_release(release: Release, registry: Registry, runtime: Runtime) -> None:
+def check_release(release: Release, registry: Registry, runtime: Runtime, excuses: Sequence[Excuse] = ()) -> None:
     """Raises VerificationError if a validation of ``registry`` for ``runtime`` would find an error in ``release``.
 
     What others have to mend is not judged: neighbours, what the row keeps of before, and a signature, which its owner
-    can renew only when the new bytes are there.
+    can renew only when the new bytes are there; nor what ``excuses`` name.
     """
     found = (each for each in _findings(release, registry, runtime) if not _is_of_kept_key(each, release, registry))
-    _refuse(release, [each for each in found if each.rule.severity is Severity.ERROR])
+    told, _ = excuse_findings(found, excuses)
+    _refuse(release, [each for each in told if each.rule.severity is Severity.ERROR and each.excuse is None])
 
 
 def require_no_new_error(release: Release, before: Sequence[Row], registry: Registry, runtime: Runtime) -> None:
@@ -76,8 +79,8 @@ def _refuse(release: Release, errors: Sequence[Finding]) -> None:
         more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
         raise VerificationError(
             f"the release of {release.model} would not pass `tinyai validate`, so it was not published: "
-            f"{errors[0].file}: {errors[0].message} ({errors[0].rule.code}){more}. If it is not your plugin, table or "
-            "row that says so, this is a fault of tinyai-registry: please report it"
+            f"{errors[0].file}: {errors[0].message} ({errors[0].rule.code}){more}. If it is not your plugin, table, "
+            "row or file that says so, this is a fault of tinyai-registry: please report it"
         )
 
 

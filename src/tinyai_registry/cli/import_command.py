@@ -1,0 +1,104 @@
+"""``tinyai import ID FILE``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
+from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.upstream import Claim, Upstream, read_figures
+from tinyai_registry.errors import TinyaiError
+from tinyai_registry.recipe import KINDS
+from tinyai_registry.release.provenance import give_account
+from tinyai_registry.workflows.import_model import Handed, import_model
+
+
+@click.command()
+@click.argument("model", metavar="ID")
+@click.argument("file", type=click.Path(path_type=Path))
+@registry_option
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    required=True,
+    help="What it gives: a score with or without a reference, or a picture.",
+)
+@click.option("--license", "licence", required=True, help="The SPDX expression of its licence.")
+@click.option("--source", required=True, metavar="URL", help="Where it is from.")
+@click.option("--commit", help="The version there that the file is of.")
+@click.option("--notes", default="", help="A sentence or two on what it is; goes into row, sidecar and card.")
+@click.option(
+    "--evidence", type=click.Path(path_type=Path), metavar="JSON", help="Figures of others, each with its source."
+)
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="INPUT=SIZES",
+    help="Sizes to try an input with that leaves some open: frame=1,3,64,64.",
+)
+@click.option("--reason", help="Why; goes into the log.")
+@click.option("--dry-run", is_flag=True, help="Do everything but publish.")
+@lock_timeout_option
+@in_session
+def command(
+    session: Session,
+    model: str,
+    file: Path,
+    registry: Path | None,
+    kind: str,
+    licence: str,
+    source: str,
+    commit: str | None,
+    notes: str,
+    evidence: Path | None,
+    shapes: tuple[str, ...],
+    reason: str | None,
+    dry_run: bool,
+    lock_timeout: float,
+) -> int:
+    """Publish a model that others made, at stage `proposed`: nothing is trained or judged here.
+
+    Its card says so. Signature and opset are read from the graph, weights beside it are taken in, traces of its maker's
+    machine taken out; it is checked for the runtime and run. A later version of one that was imported takes its place.
+    Exit codes: 0 done, 2 bad input, 5 the registry is busy.
+    """
+    opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
+    config = session.config
+    figures = () if evidence is None else read_figures(strict_json.bytes_of(evidence), str(evidence))
+    claim = Claim(model, kind, licence, notes, Upstream(source, commit, file.name, ""), figures)
+    if not dry_run:
+        session.watch(opened.root, [model])
+    release, entry = import_model(
+        opened.root,
+        Handed(claim, file, dict(map(_shape, shapes))),
+        give_account(opened.root, reason or f"imported from {source}"),
+        lock_timeout,
+        dry_run=dry_run,
+        runtime=config.runtime,
+        excuses=config.excuses,
+    )
+    document = strict_json.loads(release.files[f"{model}.json"], f"{model}.json")
+    if session.as_json:
+        status = "dry-run" if entry is None else "imported"
+        session.answer({"model": model, "status": status, "entry": entry and entry.number, "sidecar": document})
+        return 0
+    session.say(f"{model}: {'would be imported' if entry is None else 'imported'}, at stage proposed")
+    session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
+    if "test_vector" not in document["artifacts"][0]:
+        session.say("  it runs; it takes no rows or gives no scores, so it has no test vector")
+    session.say("  nothing was trained or judged here")
+    return 0
+
+
+def _shape(words: str) -> tuple[str, list[int]]:
+    name, _, sizes = words.rpartition("=")
+    try:
+        found = [int(size) for size in sizes.split(",")]
+    except ValueError:
+        found = []
+    if not name or not found or min(found) < 1:
+        raise TinyaiError(f"--shape {words}: give INPUT=SIZES, such as frame=1,3,64,64")
+    return name, found

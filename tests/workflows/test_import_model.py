@@ -1,0 +1,203 @@
+"""``tinyai import``: models that others made, published as what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from tinyai_registry.documents import c_reader, strict_json
+from tinyai_registry.documents.schema import violations
+from tinyai_registry.files import sha256_of
+from tinyai_registry.onnxfile.runtime import known_runtimes
+
+TABLE = """<ir_version: 8, opset_import: ["" : 17]> g (float[N, 2] x, float[N, 2] z) => (float[N] y)
+    <float[2, 1] w = {1.0, 2.0}, int64[1] last = {1}> { a = Add(x, z) s = MatMul(a, w)  y = Squeeze(s, last) }"""
+PICTURE = """<ir_version: 8, opset_import: ["" : 17]> g (float[1, 1, H, W] frame) => (float[1, 1, H, W] out)
+    { out = Sigmoid(frame) }"""
+SAID = ("--kind", "fr", "--license", "MIT", "--source", "https://example.org/up", "--commit", "0123abc")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a graph of another's, with weights beside it and the path of its maker in it if that is asked for."""
+
+    def make(text: str = TABLE, name: str = "theirs.onnx", *, outside: bool = False, traces: bool = False) -> Path:
+        proto, path = onnx.parser.parse_model(text), tmp_path / "upstream" / name
+        path.parent.mkdir(exist_ok=True)
+        for tensor in proto.graph.initializer[:1]:  # as raw bytes, which can lie outside
+            tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor), tensor.name))
+        if traces:
+            proto.graph.node[0].doc_string = 'File "train.py", line 3'
+        onnx.save(proto, path, save_as_external_data=outside, location=f"{name}.data", size_threshold=0)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def take(tinyai, registry):
+    def run(path: Path, *words: object, model: str = "up_v1"):
+        return tinyai("import", model, path, "--registry", registry, *SAID, *words)
+
+    return run
+
+
+def said(root: Path, model: str = "up_v1") -> dict:
+    return strict_json.read(root / f"{model}.json")
+
+
+def row(root: Path) -> dict:
+    [found] = strict_json.read(root / "registry.json")["models"]
+    return found
+
+
+def test_it_says_whence_it_is_and_that_nothing_was_judged_and_every_runtime_can_read_it(write, take, registry, tinyai):
+    path = write()
+    ran = take(path)
+    assert ran.code == 0
+    assert "nothing was trained or judged here" in ran.out
+    document = said(registry)
+    assert list(violations("sidecar", document)) == []
+    assert (document["stage"], document["imported_from"], document["published"]) == ("proposed", "upstream", [])
+    assert document["upstream"] == {
+        "source": "https://example.org/up",
+        "commit": "0123abc",
+        "file": "theirs.onnx",
+        "changes": [],
+        "sha256": sha256_of(path.read_bytes()),
+    }
+    assert (document["input_names"], document["output_names"], document["opset"]) == (["x", "z"], ["y"], 17)
+    assert (registry / "up_v1.onnx").read_bytes() == path.read_bytes()
+    text = (registry / "up_v1.json").read_text()
+    assert [c_reader.misread(text, runtime) for runtime in known_runtimes()] == [[], []]
+    assert {"evaluation", "gate", "recipe", "table"} & document.keys() == set()
+    card = (registry / "up_v1.md").read_text(encoding="utf-8")
+    assert "**Nothing was trained or judged here.**" in card
+    assert "Gate" not in card
+    assert row(registry)["notes"] == document["notes"]
+    found = tinyai("validate", registry, "--load", "--json").json["findings"]
+    assert {(each["code"], each["severity"]) for each in found} == {("TAI016", "info"), ("TAI515", "info")}
+
+
+def test_its_test_vector_is_what_onnxruntime_gives_and_a_swapped_graph_is_found(write, take, registry, tinyai):
+    take(write())
+    vector = said(registry)["artifacts"][0]["test_vector"]
+    feed = {each["tensor"]: np.asarray(each["values"], np.float32) for each in vector["inputs"]}
+    [given] = onnxruntime.InferenceSession(registry / "up_v1.onnx").run(["y"], feed)
+    assert given.tolist() == np.asarray(vector["outputs"][0]["values"], np.float32).tolist()
+    assert len(given) == 5
+
+
+def test_weights_are_taken_in_and_traces_out_and_the_numbers_are_the_same(write, take, registry):
+    path = write(outside=True, traces=True)
+    assert (path.parent / "theirs.onnx.data").exists()
+    ran = take(path)
+    assert ran.code == 0
+    assert "weights of theirs.onnx.data taken in" in ran.out
+    assert said(registry)["upstream"]["changes"] == [
+        "weights of theirs.onnx.data taken in",
+        "traces of the machine that made it taken out",
+    ]
+    data = (registry / "up_v1.onnx").read_bytes()
+    assert b"train.py" not in data
+    feed = {name: np.array([[0.5, 2.0]], np.float32) for name in ("x", "z")}
+    one, other = (onnxruntime.InferenceSession(each).run(["y"], feed) for each in (path, registry / "up_v1.onnx"))
+    assert one[0].tolist() == other[0].tolist() == [9.0]
+
+
+def test_a_picture_with_open_sizes_is_tried_with_the_sizes_that_are_given(write, take, registry):
+    path = write(PICTURE)
+    ran = take(path, "--kind", "filter")
+    assert ran.code == 2
+    assert "--shape frame=1,1,64,64" in ran.err
+    ran = take(path, "--kind", "filter", "--shape", "frame=1,1,8,8")
+    assert ran.code == 0
+    assert said(registry)["kind"] == "filter"
+
+
+def test_figures_of_others_come_with_their_source(write, take, registry, tmp_path):
+    evidence = tmp_path / "figures.json"
+    evidence.write_text(json.dumps([{"metric": "IoU", "value": 0.71, "source": "https://example.org/paper"}]))
+    assert take(write(), "--evidence", evidence).code == 0
+    assert said(registry)["published"] == [{"metric": "IoU", "value": 0.71, "source": "https://example.org/paper"}]
+    assert "| IoU | 0.71 | https://example.org/paper |" in (registry / "up_v1.md").read_text(encoding="utf-8")
+
+
+def test_a_newer_file_takes_its_place_and_a_rollback_brings_back_the_one_before(write, take, registry, tinyai):
+    take(write())
+    first = (registry / "up_v1.onnx").read_bytes()
+    assert take(write(TABLE.replace("2.0}", "3.0}")), "--license", "ISC").code == 0
+    assert (registry / "up_v1.onnx").read_bytes() != first
+    assert row(registry)["license"] == "ISC"
+    assert tinyai("rollback", "up_v1", "--registry", registry).code == 0
+    assert (registry / "up_v1.onnx").read_bytes() == first
+    assert row(registry)["license"] == "MIT"
+
+
+def test_it_is_renamed_and_removed_like_any_other(write, take, registry, tinyai):
+    take(write())
+    assert tinyai("rename", "up_v1", "there_v1", "--registry", registry).code == 0
+    assert tinyai("validate", registry, "--load").code == 0
+    assert tinyai("migrate", "--registry", registry).out == "nothing to do\n"
+    assert tinyai("remove", "there_v1", "--registry", registry).code == 0
+
+
+def test_what_the_runtime_does_not_take_is_refused_unless_the_project_excuses_it(write, take, registry, monkeypatch):
+    path = write(PICTURE.replace("1, 1, H", "1, 3, H"))
+    words = ("--kind", "filter", "--shape", "frame=1,3,8,8")
+    ran = take(path, *words)
+    assert ran.code == 2
+    assert "TAI410" in ran.err
+    monkeypatch.chdir(registry.parent)
+    (registry.parent / "tinyai.toml").write_text('[validate.up_v1]\nTAI410 = "fed by an extractor of its own"\n')
+    assert take(path, *words).code == 0
+
+
+def test_a_model_that_was_trained_here_is_not_replaced(
+    duo, refresh, frame, write_table, write, take, registry, digests
+):
+    refresh(write_table(frame))
+    before = digests(registry)
+    ran = take(write(), model="duo_v1")
+    assert ran.code == 2
+    assert "was trained and judged here" in ran.err
+    assert digests(registry) == before
+
+
+MISTAKES = {
+    "an unknown licence": (("--license", "Mine"), "TAI802"),
+    "no such input": (("--shape", "frame=1,2"), "names frame, which is no input"),
+    "another shape": (("--shape", "x=1,3"), "is none that"),
+    "no sizes": (("--shape", "x=a"), "give INPUT=SIZES"),
+    "no evidence": (("--evidence", "{nothing}"), "nothing.json"),
+    "evidence without a source": (("--evidence", "{evidence}"), "evidence is a list of"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence_and_changes_nothing(write, take, registry, tmp_path, digests, mistake):
+    (tmp_path / "evidence.json").write_text('[{"metric": "IoU", "value": 0.7}]')
+    before, (words, told) = digests(registry), MISTAKES[mistake]
+    places = {"nothing": tmp_path / "nothing.json", "evidence": tmp_path / "evidence.json"}
+    ran = take(write(), *(word.format(**places) for word in words))
+    assert ran.code == 2
+    assert told in ran.err
+    assert "Traceback" not in ran.err
+    assert {**digests(registry), ".gitattributes": ""} == {**before, ".gitattributes": ""}
+
+
+@pytest.mark.parametrize("what", ["no model", "no weights", "no file"])
+def test_a_file_that_is_none_is_named(write, take, what):
+    path = write(outside=True)
+    if what == "no model":
+        path.write_bytes(b"#!/bin/sh")
+    else:
+        (path if what == "no file" else path.with_name("theirs.onnx.data")).unlink()
+    ran = take(path)
+    assert ran.code == 2
+    assert "theirs.onnx" in ran.err
