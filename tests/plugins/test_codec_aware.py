@@ -136,6 +136,35 @@ def test_a_sidecar_that_lists_other_encoders_than_its_recipe_is_found(codec_awar
         assert [f["code"] for f in found if f["file"] == path.name and f["code"] == "TAI607"] == ["TAI607"]
 
 
+TAMPERED = {
+    "a mean too few": (lambda inputs: inputs[0]["mean"].pop(), {"TAI505", "TAI513"}),
+    "another std": (lambda inputs: inputs[0]["std"].__setitem__(0, 7.0), {"TAI513"}),
+    "another column": (lambda inputs: inputs[1]["columns"].__setitem__(0, "codec=av1"), {"TAI607"}),
+    "tensors in another order": (lambda inputs: inputs.reverse(), {"TAI607"}),
+}
+
+
+@pytest.mark.parametrize(("change", "codes"), TAMPERED.values(), ids=TAMPERED)
+def test_inputs_that_are_not_those_of_the_recipe_are_found(codec_aware, refresh, tinyai, registry, change, codes):
+    codec_aware()
+    refresh()
+    path = registry / "codec_aware_v1.json"
+    sidecar = json.loads(path.read_text())
+    change(sidecar["inputs"])
+    path.write_text(json.dumps(sidecar, indent=2, sort_keys=True))
+    found = tinyai("validate", registry, "--json").json["findings"]
+    assert codes <= {each["code"] for each in found if each["file"] == path.name}
+
+
+def test_an_int8_twin_of_a_graph_that_takes_one_row_at_a_time(codec_aware, refresh, tinyai, registry):
+    changes = {'batch="dynamic"': 'batch="one"', "Where,\n": "Where,\n    Int8,\n"}
+    twin = {"    output_rank=1,\n": "    twins=(Int8(budget=0.9, mean=0.9, worst=0.9),),\n    output_rank=1,\n"}
+    codec_aware({**changes, **twin})
+    refresh()
+    assert (registry / "codec_aware_v1.int8.onnx").is_file()
+    assert tinyai("validate", registry, "--strict", "--load").code == 0
+
+
 def test_a_key_that_no_sidecar_has_is_refused_before_the_training(codec_aware, tinyai, registry, coded, write_table):
     codec_aware({'"encoder_vocab"': '"decoder_vocab"'})
     ran = tinyai("refresh", "codec_aware_v1", "--table", write_table(coded), "--registry", registry)

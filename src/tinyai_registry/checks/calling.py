@@ -147,6 +147,7 @@ def of_model(model: Subject, runtime: Runtime) -> Iterator[Finding]:
         return
     yield from _order(model)
     yield from _vectors(model)
+    yield from _inputs(model)
     yield from _c_reader(model, model.sidecar.text)
     yield from _limits(model, runtime)
     if model.parsed is None:
@@ -239,6 +240,23 @@ def _vectors(model: Subject) -> Iterator[Finding]:
                     said = f"{key}[{index}] is {shorten(str(value))}"
                     yield model.in_sidecar(VECTOR_VALUE, said, f"/{key}/{index}")
                     break
+
+
+def _inputs(model: Subject) -> Iterator[Finding]:
+    """Of several inputs the sidecar has the columns and vectors of each; those of the first stand at its top, too."""
+    inputs = model.said.get("inputs")
+    for index, each in enumerate(inputs if isinstance(inputs, list) else ()):
+        columns = each.get("columns") if isinstance(each, dict) else None
+        if not isinstance(columns, list):
+            continue
+        for what in ("mean", "std", "fill"):
+            values, at = each.get(what), f"/inputs/{index}/{what}"
+            if isinstance(values, list) and len(values) != len(columns):
+                said = f"inputs[{index}].{what} has {len(values)} values, and there are {len(columns)} columns"
+                yield model.in_sidecar(VECTOR_LENGTH, said, at)
+            top = model.said.get(f"feature_{what}")
+            if index == 0 and isinstance(values, list) and isinstance(top, list) and values != top:
+                yield model.in_sidecar(ORDER, f"inputs[0].{what} is not what feature_{what} is", at)
 
 
 def _is_number(value: Any) -> bool:

@@ -221,6 +221,10 @@ def _coverage(model: Subject, evaluation: Evaluation) -> Iterator[Finding]:
     if scheme in _PARTITIONS and not is_limited and rows != used:
         what = f"the folds hold out {rows} rows, the table has {used}"
         yield model.in_sidecar(COVERAGE, what, "/evaluation/folds")
+    by_corpus = sum(fold.rows for fold in evaluation.corpora)
+    if evaluation.corpora and by_corpus != rows:
+        what = f"the corpora have {by_corpus} rows, the folds hold out {rows}"
+        yield model.in_sidecar(COVERAGE, what, "/evaluation/corpora")
 
 
 def _are_declared(seeds: Sequence[int], recipe: Mapping[str, Any]) -> bool:
@@ -301,18 +305,21 @@ def _recipe(model: Subject) -> Iterator[Finding]:
     recipe = said["recipe"]
     if said["recipe_fingerprint"] != fingerprint(recipe):
         yield model.in_sidecar(RECIPE, "recipe_fingerprint is not that of the recipe beside it", "/recipe_fingerprint")
-    wanted = {
+    wanted: dict[str, Any] = {
         "id": said.get("member_of", said["id"]),
         "inputs": said["input_names"],
         "columns": said.get("feature_order"),
         "scaler": said["onnx_has_scaler"],
     }
-    found = {
+    found: dict[str, Any] = {
         "id": recipe["id"],
         "inputs": [each["tensor"] for each in recipe["inputs"]],
         "columns": [column for each in recipe["inputs"] for column in each["columns"]],
         "scaler": recipe.get("scaler_in_graph", False),
     }
+    if "inputs" in said:
+        wanted["tensors"] = [(each["tensor"], each["columns"]) for each in said["inputs"]]
+        found["tensors"] = [(each["tensor"], each["columns"]) for each in recipe["inputs"]]
     if wanted["columns"] == recipe["inputs"][0]["columns"]:  # of several inputs, today's sidecars list the first's
         found["columns"] = wanted["columns"]
     for what, value in found.items():

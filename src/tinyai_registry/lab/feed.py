@@ -36,6 +36,7 @@ def feed(recipe: Recipe, model: TrainedModel, raw: Tensors) -> Tensors:
 
 
 def feeds(table: Table, model: TrainedModel, rows: NDArray[np.int64]) -> Iterator[Tensors]:
-    """The same for ``rows`` of the table, a batch at a time."""
-    for start in range(0, len(rows), BATCH):
-        yield feed(table.recipe, model, table.inputs(rows[start : start + BATCH]))
+    """The same for ``rows`` of the table, as many at a time as the graph takes."""
+    size = 1 if table.recipe.batch == "one" else BATCH
+    for start in range(0, len(rows), size):
+        yield feed(table.recipe, model, table.inputs(rows[start : start + size]))

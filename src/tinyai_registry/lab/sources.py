@@ -6,6 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import combinations, islice
 
 import pandas as pd
 
@@ -17,8 +18,10 @@ from tinyai_registry.recipe import Recipe
 # Words of a clip's name that say how it is stored, not what it shows: rate, size, depth, sampling, container.
 _STORED = re.compile(
     r"\d+(?:\.\d+)?(?:fps|hz|p|i|k|bit|bits|kbps|mbps)|\d+x\d+|(?:yuv|i)?4(?:00|20|22|44)p?\d*(?:le|be)?"
-    r"|s?d|u?hd|fhd|qhd|hdr\d*|sdr|ref|reference|src|orig|original|yuv|y4m|mp4|mkv|mov|webm"
+    r"|sd|u?hd|fhd|qhd|hdr\d*|sdr|ref|reference|src|orig|original|yuv|y4m|mp4|mkv|mov|webm"
 )
+# Of so many pairs a message counts how many there are.
+MOST_TOLD = 100
 _BETWEEN = re.compile(r"[\s_.\-]+")
 
 
@@ -41,37 +44,43 @@ def make_one(frame: pd.DataFrame, known: frozenset[str], data: DataSet, recipe: 
 
 
 def _ask(frame: pd.DataFrame, data: DataSet, recipe: Recipe) -> None:
-    corpora: dict[str, list[str]] = defaultdict(list)
+    """Raises TableError for names of two corpora that may be one source, of which ``data`` does not say it."""
+    corpora: dict[str, set[str]] = defaultdict(set)
     pairs = frame[[recipe.group, CORPUS]].drop_duplicates()
     for name, corpus in zip(pairs[recipe.group].astype(str), pairs[CORPUS], strict=True):
-        corpora[name].append(corpus)
+        corpora[name].add(corpus)
     answered = [set(names) for names in data.distinct]
-    alike = [
+    asked = (
         (one, other)
-        for one, other in sorted(_alike(corpora))
-        if len({*corpora[one], *corpora[other]}) > 1 and not any({one, other} <= names for names in answered)
-    ]
-    if alike:
-        one, other = alike[0]
-        said, more = json.dumps([[one, other]], ensure_ascii=False), len(alike) - 1
+        for one, other in _alike(corpora)
+        if len(corpora[one] | corpora[other]) > 1 and not any({one, other} <= names for names in answered)
+    )
+    found = sorted(set(islice(asked, MOST_TOLD)))
+    if found:
+        one, other = found[0]
+        said, more = json.dumps([[one, other]], ensure_ascii=False), len(found) - 1
         raise TableError(
-            f"{data}: column {recipe.group} has {one!a} (corpus {corpora[one][0]}) and {other!a} (corpus "
-            f"{corpora[other][-1]}), which may be one source under two names, and that would be trained and tested on "
+            f"{data}: column {recipe.group} has {one!a} (corpus {min(corpora[one])}) and {other!a} (corpus "
+            f"{max(corpora[other])}), which may be one source under two names, and that would be trained and tested on "
             f"at once; say so in tinyai.toml, [sources.{recipe.dataset}] same = {said}, or that they are two: "
             f"distinct = {said}" + (f" (there are {more} more such pairs)" if more else "")
         )
 
 
-def _alike(names: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Pairs of names that are equal but for words on how a clip is stored, or of which one begins like the other."""
-    words = {name: tuple(filter(None, _BETWEEN.split(fold(name)))) for name in names}
+def _alike(corpora: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """Pairs of names that are equal but for words on how a clip is stored, or of which one begins like the other.
+
+    Names that are all of one corpus are passed over: whoever made it has told them apart.
+    """
+    words = {name: tuple(filter(None, _BETWEEN.split(fold(name)))) for name in corpora}
     by_stem: dict[tuple[str, ...], list[str]] = defaultdict(list)
     by_words: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name, said in words.items():
         by_words[said].append(name)
         by_stem[tuple(word for word in said if not _STORED.fullmatch(word)) or said].append(name)
-    found = {(one, other) for like in by_stem.values() for one in like for other in like if one < other}
+    for like in by_stem.values():
+        if len(set().union(*(corpora[name] for name in like))) > 1:
+            yield from combinations(sorted(like), 2)
     for name, said in words.items():
         for end in range(1, len(said)):
-            found |= {(min(name, short), max(name, short)) for short in by_words.get(said[:end], ())}
-    yield from found
+            yield from ((min(name, short), max(name, short)) for short in by_words.get(said[:end], ()))
