@@ -46,6 +46,9 @@ COMMANDS = {
     "migrate --dry-run": ["migrate", "--registry", "registry", "--dry-run"],
     "schema": ["schema"],
     "schema sidecar": ["schema", "sidecar"],
+    "bom": ["bom", "--registry", "registry"],
+    "sign --help": ["sign", "--help"],
+    "verify --help": ["verify", "--help"],
     "refresh --help": ["refresh", "--help"],
     "evaluate --help": ["evaluate", "--help"],
     "table --help": ["table", "--help"],
@@ -146,7 +149,12 @@ def test_a_refresh_that_needs_the_lab_says_in_one_line_what_to_install(run, duo,
 
 @pytest.mark.parametrize(
     "words",
-    [["evaluate", "old_v1", "--table", "t.parquet"], ["validate", "registry", "--load"], ["score", "old_v1", "t.csv"]],
+    [
+        ["evaluate", "old_v1", "--table", "t.parquet"],
+        ["validate", "registry", "--load"],
+        ["score", "old_v1", "t.csv"],
+        ["reproduce", "old_v1", "--registry", "registry"],
+    ],
     ids=" ".join,
 )
 def test_a_heavy_command_says_in_one_line_what_to_install(run, words):
@@ -154,3 +162,16 @@ def test_a_heavy_command_says_in_one_line_what_to_install(run, words):
     assert code == 2, said
     [line] = said.splitlines()
     assert "tinyai-registry[lab]" in line
+
+
+def test_signing_says_in_one_line_what_to_install(run, project):
+    """Cryptography is an extra of its own; what is light does not load it."""
+    import victim
+
+    root = victim.build_logged(project / "signed")
+    (project / "key.pem").write_text("a key")
+    words = ["sign", "fr_regressor_v1", "--key", "key.pem", "--registry", str(root)]
+    code, _, said, _ = run(words, (*HEAVY, "model_signing", "cryptography", "sigstore"))
+    assert code == 2, said
+    [line] = said.splitlines()
+    assert line.endswith("pip install 'tinyai-registry[sign]'")

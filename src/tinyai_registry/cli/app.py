@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "reproduce": "Make a release again from its table, and say whether it is the one that was published.",
     "sign": "Sign all files of a release as one; the bundle goes beside it, its name into the row.",
     "verify": "Check signatures: that they hold, whose they are, and that they sign what row, log and disk agree on.",
+    "bom": "Write a bill of materials of the registry: models, files, licences, cards, data sets; CycloneDX 1.6.",
     "validate": "Check a registry: every document, file and graph, and whether they agree.",
     "explain": "Say why a finding matters and how to mend it.",
     "import": "Publish a model that others made, at stage `proposed`: nothing is trained or judged here.",
