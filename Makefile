@@ -103,7 +103,7 @@ bench: .venv/.installed
 	$(BIN)/python bench/training.py
 	$(BIN)/python bench/publish.py
 	$(BIN)/python bench/validate.py
-	$(if $(wildcard ../shared/data/vmaf_logs),$(BIN)/python bench/tables.py)
+	$(if $(wildcard ../shared/data),$(BIN)/python bench/refresh_all.py && $(BIN)/python bench/tables.py)
 	$(BIN)/python bench/see.py
 
 .PHONY: clean

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import work
 
 from tinyai_registry.documents import table_record
 from tinyai_registry.errors import EngineError, LogError
@@ -271,6 +272,16 @@ def test_finished_parts_are_kept_when_the_machines_fail_and_taken_up_again(
     monkeypatch.undo()
     fresh, _, _ = build(manifest, output="fresh.parquet")
     assert fresh.read_bytes() == path.read_bytes()
+
+
+def test_a_worker_that_is_killed_in_the_middle_changes_nothing(build, write_logs, tmp_path, monkeypatch):
+    manifest = write_logs(80)
+    whole, _, _ = build(manifest, output="whole.parquet")
+    monkeypatch.setattr(building, "write_part", work.write_part_and_die_once)
+    killed, _, _ = build(manifest, output="killed.parquet")
+    assert (tmp_path / "killed").exists()
+    assert killed.read_bytes() == whole.read_bytes()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_part_that_its_worker_has_not_written_so_is_not_merged(tinyai, write_logs, tmp_path, monkeypatch):

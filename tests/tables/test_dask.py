@@ -9,6 +9,7 @@ import pytest
 import work
 
 from tinyai_registry.errors import EngineError
+from tinyai_registry.tables import build as building
 from tinyai_registry.workflows import executor
 from tinyai_registry.workflows.executor import Engine, carry_out
 
@@ -36,6 +37,16 @@ def test_the_same_logs_give_the_same_bytes(build, write_logs, cluster):
     manifest = write_logs(80)
     here, _, _ = build(manifest, output="here.parquet")
     dask, _, _ = build(manifest, "--engine", "dask", "--scheduler", cluster.scheduler_address, output="dask.parquet")
+    assert dask.read_bytes() == here.read_bytes()
+
+
+def test_a_worker_that_is_killed_in_the_middle_changes_nothing(build, write_logs, cluster, tmp_path, monkeypatch):
+    manifest = write_logs(80)
+    here, _, _ = build(manifest, output="here.parquet")
+    monkeypatch.setattr(building, "write_part", work.write_part_and_die_once)
+    words = ("--engine", "dask", "--scheduler", cluster.scheduler_address)
+    dask, _, _ = build(manifest, *words, output="dask.parquet")
+    assert (tmp_path / "killed").exists()
     assert dask.read_bytes() == here.read_bytes()
 
 

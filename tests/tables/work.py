@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from tinyai_registry.tables.part import Assignment, Part, write_part
+
 
 def square(number: int) -> int:
     return number * number
@@ -39,3 +41,13 @@ def surroundings(_: int) -> tuple[bool, bool]:
 def sleep(seconds: float) -> int:
     time.sleep(seconds)
     return os.getpid()
+
+
+def write_part_and_die_once(assignment: Assignment) -> Part:
+    """A part, but that the first worker of a build is killed when it has half written one."""
+    folder = Path(assignment.folder)
+    if not (folder.parent / "killed").exists():
+        (folder.parent / "killed").touch()
+        (folder / "half.arrow.1.tmp").write_bytes(b"ARROW1")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return write_part(assignment)
