@@ -6,11 +6,17 @@
   of ``check-jsonschema`` on the same ``registry.json``;
 - whole processes of ``score``, and of a script that reads the same 100 000 rows with pandas, standardises them and runs
   onnxruntime;
+- whole processes of ``refresh``, on a terminal, where it draws bars, and silent; the CPU seconds of both beside, as two
+  trainings on one machine disturb each other;
 - in one process ``predict`` on a data frame of these rows, and ``InferenceSession.run`` on rows that are standardised.
 """
 
 from __future__ import annotations
 
+import os
+import pty
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -32,7 +38,7 @@ from tinyai_registry.store import layout, log
 from tinyai_registry.store.registry import open_registry
 
 MODELS, ROWS = 1000, 100_000
-STATUS_AIM, SCORE_AIM = 1.0, 1.3
+STATUS_AIM, SCORE_AIM, PROGRESS_AIM = 1.0, 1.3, 1.02
 MODEL = "fr_regressor_v1"
 TABLE = EXAMPLE.parent / "tables" / "vmaf_features_b.parquet"
 # What somebody writes who has read the sidecar.
@@ -106,6 +112,47 @@ def bench_score(rounds: int, table: Path) -> None:
     show(take_turns(commands, rounds), "onnxruntime alone", SCORE_AIM)
 
 
+def refresh(folder: Path, *, shown: bool) -> tuple[float, float]:
+    """Wall-clock and CPU seconds of one refresh of the example, on a terminal if ``shown``, else silent."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(EXAMPLE, folder)
+    words = ["refresh", MODEL, "--table", str(TABLE), "--registry", str(folder), "--force"]
+    ours, theirs = pty.openpty()
+    stderr = theirs if shown else subprocess.DEVNULL
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = subprocess.Popen(
+        [str(BIN / "tinyai"), *words, *([] if shown else ["--json"])], stdout=subprocess.DEVNULL, stderr=stderr
+    )
+    os.close(theirs)
+    while shown and _read(ours):
+        pass
+    child.wait()
+    os.close(ours)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - start, cpu
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 2**16)
+    except OSError:  # its other end is closed
+        return b""
+
+
+def bench_progress(rounds: int, folder: Path) -> None:
+    """Whole processes, taking turns."""
+    wall: dict[str, list[float]] = {"silent": [], "refresh with bars": []}
+    cpu: dict[str, list[float]] = {"silent, CPU": [], "refresh with bars, CPU": []}
+    for _ in range(rounds):
+        for (what, walls), cpus in zip(wall.items(), cpu.values(), strict=True):
+            taken, used = refresh(folder, shown=what != "silent")
+            walls.append(taken)
+            cpus.append(used)
+    show(wall, "silent", PROGRESS_AIM)
+    show(cpu, "silent, CPU", PROGRESS_AIM)
+
+
 def bench_predict(rounds: int, frame: pd.DataFrame) -> None:
     """Two calls in this process."""
     model, session = load(MODEL, EXAMPLE), InferenceSession(EXAMPLE / f"{MODEL}.onnx")
@@ -126,12 +173,13 @@ def bench_predict(rounds: int, frame: pd.DataFrame) -> None:
 
 
 def main(rounds: int) -> None:
-    """Print the three ratios."""
+    """Print the ratios."""
     frame = pd.concat([pd.read_parquet(TABLE)] * (ROWS // 10_000), ignore_index=True)[:ROWS]
     with tempfile.TemporaryDirectory() as name:
         frame.to_parquet(Path(name) / "table.parquet")
         bench_status(rounds, Path(name))
         bench_score(rounds, Path(name) / "table.parquet")
+        bench_progress(rounds, Path(name) / "example")
     bench_predict(rounds, frame)
 
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.evaluation import Fit
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import export, perceptrons, training
 from tinyai_registry.lab.draws import initial_parameters
 from tinyai_registry.lab.ensemble import mean_prediction
@@ -398,3 +399,23 @@ def test_a_recipe_without_network_or_settings_is_refused(recipe, table, all_fits
 def test_every_activation_trains_exports_and_has_its_torch_module():
     assert set(perceptrons.ACTIVATIONS) == set(export.ACTIVATION_NODES) == set(ACTIVATION_MODULES)
     assert set(get_args(OutputActivation)) == set(OUTPUT_MODULES)
+
+
+class Recorder(Progress):
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def advance(self, done, total):
+        self.told.append((done, total))
+
+
+def test_whoever_watches_is_told_how_many_steps_of_all_fits_are_done(recipe, table, all_fits, monkeypatch):
+    monkeypatch.setattr(training, "MOMENT", 0.001)
+    recorder = Recorder()
+    train_mlps(recipe, table, all_fits, recorder)
+    steps = sum(recipe.training.epochs * -(-len(fit.rows) // recipe.training.batch_size) for fit in all_fits)
+    done = [each for each, _ in recorder.told]
+    assert {total for _, total in recorder.told} == {steps}
+    assert done == sorted(done)
+    assert 0 < done[-1] <= steps

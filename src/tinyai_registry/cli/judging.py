@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tinyai_registry.cli.bar import Bar
 from tinyai_registry.documents.markdown import metric_names
 from tinyai_registry.documents.parts import HEADLINES, headlines
+from tinyai_registry.documents.side_by_side import figure
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.release import Outcome
@@ -19,6 +21,9 @@ from tinyai_registry.text import log_line
 Report = Mapping[str, Any]
 
 REFUSED = 3
+
+# What of a fold stands beside its figure in the registered release: more does not fit into 80 columns.
+COMPARED = ("plcc", "srocc", "rmse")
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -33,15 +38,33 @@ class Display(Progress):
     def __init__(self, quiet: bool) -> None:
         super().__init__()
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._bar: Bar | None = None
 
     def begin(self, name: str) -> None:
         """Write one dim line for a step."""
         self._line(f"{name} …", style="dim")
+        self._bar = None if self.console.quiet else Bar(self.console, name)
 
-    def fold(self, fold: Fold) -> None:
-        """Write one line for a fold."""
-        figures = " ".join(f"{m.upper()} {_figure(fold.metrics.values[m])}" for m in STANDARD_METRICS)
-        self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}")
+    def advance(self, done: int, total: int) -> None:
+        """Move the step's bar, or write a line for each tenth where there is no terminal."""
+        if self._bar is not None and total > 0:
+            self._bar.advance(done, total)
+
+    def end(self, name: str) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def fold(self, fold: Fold, before: Report | None = None) -> None:
+        """Write one line for a fold, old beside new where there is an old one."""
+        now = fold.metrics.values
+        if before is None:
+            figures = " ".join(f"{m.upper()} {figure(now[m])}" for m in STANDARD_METRICS)
+            self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}")
+        else:
+            pairs = (f"{m.upper()} {_short(before.get(m))} → {_short(now[m])}" for m in COMPARED)
+            self._line(f"  {fold.group:<14} {'  '.join(pairs)}")
 
     def outcome(self, document: Report) -> None:
         """Write old against new, the gate, the caveats, and what became of the release.
@@ -62,7 +85,7 @@ class Display(Progress):
         for verdict in document["gate"] or ():
             mark = ("passed ", "green") if verdict["passed"] else ("refused", "red")
             why = f" ({verdict['reason']})" if "reason" in verdict else ""
-            self._line(f"{verdict['criterion']}: {_figure(verdict['value'])}{why}", mark)
+            self._line(f"{verdict['criterion']}: {figure(verdict['value'])}{why}", mark)
         for caveat in document["caveats"] or ():
             self._line(caveat["message"], ("caveat ", "yellow"))
         self._line(sentence(document))
@@ -72,7 +95,7 @@ class Display(Progress):
         self.console.print(_protocol_table(protocol))
         mapped = "; PLCC and RMSE after a four-parameter logistic mapping" if protocol["mapping"] else ""
         self._line(f"over {protocol['splits']} splits{mapped}", style="dim")
-        for source in dict.fromkeys(figure["source"] for figure in protocol["published"]):
+        for source in dict.fromkeys(each["source"] for each in protocol["published"]):
             self._line(f"published (medians): {source}", style="dim")
 
     def _line(self, words: str, mark: tuple[str, str] | None = None, *, style: str = "") -> None:
@@ -88,7 +111,7 @@ def _comparison(document: Report) -> Table:
     before, now = document["previous"]["metrics"], headlines(document["evaluation"], document["in_sample"])
     here = headlines(shipped, None) if shipped else {}
     for name, label in HEADLINES.items():
-        table.add_row(label, _figure(before.get(name)), _figure(here.get(name)), _figure(now.get(name)))
+        table.add_row(label, figure(before.get(name)), figure(here.get(name)), figure(now.get(name)))
     return table
 
 
@@ -96,17 +119,17 @@ def _summary(document: Report) -> Table:
     statistics = ("mean", "std", "min", "max", "median")
     table = Table("", *statistics, title=Text(log_line(document["model"])))
     for metric, over_folds in document["evaluation"]["summary"].items():
-        table.add_row(Text(log_line(metric.upper())), *(_figure(over_folds[s]) for s in statistics))
+        table.add_row(Text(log_line(metric.upper())), *(figure(over_folds[s]) for s in statistics))
     return table
 
 
 def _protocol_table(protocol: Mapping[str, Any]) -> Table:
     statistics = ("median", "mean", "std", "min", "max")
     table = Table("", *statistics, "published", title=Text(log_line(f"protocol {protocol['protocol']}")))
-    published = {figure["metric"]: figure["value"] for figure in protocol["published"]}
+    published = {each["metric"]: each["value"] for each in protocol["published"]}
     for metric in metric_names(protocol["summary"]):
-        figures = [protocol["summary"][metric][each] for each in statistics]
-        table.add_row(Text(log_line(metric.upper())), *map(_figure, (*figures, published.get(metric))))
+        measured = [protocol["summary"][metric][each] for each in statistics]
+        table.add_row(Text(log_line(metric.upper())), *map(figure, (*measured, published.get(metric))))
     return table
 
 
@@ -125,5 +148,6 @@ def sentence(document: Report) -> str:
     }[document["status"]]
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _short(value: float | None) -> str:
+    """As narrow as is of use: an error in target units needs fewer decimals than a correlation."""
+    return figure(value) if value is None or abs(value) <= 1 else f"{value:.2f}"

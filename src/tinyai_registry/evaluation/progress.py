@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from tinyai_registry.evaluation import Fold
 
@@ -24,12 +25,16 @@ class Progress:
             yield
         finally:
             self.seconds[name] = time.perf_counter() - start
+            self.end(name)
 
     def begin(self, name: str) -> None:
         """A step has begun."""
 
+    def end(self, name: str) -> None:
+        """It has ended, well or not."""
+
     def advance(self, done: int, total: int) -> None:
         """So many of ``total`` pieces of the step's work are done."""
 
-    def fold(self, fold: Fold) -> None:
-        """A fold has been evaluated."""
+    def fold(self, fold: Fold, before: Mapping[str, Any] | None = None) -> None:
+        """A fold has been evaluated; ``before`` are the figures of the same fold in the registered release."""

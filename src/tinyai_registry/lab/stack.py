@@ -86,10 +86,11 @@ class Stack:
             draws.append(words.batches(cohort.rows.shape[1], self.mlp, self.settings))
         return torch.stack(rows), draws
 
-    def train(self, cancelled: Event) -> dict[int, Parameters]:
+    def train(self, cancelled: Event, tell: Callable[[int], None]) -> dict[int, Parameters]:
         """Train every fit for its own number of steps; returns its parameters by its place in the list of fits.
 
-        Raises CancelledError at the next step once ``cancelled`` is set.
+        At each step ``tell`` is called with how many fits took it. Raises CancelledError at the next step once
+        ``cancelled`` is set.
         """
         done = 0
         for running in range(len(self.cohorts), 0, -1):
@@ -101,6 +102,7 @@ class Stack:
                 self._load_batches(running)
                 compute_gradients()
                 self._update(end)
+                tell(end)
             done = last
         whole = _unflatten(self.parameters, self.padded)
         layers = [layer[:, :rows, :columns].numpy() for layer, (rows, columns) in zip(whole, self.shapes, strict=True)]

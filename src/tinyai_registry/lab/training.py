@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.evaluation import Fit
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.derived import make_unknown
 from tinyai_registry.lab.draws import draw_unknown
 from tinyai_registry.lab.mlp import TrainedMLP, output_bounds, prepared
@@ -40,8 +41,8 @@ WORKERS = 2
 MOMENT = 0.2
 
 
-def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[TrainedMLP]:
-    """One trained MLP for each fit, in order.
+def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Progress | None = None) -> list[TrainedMLP]:
+    """One trained MLP for each fit, in order; ``progress`` is told how many steps of all fits are done.
 
     Raises RecipeError if the recipe declares no MLP or no training settings, TableError if a fit has no value at all of
     some feature.
@@ -56,14 +57,22 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> list[Traine
     trained: dict[int, Parameters] = {}
     cancelled = Event()
 
-    def train(share: list[Cohort]) -> dict[int, Parameters]:
+    shares = _shares(cohorts, settings)
+    taken = [0] * len(shares)
+    whole = sum(len(cohort.members) * cohort.steps(settings) for cohort in cohorts)
+
+    def train(number: int) -> dict[int, Parameters]:
+        def tell(fits: int) -> None:
+            taken[number] += fits
+
         with torch.inference_mode():
-            return Stack(share, mlp, settings, bounds).train(cancelled)
+            return Stack(shares[number], mlp, settings, bounds).train(cancelled, tell)
 
     with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool, _set_at_end(cancelled):
-        for stack in [pool.submit(train, share) for share in _shares(cohorts, settings)]:
+        for stack in [pool.submit(train, number) for number in range(len(shares))]:
             while not wait([stack], MOMENT).done:
-                pass
+                if progress is not None:
+                    progress.advance(sum(taken), whole)
             trained.update(stack.result())
     tensors = tuple(i.tensor for i in recipe.inputs)
     scalers = {i: scaler for cohort in cohorts for i, scaler in zip(cohort.members, cohort.scalers, strict=True)}

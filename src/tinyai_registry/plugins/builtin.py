@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tinyai_registry.evaluation import Evaluation, Fit, HeldOutRows, TrainedModel
+    from tinyai_registry.evaluation.progress import Progress
     from tinyai_registry.lab.table import Table
     from tinyai_registry.recipe import Recipe
 
 
 @hookimpl
-def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
+def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Progress) -> Sequence[TrainedModel]:
     """All fits as one stack."""
     from tinyai_registry.lab.training import train_mlps
 
-    return train_mlps(recipe, table, fits)
+    return train_mlps(recipe, table, fits, progress)
 
 
 @hookimpl

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tinyai_registry.evaluation import Fit, HeldOutRows, TrainedModel
+    from tinyai_registry.evaluation.progress import Progress
     from tinyai_registry.lab.table import Table
 
 PROJECT = "tinyai"
@@ -53,10 +54,11 @@ def tinyai_recipes() -> Sequence[Recipe]:
 
 
 @hookspec
-def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
+def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Progress) -> Sequence[TrainedModel]:
     """Train all ``fits``; return one model for each, in order. Called for the owner, else the built-in.
 
-    All fits come at once so that folds can be trained together. Draw randomness from ``fit.seed`` only.
+    All fits come at once so that folds can be trained together. Draw randomness from ``fit.seed`` only. Whoever watches
+    sees a bar that ``progress.advance(done, total)`` moves, in whatever pieces of work: call it a few times a second.
 
     >>> import numpy as np
     >>> from tinyai_registry import hookimpl

@@ -229,7 +229,7 @@ def conformance(model: str, write_table: Callable[[Path], Path]) -> type[Conform
 
 
 def _train(owner: Owner, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
-    models: Sequence[TrainedModel] = owner.call("tinyai_train", table=table, fits=list(fits))
+    models: Sequence[TrainedModel] = owner.call("tinyai_train", table=table, fits=list(fits), progress=Progress())
     return models
 
 

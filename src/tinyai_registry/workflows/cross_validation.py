@@ -20,6 +20,7 @@ from tinyai_registry.evaluation import (
     TrainedModel,
     aggregate,
 )
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds, metrics
 from tinyai_registry.lab.predictions import digest_predictions
 from tinyai_registry.lab.reference import reference_prediction
@@ -61,10 +62,10 @@ class Predicted:
         return Predicted(self.plan, tuple(one[: len(self.held_out)]), test, one[-1])
 
 
-def train_folds(owner: Owner, table: Table, scheme: Scheme) -> Trained:
+def train_folds(owner: Owner, table: Table, scheme: Scheme, progress: Progress) -> Trained:
     """Train a model on each split of ``scheme``, and the final one, all in one call of the owner's ``tinyai_train``."""
     plan = folds.plan(table, scheme)
-    models = owner.call("tinyai_train", table=table, fits=folds.fits(plan, owner.recipe.seeds))
+    models = owner.call("tinyai_train", table=table, fits=folds.fits(plan, owner.recipe.seeds), progress=progress)
     size = len(owner.recipe.seeds)
     *fold_models, final = (tuple(models[k : k + size]) for k in range(0, len(models), size))
     return Trained(table, plan, tuple(fold_models), final)
@@ -98,10 +99,10 @@ def evaluate_folds(
     )
 
 
-def evaluate_protocol(owner: Owner, table: Table, protocol: Protocol) -> ProtocolResult:
+def evaluate_protocol(owner: Owner, table: Table, protocol: Protocol, progress: Progress) -> ProtocolResult:
     """The recipe, trained and evaluated as ``protocol`` says."""
     compute = metrics.mapped_metrics if protocol.mapping == "logistic4" else metrics.standard_metrics
-    trained = train_folds(owner, table, protocol.scheme)
+    trained = train_folds(owner, table, protocol.scheme, progress)
     by_seed = any(criterion.part == "seeds" for criterion in protocol.criteria)
     return ProtocolResult(protocol, evaluate_folds(owner, trained, compute, by_seed=by_seed))
 

@@ -44,7 +44,7 @@ def evaluate(owner: Owner, data: DataSet | Path, progress: Progress, protocol: s
     with progress.step("read table"):
         table = read_table(data, recipe)
     with progress.step(f"protocol {protocol}"):
-        result = evaluate_protocol(owner, table, declared[protocol])
+        result = evaluate_protocol(owner, table, declared[protocol], progress)
     verdicts = _verdicts(result) if result.protocol.criteria else ()
     judgement = Judgement(table.fingerprint, result.evaluation, verdicts, ())
     return Outcome(recipe.id, "evaluated", judgement, protocols=(result,))
@@ -57,7 +57,7 @@ def evaluate_protocols(
     results = []
     for protocol in protocols:
         with progress.step(f"protocol {protocol.name}"):
-            results.append(evaluate_protocol(owner, table, protocol))
+            results.append(evaluate_protocol(owner, table, protocol, progress))
     return tuple(results)
 
 
@@ -79,7 +79,7 @@ def train(owner: Owner, data: DataSet | Path, progress: Progress) -> Trained:
     with progress.step("read table"):
         table = read_trainable(data, owner.recipe)
     with progress.step("train"):
-        return train_folds(owner, table, owner.recipe.folds)
+        return train_folds(owner, table, owner.recipe.folds, progress)
 
 
 def read_trainable(data: DataSet | Path, recipe: Recipe) -> Table:
@@ -115,8 +115,9 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
     recipe, fingerprint = owner.recipe, trained.table.fingerprint
     with progress.step("evaluate"):
         evaluation = evaluate_folds(owner, trained)
+    before = {fold["group"]: fold for fold in (previous or {}).get("evaluation", {}).get("folds", ())}
     for fold in (*evaluation.folds, *([evaluation.test] if evaluation.test else [])):
-        progress.fold(fold)
+        progress.fold(fold, before.get(fold.group))
     protocols = evaluate_protocols(owner, trained.table, recipe.judged_protocols, progress)
     with progress.step("gate"):
         criteria = (*recipe.gate, *owner.added_criteria(evaluation, previous))
