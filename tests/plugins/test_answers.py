@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tinyai_registry import Criterion, Description
+from tinyai_registry import Criterion, Description, Imported
 from tinyai_registry.errors import PluginError
 from tinyai_registry.plugins.answers import check_answer
 
@@ -23,6 +23,7 @@ class ModelProto:
 TWO = {"fits": [0, 1], "held_out": [0, 1]}
 GOOD = {
     "tinyai_recipes": ([], ()),
+    "tinyai_imports": ([], (Imported("up_v1", "fr", "MIT", "https://example.org", "up"),)),
     "tinyai_train": ([Model(), Model()], (Model(), Model())),
     "tinyai_evaluate": ([{}, {}], [{"mae": 1}, {"mae": float("nan"), "worst": 2.5}]),
     "tinyai_gate": ([], [Criterion("plcc", "mean", ">=", 0.5)]),
@@ -33,6 +34,7 @@ BAD = {
     "recipes in a string": ("tinyai_recipes", "duo_v1", "returned str, not a list of recipes"),
     "recipes in a set": ("tinyai_recipes", set(), "returned set, not a list of recipes"),
     "something else than a recipe": ("tinyai_recipes", [1], "returned a list with int in it, not Recipe"),
+    "something else than an import": ("tinyai_imports", [1], "returned a list with int in it, not Imported"),
     "a model too few": ("tinyai_train", [Model()], "returned 1 trained models, one for each fit, not 2"),
     "a model too many": ("tinyai_train", [Model()] * 3, "returned 3 trained models, one for each fit, not 2"),
     "a model that cannot predict": ("tinyai_train", [Model(), object()], "returned object, which lacks predict"),

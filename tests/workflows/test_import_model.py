@@ -10,8 +10,10 @@ import onnx
 import onnxruntime
 import pytest
 
+from tinyai_registry import Imported
 from tinyai_registry.documents import c_reader, strict_json
 from tinyai_registry.documents.schema import violations
+from tinyai_registry.errors import RecipeError
 from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import known_runtimes
 
@@ -201,3 +203,50 @@ def test_a_file_that_is_none_is_named(write, take, what):
     ran = take(path)
     assert ran.code == 2
     assert "theirs.onnx" in ran.err
+
+
+# --- declared by a plugin
+
+PLUGIN = """from tinyai_registry import Imported, Published, hookimpl
+UP = Imported(
+    "up_v1", "fr", "MIT", "https://example.org/up", file="upstream", commit="0123abc",
+    published=(Published("PLCC", 0.9, "https://example.org/paper"),),
+)
+@hookimpl
+def tinyai_imports():
+    return [UP]
+"""
+
+
+def test_a_plugin_declares_a_model_of_others_and_a_newer_file_is_a_refresh(write, install, registry, tinyai):
+    install("up", PLUGIN)
+    path = write()
+    words = ("refresh", "up_v1", "--table", path, "--registry", registry, "--json")
+    assert tinyai(*words, "--dry-run").json["status"] == "dry-run"
+    assert not (registry / "up_v1.onnx").exists()
+    assert tinyai(*words).json["status"] == "imported"
+    assert said(registry)["published"][0]["source"] == "https://example.org/paper"
+    assert tinyai(*words).json["status"] == "up-to-date"
+    write(TABLE.replace("2.0}", "3.0}"))
+    assert tinyai(*words).json["entry"] == 2
+    assert tinyai(*words, "--force").json["entry"] == 3
+
+
+def test_two_plugins_that_declare_it_are_both_named(write, install, registry, tinyai):
+    install("up", PLUGIN)
+    install("down", PLUGIN)
+    ran = tinyai("refresh", "up_v1", "--table", write(), "--registry", registry)
+    assert ran.code == 2
+    assert "plugin up" in ran.err
+    assert "plugin down" in ran.err
+
+
+WRONG = {"id": "Up", "kind": "xr", "license": "", "source": "", "file": ""}
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_a_declaration_that_contradicts_itself_is_refused(key):
+    good = {"id": "up_v1", "kind": "fr", "license": "MIT", "source": "https://example.org", "file": "up"}
+    Imported(**good)
+    with pytest.raises(RecipeError):
+        Imported(**{**good, key: WRONG[key]})

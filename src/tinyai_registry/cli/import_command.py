@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from tinyai_registry.cli.importing import Wishes, take_in
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.upstream import Claim, Upstream, read_figures
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.recipe import KINDS
-from tinyai_registry.release.provenance import give_account
-from tinyai_registry.workflows.import_model import Handed, import_model
+from tinyai_registry.workflows.import_model import Handed
 
 
 @click.command()
@@ -66,31 +66,10 @@ def command(
     Exit codes: 0 done, 2 bad input, 5 the registry is busy.
     """
     opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
-    config = session.config
     figures = () if evidence is None else read_figures(strict_json.bytes_of(evidence), str(evidence))
     claim = Claim(model, kind, licence, notes, Upstream(source, commit, file.name, ""), figures)
-    if not dry_run:
-        session.watch(opened.root, [model])
-    release, entry = import_model(
-        opened.root,
-        Handed(claim, file, dict(map(_shape, shapes))),
-        give_account(opened.root, reason or f"imported from {source}"),
-        lock_timeout,
-        dry_run=dry_run,
-        runtime=config.runtime,
-        excuses=config.excuses,
-    )
-    document = strict_json.loads(release.files[f"{model}.json"], f"{model}.json")
-    if session.as_json:
-        status = "dry-run" if entry is None else "imported"
-        session.answer({"model": model, "status": status, "entry": entry and entry.number, "sidecar": document})
-        return 0
-    session.say(f"{model}: {'would be imported' if entry is None else 'imported'}, at stage proposed")
-    session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
-    if "test_vector" not in document["artifacts"][0]:
-        session.say("  it runs; it takes no rows or gives no scores, so it has no test vector")
-    session.say("  nothing was trained or judged here")
-    return 0
+    handed = Handed(claim, file, dict(map(_shape, shapes)))
+    return take_in(session, opened.root, handed, Wishes(reason, dry_run, force=True, patience=lock_timeout))
 
 
 def _shape(words: str) -> tuple[str, list[int]]:

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tinyai_registry.cli.columns import align
+from tinyai_registry.cli.importing import Wishes, take_in
 from tinyai_registry.cli.judging import Display, exit_code, sentence
 from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
@@ -21,6 +23,7 @@ from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.recipe import Imported
 from tinyai_registry.release import Outcome
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import log_line
@@ -82,7 +85,11 @@ def command(
         raise TinyaiError("--new goes with --all; one MODEL is refreshed whether or not the registry has it")
     for file in (metrics_out, note, comment):
         require_writable(file)
-    where = find_owner(session.plugins(), model, session.config.policy)
+    plugins = session.plugins()
+    if (declared := plugins.find_import(model)) is not None:
+        wishes = Wishes(reason, dry_run=dry_run, force=force, patience=lock_timeout)
+        return _import(session, session.config.registry_folder(registry), declared, table, wishes)
+    where = find_owner(plugins, model, session.config.policy)
     data = session.config.table(where.recipe.dataset, table)
     flags = _flags(dry_run=dry_run, force=force)
     # What is published of the command line: a path shows someone's folders, its last part says enough.
@@ -98,15 +105,29 @@ def command(
     outcome = refresh(where, request, display)
     _sign(session.config, folder, outcome)
     document = report(outcome, display.seconds)
-    if metrics_out is not None:
-        write(metrics_out, strict_json.dumps(document))
-    if note is not None and outcome.sidecar is not None:
-        write(note, decision_note.render(as_sidecar(outcome.sidecar)))
+    _write_documents(outcome, document, metrics_out, note)
     if comment is not None:
         found = compare_outcome(before, outcome, where.recipe)
         write(comment, render_markdown(found, model, sentence(document)))
     session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
+
+
+def _write_documents(outcome: Outcome, document: Mapping[str, Any], metrics: Path | None, note: Path | None) -> None:
+    if metrics is not None:
+        write(metrics, strict_json.dumps(document))
+    if note is not None and outcome.sidecar is not None:
+        write(note, decision_note.render(as_sidecar(outcome.sidecar)))
+
+
+def _import(session: Session, root: Path, declared: Imported, given: Sequence[str], wishes: Wishes) -> int:
+    """Publish the file that a plugin keeps up to date with its makers, if it is a newer one."""
+    paths = session.config.table(declared.file, given).paths
+    if len(paths) != 1:
+        raise TinyaiError(f"{declared.id} was made by others: --table gives its one ONNX file")
+    from tinyai_registry.workflows.import_model import Handed, claim_of  # noqa: PLC0415 - for imported models alone
+
+    return take_in(session, root, Handed(claim_of(declared, paths[0]), paths[0], declared.shapes), wishes)
 
 
 def _sign(config: Config, root: Path, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyai_registry.errors import PluginError
 from tinyai_registry.evaluation import STANDARD_METRICS
-from tinyai_registry.recipe import Criterion, Recipe
+from tinyai_registry.recipe import Criterion, Imported, Recipe
 from tinyai_registry.release import Description
 
 # A fold's own keys in sidecar and report, which no metric may take.
@@ -32,6 +32,12 @@ def _check_recipes(answer: object, _: Mapping[str, Any]) -> None:
     for item in _require_list("recipes", answer):
         if not isinstance(item, Recipe):
             raise PluginError(f"returned a list with {type(item).__name__} in it, not Recipe")
+
+
+def _check_imports(answer: object, _: Mapping[str, Any]) -> None:
+    for item in _require_list("imported models", answer):
+        if not isinstance(item, Imported):
+            raise PluginError(f"returned a list with {type(item).__name__} in it, not Imported")
 
 
 def _check_models(answer: object, arguments: Mapping[str, Any]) -> None:
@@ -74,6 +80,7 @@ def _check_description(answer: object, _: Mapping[str, Any]) -> None:
 
 
 _CHECKS: Mapping[str, Callable[[object, Mapping[str, Any]], None]] = {
+    "tinyai_imports": _check_imports,
     "tinyai_recipes": _check_recipes,
     "tinyai_train": _check_models,
     "tinyai_evaluate": _check_metrics,

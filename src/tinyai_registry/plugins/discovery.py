@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from importlib import metadata
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
@@ -22,7 +23,7 @@ from tinyai_registry.plugins.distributions import find_announced
 from tinyai_registry.plugins.installed import BUILTIN, Plugins
 from tinyai_registry.plugins.plugin import Plugin, describe_error
 from tinyai_registry.plugins.process_state import restore_settings
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.recipe import Imported, Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -89,21 +90,23 @@ def _activate(manager: pluggy.PluginManager, plugin: Plugin, module: object) -> 
             raise PluginError(f"{name} lacks the @hookimpl marker, so it would never be called")
     try:
         manager.register(module, plugin.name)
-        recipes: tuple[Recipe, ...] = ()
-        if "tinyai_recipes" in hooks:
-            others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
-            with plugin.blame_for("tinyai_recipes"):
-                recipes = _take_recipes(manager.subset_hook_caller("tinyai_recipes", others)())
+        recipes: tuple[Recipe, ...] = _declared(manager, plugin, "tinyai_recipes", hooks)
+        imports: tuple[Imported, ...] = _declared(manager, plugin, "tinyai_imports", hooks)
     except BaseException:
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
         raise
-    return replace(plugin, hooks=hooks, recipes=recipes)
+    return replace(plugin, hooks=hooks, recipes=recipes, imports=imports)
 
 
-def _take_recipes(answers: Sequence[object]) -> tuple[Recipe, ...]:
-    if not answers:
-        raise PluginError("returned None; return a list of recipes, if need be an empty one")
-    check_answer("tinyai_recipes", answers[0], {})
-    recipes: tuple[Recipe, ...] = tuple(answers[0])  # type: ignore[arg-type]  # checked in the line above
-    return recipes
+def _declared(manager: pluggy.PluginManager, plugin: Plugin, hook: str, hooks: Collection[str]) -> tuple[Any, ...]:
+    """What ``plugin`` declares by ``hook``, checked; nothing if it does not implement that."""
+    if hook not in hooks:
+        return ()
+    others = [p for n, p in manager.list_name_plugin() if n != plugin.name]
+    with plugin.blame_for(hook):
+        answers = manager.subset_hook_caller(hook, others)()
+        if not answers:
+            raise PluginError("returned None; return a list, if need be an empty one")
+        check_answer(hook, answers[0], {})
+        return tuple(answers[0])

@@ -1,4 +1,4 @@
-"""What a plugin may do: six hooks, and who is called for each.
+"""What a plugin may do: its hooks, and who is called for each.
 
 A plugin is a module (or any object) that an entry point in the group ``tinyai_registry`` names. It must be
 importable in the light installation: what is heavy (torch, pandas) it imports inside its hooks.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from tinyai_registry.evaluation import Evaluation
-from tinyai_registry.recipe import Criterion, Recipe
+from tinyai_registry.recipe import Criterion, Imported, Recipe
 from tinyai_registry.release import Description
 
 if TYPE_CHECKING:
@@ -49,6 +49,23 @@ def tinyai_recipes() -> Sequence[Recipe]:
     ...     ]
     >>> tinyai_recipes()[0].feature_order
     ('luma',)
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_imports() -> Sequence[Imported]:
+    """The models of others that this plugin keeps up to date. Called for every plugin.
+
+    `tinyai refresh` publishes a newer file of theirs, as `tinyai import` does: nothing is trained or judged.
+
+    >>> from tinyai_registry import Imported, hookimpl
+    >>> @hookimpl
+    ... def tinyai_imports():
+    ...     source = "https://example.org/lpips"
+    ...     return [Imported("lpips_v1", "fr", "BSD-2-Clause", source, file="lpips", commit="0123abc")]
+    >>> tinyai_imports()[0].file
+    'lpips'
     """
     raise NotImplementedError
 

@@ -13,7 +13,7 @@ import pluggy
 from tinyai_registry.errors import PluginError
 from tinyai_registry.plugins.answers import check_answer
 from tinyai_registry.plugins.plugin import Plugin
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.recipe import Imported, Recipe
 from tinyai_registry.text import suggest
 
 BUILTIN = "builtin"
@@ -48,6 +48,19 @@ class Plugins:
             named = " and ".join(str(plugin) for plugin, _ in owners)
             raise PluginError(f"the model {model!r} is declared by {named}; block or uninstall one of them")
         return owners[0]
+
+    def find_import(self, model: str) -> Imported | None:
+        """What a plugin declares of ``model``, which others made; None if none does.
+
+        Raises PluginError if several declare it, or one declares a recipe for it as well (they are named).
+        """
+        found = [(plugin, each) for plugin in self.all for each in plugin.imports if each.id == model]
+        owners = [plugin for plugin, _ in found]
+        owners += [plugin for plugin in self.all for recipe in plugin.recipes if recipe.id == model]
+        if found and len(owners) > 1:
+            named = " and ".join(map(str, owners))
+            raise PluginError(f"the model {model!r} is declared by {named}; block or uninstall one of them")
+        return found[0][1] if found else None
 
     def call(self, hook: str, owner: Plugin, **arguments: Any) -> Any:
         """Call ``hook`` of the owner, or of the built-in if the owner does not implement it.

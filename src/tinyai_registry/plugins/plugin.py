@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tinyai_registry.errors import PluginError, TinyaiError
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.recipe import Imported, Recipe
 
 # Characters of a plugin's error that a message repeats.
 MAX_REASON = 500
@@ -25,6 +25,7 @@ class Plugin:
     reason: str | None = None
     hooks: tuple[str, ...] = ()
     recipes: tuple[Recipe, ...] = ()
+    imports: tuple[Imported, ...] = ()
 
     def __str__(self) -> str:
         return f"plugin {self.name} ({self.distribution} {self.version})"

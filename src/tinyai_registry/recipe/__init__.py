@@ -8,6 +8,7 @@ still have their default are left out of the fingerprint, so that a new optional
 from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
 from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint, plain
+from tinyai_registry.recipe._imported import Imported
 from tinyai_registry.recipe._inputs import (
     UNKNOWN,
     Constant,
@@ -53,6 +54,7 @@ __all__ = [
     "Ensemble",
     "GroupKFold",
     "HeldOut",
+    "Imported",
     "Input",
     "Int8",
     "KFold",

@@ -15,17 +15,17 @@ from tinyai_registry.documents import card, parts, row, sidecar, upstream
 from tinyai_registry.documents.excuses import Excuse
 from tinyai_registry.documents.imported import Facts
 from tinyai_registry.documents.schema import require_valid
-from tinyai_registry.documents.sidecar_types import as_sidecar
-from tinyai_registry.documents.upstream import Claim
+from tinyai_registry.documents.sidecar_types import PublishedDocument, as_sidecar
+from tinyai_registry.documents.upstream import Claim, Upstream
 from tinyai_registry.errors import DocumentError, RegistryError
-from tinyai_registry.files import File, Folder, Unreadable, sha256_of
+from tinyai_registry.files import MAX_BYTES, File, FileProblemError, Folder, Unreadable, digest, sha256_of
 from tinyai_registry.onnxfile.cleaning import strip
 from tinyai_registry.onnxfile.graph import ParsedGraph, parse, read_graph
 from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.onnxfile.weights import data_files, take_in
-from tinyai_registry.recipe import id_flaw
+from tinyai_registry.recipe import Imported, id_flaw
 from tinyai_registry.release import Account, Release, Vector
 from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
@@ -44,6 +44,15 @@ class Handed:
     claim: Claim
     file: Path
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+def claim_of(declared: Imported, path: Path) -> Claim:
+    """What a plugin says of its model, whose file is at ``path``."""
+    figures = tuple(
+        PublishedDocument(metric=each.metric, value=each.value, source=each.source) for each in declared.published
+    )
+    told = Upstream(declared.source, declared.commit, path.name, "")
+    return Claim(declared.id, declared.kind, declared.license, declared.notes, told, figures)
 
 
 def import_model(
@@ -66,7 +75,7 @@ def import_model(
         raise RegistryError(f"{handed.claim.id!r} cannot be the id of a model: {why}")
     graph, changes = _read(handed.file, f"{handed.claim.id}.onnx", load_runtime(runtime).max_file_bytes)
     vector = _try(graph, handed.shapes)
-    told = replace(handed.claim.upstream, sha256=sha256_of(handed.file.read_bytes()), changes=changes)
+    told = replace(handed.claim.upstream, sha256=_digest(handed.file), changes=changes)
     document = upstream.compose(replace(handed.claim, upstream=told), _facts(graph, vector))
 
     def make() -> Release:
@@ -78,6 +87,24 @@ def import_model(
         return make(), None
     entry, release = publish(root, handed.claim.id, make, account, patience)
     return release, entry
+
+
+def is_current(root: Path, handed: Handed) -> bool:
+    """Whether what is registered is that very file of that commit. Raises RegistryError if the file cannot be read."""
+    found = open_registry(root).find(handed.claim.id)
+    before = (found.sidecar or {}).get("upstream", {}) if found else {}
+    return bool(before) and (before["source"], before["commit"], before["sha256"]) == (
+        handed.claim.upstream.source,
+        handed.claim.upstream.commit,
+        _digest(handed.file),
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest(path, MAX_BYTES)
+    except FileProblemError as error:
+        raise RegistryError(f"{path} {error.what}") from error
 
 
 def _read(path: Path, name: str, limit: int) -> tuple[ParsedGraph, tuple[str, ...]]:

@@ -1,0 +1,53 @@
+"""What `tinyai import` and the refresh of an imported model have in common: publish it, and tell what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyai_registry.cli.session import Session
+from tinyai_registry.documents import strict_json
+from tinyai_registry.release.provenance import give_account
+from tinyai_registry.workflows.import_model import Handed, import_model, is_current
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How to publish: why, whether only to try, whether even if it is what is registered already, how patiently."""
+
+    reason: str | None
+    dry_run: bool
+    force: bool
+    patience: float
+
+
+def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int:
+    """Publish ``handed`` in the registry ``root``, and answer."""
+    model, config = handed.claim.id, session.config
+    if not wishes.force and is_current(root, handed):
+        session.answer({"model": model, "status": "up-to-date"}) if session.as_json else session.say(
+            f"{model}: up to date; it is that very file of that commit"
+        )
+        return 0
+    if not wishes.dry_run:
+        session.watch(root, [model])
+    release, entry = import_model(
+        root,
+        handed,
+        give_account(root, wishes.reason or f"imported from {handed.claim.upstream.source}"),
+        wishes.patience,
+        dry_run=wishes.dry_run,
+        runtime=config.runtime,
+        excuses=config.excuses,
+    )
+    document = strict_json.loads(release.files[f"{model}.json"], f"{model}.json")
+    if session.as_json:
+        status = "dry-run" if entry is None else "imported"
+        session.answer({"model": model, "status": status, "entry": entry and entry.number, "sidecar": document})
+        return 0
+    session.say(f"{model}: {'would be imported' if entry is None else 'imported'}, at stage proposed")
+    session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
+    if "test_vector" not in document["artifacts"][0]:
+        session.say("  it runs; it takes no rows or gives no scores, so it has no test vector")
+    session.say("  nothing was trained or judged here")
+    return 0
