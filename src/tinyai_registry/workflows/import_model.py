@@ -52,7 +52,7 @@ def claim_of(declared: Imported, path: Path) -> Claim:
         PublishedDocument(metric=each.metric, value=each.value, source=each.source) for each in declared.published
     )
     told = Upstream(declared.source, declared.commit, path.name, "")
-    return Claim(declared.id, declared.kind, declared.license, declared.notes, told, figures)
+    return Claim(declared.id, declared.kind, declared.license, declared.notes, told, tuple(figures))
 
 
 def import_model(
