@@ -61,7 +61,7 @@ def predictor(codec: str, setting: str) -> Recipe:
         protocols=(Protocol("leave-one-source-out", LeaveOneGroupOut()),),
         stage="proposed",
         license="BSD-2-Clause-Patent",
-        dataset_license="mixed, each source under its own; see the table's provenance",
+        dataset_license="Made for this project from CC0, CC BY, MIT and BSD-2-Clause-Patent clips",
         decision="ADR to be written",
         card=CardText(
             title=f"The VMAF score of a {codec} encode before it is made, version 1",
