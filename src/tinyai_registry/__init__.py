@@ -67,6 +67,7 @@ from tinyai_registry.recipe import (
     Recipe,
     RepeatedHoldout,
     Scaled,
+    Tensor,
     Where,
     one_hot,
 )
@@ -119,6 +120,7 @@ __all__ = [
     "RepeatedHoldout",
     "Scaled",
     "Table",
+    "Tensor",
     "TinyaiError",
     "TrainedModel",
     "Verdict",

@@ -164,7 +164,11 @@ def test_a_new_sidecar_whose_graph_does_not_scale_must_bring_the_scaler(sidecar)
 def test_what_scores_has_features_and_is_measured_and_a_filter_need_not(sidecar, kind, asked):
     score = ("evaluation", "feature_order", "in_sample")
     found = broken("sidecar", {k: v for k, v in {**sidecar, "kind": kind}.items() if k not in score})
-    assert found == [("", f"lacks {', '.join(score)}, which a model of kind fr or nr has")] * asked
+    lacks = (
+        "lacks evaluation, in_sample, which a model of kind fr or nr has",
+        "lacks feature_order, which a model that is fed columns has",
+    )
+    assert found == [("", each) for each in lacks] * asked
 
 
 # A change of the sidecar, where it is found, and what is said of it.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from tinyai_registry import Criterion, Description, Imported
+from tinyai_registry import Criterion, Description, Imported, Tensor
 from tinyai_registry.errors import PluginError
 from tinyai_registry.plugins.answers import check_answer
 
@@ -20,11 +22,24 @@ class ModelProto:
     """Stands in for ONNX's, which is known by its name alone."""
 
 
-TWO = {"fits": [0, 1], "held_out": [0, 1]}
+class Array:
+    """Stands in for numpy's, which is known by its shape alone."""
+
+    def __init__(self, *shape):
+        self.shape = shape
+
+    def __len__(self):
+        return self.shape[0]
+
+
+LUMA = SimpleNamespace(tensors=(Tensor("luma", (1, 8, 8)),))
+TWO = {"fits": [0, 1], "held_out": [0, 1], "rows": [0, 1], "target": Array(2, 1, 8, 8), "recipe": LUMA}
 GOOD = {
     "tinyai_recipes": ([], ()),
     "tinyai_imports": ([], (Imported("up_v1", "fr", "MIT", "https://example.org", "up"),)),
     "tinyai_train": ([Model(), Model()], (Model(), Model())),
+    "tinyai_inputs": ({"luma": Array(2, 1, 8, 8)}, {"luma": Array(2, 1, 8, 8), "more": Array(1)}),
+    "tinyai_measure": ({"gain": Array(2)}, {"gain": Array(2), "loss": Array(2)}),
     "tinyai_evaluate": ([{}, {}], [{"mae": 1}, {"mae": float("nan"), "worst": 2.5}]),
     "tinyai_gate": ([], [Criterion("plcc", "mean", ">=", 0.5)]),
     "tinyai_export": ({}, {"a_v1": ModelProto()}),
@@ -39,6 +54,15 @@ BAD = {
     "a model too many": ("tinyai_train", [Model()] * 3, "returned 3 trained models, one for each fit, not 2"),
     "a model that cannot predict": ("tinyai_train", [Model(), object()], "returned object, which lacks predict"),
     "a generator of models": ("tinyai_train", (Model() for _ in range(2)), "returned generator, not a list"),
+    "a tensor alone": ("tinyai_inputs", Array(2, 1, 8, 8), "returned Array, not a mapping of tensors to arrays"),
+    "no tensor": ("tinyai_inputs", {}, "returned nothing, and not the tensor luma"),
+    "another tensor": ("tinyai_inputs", {"chroma": Array(2, 1, 8, 8)}, "returned chroma, and not the tensor luma"),
+    "a tensor of one row": ("tinyai_inputs", {"luma": Array(1, 1, 8, 8)}, "the shape (1, 1, 8, 8), not (2, 1, 8, 8)"),
+    "a tensor that is none": ("tinyai_inputs", {"luma": [[0.0]]}, "the tensor luma with the shape None"),
+    "nothing measured": ("tinyai_measure", {}, "returned dict, not a mapping of one or more metrics"),
+    "one value for all rows": ("tinyai_measure", {"gain": 1.0}, "and not one value of it for each row"),
+    "a value too few": ("tinyai_measure", {"gain": Array(1)}, "and not one value of it for each row"),
+    "a measure that the core computes": ("tinyai_measure", {"plcc": Array(2)}, "the metric 'plcc'; that name is taken"),
     "metrics of one fold": ("tinyai_evaluate", [{}], "returned 1 mappings, one for each fold, not 2"),
     "metrics that are no mapping": ("tinyai_evaluate", [1.0, 2.0], "returned a list with float in it, not a mapping"),
     **{

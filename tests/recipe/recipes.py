@@ -28,6 +28,7 @@ from tinyai_registry.recipe import (
     Recipe,
     RepeatedHoldout,
     Scaled,
+    Tensor,
     Where,
 )
 
@@ -141,6 +142,9 @@ def recipes(draw):
         Input(name, columns, draw(st.booleans()), draw(st.sampled_from((None, f"{name}_layout"))))
         for name, columns in blocks
     )
+    network = draw(st.none() | networks)
+    if network is None and draw(st.booleans()):
+        inputs += (Tensor("frame", tuple(draw(st.lists(st.integers(1, 64), min_size=1, max_size=3))), ("file",)),)
     low = draw(NUMBERS)
     return Recipe(
         id="random_v1",
@@ -158,7 +162,7 @@ def recipes(draw):
         criteria=tuple(draw(st.lists(more_criteria, min_size=1, max_size=3))),
         reference=MeanBy(draw(WORDS)),
         protocols=tuple(draw(st.lists(protocols, max_size=1))),
-        architecture=draw(st.none() | networks),
+        architecture=network,
         training=draw(st.none() | optimisers),
         ensemble=draw(st.none() | st.builds(Ensemble, COUNTS, st.booleans())),
         seed=draw(SEEDS),

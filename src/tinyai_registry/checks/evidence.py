@@ -14,8 +14,11 @@ from tinyai_registry.documents import parts, schema
 from tinyai_registry.documents.sidecar_types import (
     AggregateDocument,
     EvaluationDocument,
+    InputDocument,
     ProtocolDocument,
+    RecipeDocument,
     Row,
+    RowsDocument,
     as_sidecar,
 )
 from tinyai_registry.errors import RecipeError
@@ -283,7 +286,7 @@ def _headlines(model: Subject) -> Iterator[Finding]:
 def _counts(model: Subject) -> Iterator[Finding]:
     said = as_sidecar(model.said)
     table, training = said["table"], said["training"]
-    order = sum(len(each["columns"]) for each in said["recipe"]["inputs"])
+    order = sum(len(each.get("columns", ())) for each in said["recipe"]["inputs"])
     pairs: dict[str, tuple[Any, Any]] = {
         "/training/n_sources": (training["n_sources"], len(table["groups"])),
         "/training/n_pairs": (training["n_pairs"], table["clips"]),
@@ -305,6 +308,7 @@ def _recipe(model: Subject) -> Iterator[Finding]:
     recipe = said["recipe"]
     if said["recipe_fingerprint"] != fingerprint(recipe):
         yield model.in_sidecar(RECIPE, "recipe_fingerprint is not that of the recipe beside it", "/recipe_fingerprint")
+    columns = [column for each in recipe["inputs"] for column in each.get("columns", ())]
     wanted: dict[str, Any] = {
         "id": said.get("member_of", said["id"]),
         "inputs": said["input_names"],
@@ -313,14 +317,15 @@ def _recipe(model: Subject) -> Iterator[Finding]:
     }
     found: dict[str, Any] = {
         "id": recipe["id"],
-        "inputs": [each["tensor"] for each in recipe["inputs"]],
-        "columns": [column for each in recipe["inputs"] for column in each["columns"]],
-        "scaler": recipe.get("scaler_in_graph", False),
+        "inputs": _tensors(recipe),
+        "columns": columns,
+        "scaler": recipe.get("scaler_in_graph", False) or not columns,
     }
+    named = [each for each in recipe["inputs"] if "columns" in each]
     if "inputs" in said:
         wanted["tensors"] = [(each["tensor"], each["columns"]) for each in said["inputs"]]
-        found["tensors"] = [(each["tensor"], each["columns"]) for each in recipe["inputs"]]
-    if wanted["columns"] == recipe["inputs"][0]["columns"]:  # of several inputs, today's sidecars list the first's
+        found["tensors"] = [(each["tensor"], each["columns"]) for each in named]
+    if named and wanted["columns"] == named[0]["columns"]:  # of several inputs, today's sidecars list the first's
         found["columns"] = wanted["columns"]
     for what, value in found.items():
         if wanted[what] is not None and value != wanted[what]:  # a filter need not have an order of features
@@ -328,6 +333,10 @@ def _recipe(model: Subject) -> Iterator[Finding]:
             at = {"id": "/id", "inputs": "/inputs", "columns": "/inputs"}.get(what, "")
             yield model.in_sidecar(RECIPE, message, f"/recipe{at}")
     yield from _announced(model)
+
+
+def _tensors(recipe: RecipeDocument) -> list[Any]:
+    return [each.get("Tensor", each).get("tensor") for each in recipe["inputs"]]
 
 
 def _announced(model: Subject) -> Iterator[Finding]:
@@ -363,7 +372,7 @@ def _members(model: Subject, rows: Mapping[str, Row]) -> Iterator[Finding]:
 def _vectors(model: Subject) -> Iterator[Finding]:
     said = as_sidecar(model.said)
     low, high = said["recipe"]["target_range"]
-    widths = {each["tensor"]: len(each["columns"]) for each in said["recipe"]["inputs"]}
+    known = {name: _shape(each) for name, each in zip(_tensors(said["recipe"]), said["recipe"]["inputs"], strict=True)}
     shares = {f"{model.stem}.int8.onnx": twin.worst for twin in twins_of(said["recipe"])}
     for index, artifact in enumerate(said["artifacts"]):
         vector, at = artifact.get("test_vector"), f"/artifacts/{index}/test_vector"
@@ -373,12 +382,23 @@ def _vectors(model: Subject) -> Iterator[Finding]:
         if not vector["tolerance"] <= most * (1 + 1e-9):
             what = f"the tolerance is {vector['tolerance']}, at most {most:g} can be published"
             yield model.in_sidecar(VECTOR, what, f"{at}/tolerance")
-        found = {each["tensor"]: {len(row) for row in each["values"]} for each in vector["inputs"]}
-        if found != {tensor: {width} for tensor, width in widths.items()}:
+        if {each["tensor"]: _fed(each)[1] for each in vector["inputs"]} != known:
             yield model.in_sidecar(VECTOR, "its inputs do not have the columns of the recipe's", f"{at}/inputs")
-        rows = {len(each["values"]) for each in vector["inputs"]} | {len(each["values"]) for each in vector["outputs"]}
-        if len(rows) != 1:
+        given = {(each["shape"][0] if "shape" in each else len(each["values"])) for each in vector["outputs"]}
+        if len({_fed(each)[0] for each in vector["inputs"]} | given) != 1:
             yield model.in_sidecar(VECTOR, "its inputs and outputs do not have as many rows", f"{at}/outputs")
+
+
+def _shape(noun: InputDocument) -> tuple[int, ...] | None:
+    return tuple(noun["Tensor"].get("shape", ())) if "Tensor" in noun else (len(noun.get("columns", ())),)
+
+
+def _fed(rows: RowsDocument) -> tuple[int, tuple[int, ...] | None]:
+    """How many rows a test vector has of an input, and the shape of each; None where they have several."""
+    if "noise" in rows:
+        return rows["noise"]["shape"][0], tuple(rows["noise"]["shape"][1:])
+    widths = {len(row) for row in rows.get("values", [])}
+    return len(rows.get("values", [])), tuple(widths) if len(widths) == 1 else None
 
 
 def _same(one: Any, other: float | None) -> bool:

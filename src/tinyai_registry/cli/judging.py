@@ -59,8 +59,9 @@ class Display(Progress):
     def fold(self, fold: Fold, before: Report | None = None) -> None:
         """Write one line for a fold, old beside new where there is an old one."""
         now = fold.metrics.values
-        if before is None:
-            figures = " ".join(f"{m.upper()} {figure(now[m])}" for m in STANDARD_METRICS)
+        if before is None or not now.keys() >= set(COMPARED):
+            shown = [metric for metric in STANDARD_METRICS if metric in now] or list(now)
+            figures = " ".join(f"{m.upper()} {figure(now[m])}" for m in shown)
             self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}")
         else:
             pairs = (f"{m.upper()} {_short(before.get(m))} → {_short(now[m])}" for m in COMPARED)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tinyai_registry.documents import markdown, picture, upstream
-from tinyai_registry.documents.sidecar_types import ArtifactDocument, GitDocument, Sidecar, TableDocument
+from tinyai_registry.documents.sidecar_types import (
+    ArtifactDocument,
+    GitDocument,
+    InputDocument,
+    RecipeDocument,
+    Sidecar,
+    TableDocument,
+)
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_prose, markdown_words
 
@@ -48,24 +55,36 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
 def _calling(sidecar: Sidecar) -> str:
     recipe = sidecar["recipe"]
     rows = "1" if recipe.get("batch") == "one" else "N"
-    columns = {i["tensor"]: i["columns"] for i in recipe["inputs"]}
-    inputs = [
-        f"- input {code(tensor)} float32 `[{rows}, {len(names)}]`: {', '.join(map(code, names))}"
-        for tensor, names in columns.items()
-    ]
+    inputs = [_input(rows, each) for each in recipe["inputs"]]
     scaling, column = _scaling(sidecar), "" if recipe.get("output_rank", 1) == 1 else ", 1"
     if "feature_fill" in sidecar:
         fill = "`fill` of each input" if "inputs" in sidecar else "`feature_fill`"
         scaling = f"First put the values of {fill} in place of empty cells. {scaling}"
     low, high = sidecar["recipe"]["target_range"]
-    output = (
-        f"- output {code(sidecar['output_name'])} float32 `[{rows}{column}]`: "
-        f"{code(sidecar['recipe']['target'])}, nominally {low:g} to {high:g}"
-    )
+    name, sizes = _target(recipe)
+    column = "".join(f", {size}" for size in sizes) or column
+    shape = f"float32 `[{rows}{column}]`"
+    output = f"- output {code(sidecar['output_name'])} {shape}: {code(name)}, nominally {low:g} to {high:g}"
     return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}"
 
 
+def _input(rows: str, noun: InputDocument) -> str:
+    if "Tensor" in noun:
+        sizes = "".join(f", {size}" for size in noun["Tensor"]["shape"])
+        return f"- input {code(noun['Tensor']['tensor'])} float32 `[{rows}{sizes}]`"
+    names = noun["columns"]
+    return f"- input {code(noun['tensor'])} float32 `[{rows}, {len(names)}]`: {', '.join(map(code, names))}"
+
+
+def _target(recipe: RecipeDocument) -> tuple[str, Sequence[int]]:
+    """What the model gives: its name, and the shape of it for one row; a score has none."""
+    target = recipe["target"]
+    return (target, ()) if isinstance(target, str) else (target["Tensor"]["tensor"], target["Tensor"]["shape"])
+
+
 def _scaling(sidecar: Sidecar) -> str:
+    if "feature_order" not in sidecar:
+        return "It is fed as it is: nobody scales anything."
     if sidecar["onnx_has_scaler"]:
         return "The graph standardises its inputs itself: feed raw features."
     said = "The graph does not standardise: feed "
@@ -80,10 +99,13 @@ def _trying(sidecar: Sidecar) -> str:
     vector = next((a.get("test_vector") for a in sidecar["artifacts"] if a["path"] == sidecar["onnx"]), None)
     if vector is None:  # published before there were any
         return ""
+    output = vector["outputs"][0]
+    rows = output["shape"][0] if "shape" in output else len(output["values"])
+    noise = " (noise that anyone can make again, see the schema of the sidecar)" * ("noise" in vector["inputs"][0])
+    given = f"{len(output['values'])} of the values" if "shape" in output else "the scores"
     return (
         f"\n\nTo check the model that you loaded: the `test_vector` of {code(sidecar['onnx'])} in the sidecar has "
-        f"{len(vector['outputs'][0]['values'])} rows as the graph is fed them, and the scores that it gives, "
-        f"to within {vector['tolerance']:g}."
+        f"{rows} rows as the graph is fed them{noise}, and {given} that it gives, to within {vector['tolerance']:g}."
     )
 
 

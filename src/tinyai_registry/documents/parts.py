@@ -11,6 +11,7 @@ from tinyai_registry.documents.sidecar_types import (
     EvaluationDocument,
     FoldDocument,
     MetricsDocument,
+    NoiseDocument,
     ShippedDocument,
     metric_of,
 )
@@ -29,7 +30,7 @@ from tinyai_registry.evaluation import (
     aggregate,
 )
 from tinyai_registry.recipe import plain
-from tinyai_registry.release import Artifact, Previous, Vector
+from tinyai_registry.release import Artifact, Noise, Previous, Sampled, Vector
 
 Json = dict[str, Any]
 
@@ -50,12 +51,14 @@ def headlines(
     summary = evaluation["summary"]
     if summary is None:
         return dict.fromkeys(HEADLINES)
+    if not summary.keys() >= {"plcc", "srocc", "rmse"}:  # what it gives is a tensor
+        return {}
     return {
         "mean_plcc": summary["plcc"]["mean"],
         "std_plcc": summary["plcc"]["std"],
         "mean_srocc": summary["srocc"]["mean"],
         "mean_rmse": summary["rmse"]["mean"],
-        "in_sample_plcc": None if in_sample is None else in_sample["plcc"],
+        "in_sample_plcc": None if in_sample is None else in_sample.get("plcc"),
     }
 
 
@@ -188,10 +191,25 @@ def vector_document(vector: Vector) -> Json:
     """``inputs`` and ``outputs`` (each a list of ``tensor`` and ``values``) and ``tolerance``."""
     # Not by tensor name: the C reader takes the first key of a name that it knows, wherever it stands.
     return {
-        "inputs": [{"tensor": tensor, "values": values} for tensor, values in vector.inputs.items()],
-        "outputs": [{"tensor": tensor, "values": values} for tensor, values in vector.outputs.items()],
+        "inputs": [
+            {"tensor": tensor} | ({"noise": _listed(fed)} if isinstance(fed, Noise) else {"values": fed})
+            for tensor, fed in vector.inputs.items()
+        ],
+        "outputs": [
+            {"tensor": tensor} | (_listed(given) if isinstance(given, Sampled) else {"values": given})
+            for tensor, given in vector.outputs.items()
+        ],
         "tolerance": vector.tolerance,
     }
+
+
+def _listed(part: Noise | Sampled) -> Json:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(part).items()}
+
+
+def noise_of(found: NoiseDocument) -> Noise:
+    """The noise that a test vector speaks of."""
+    return Noise(tuple(found["shape"]), found["seed"], found["low"], found["high"], found["sha256"])
 
 
 def previous_document(previous: Previous | None) -> Json | None:

@@ -13,7 +13,7 @@ from tinyai_registry.documents.sidecar_types import ArtifactDocument, MemberDocu
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import Drift, Evaluation, Judgement
 from tinyai_registry.onnxfile.runtime import known_runtimes
-from tinyai_registry.recipe import FIDELITY, LeaveOneGroupOut, Recipe, decisive, fingerprint
+from tinyai_registry.recipe import FIDELITY, Input, LeaveOneGroupOut, Recipe, decisive, fingerprint
 from tinyai_registry.release import Artifact, Candidate, Previous, Provenance, Release
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         "input_names": [i.tensor for i in recipe.inputs],
         "output_name": recipe.output,
         "output_names": [recipe.output],
-        "onnx_has_scaler": recipe.scaler_in_graph,
+        # Where there are no features, there is nothing for a caller to scale.
+        "onnx_has_scaler": recipe.scaler_in_graph or not recipe.feature_order,
         **recipe.announced,
         **_filling(recipe, candidate.scaler),
         "notes": _notes(recipe, judgement),
@@ -68,16 +69,19 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
 
 def _filling(recipe: Recipe, scaler: Standardisation | None) -> dict[str, Any]:
     """How inputs are filled: the first under the keys that runtimes read, each of them where there are several."""
-    ends = list(accumulate(len(each.columns) for each in recipe.inputs))
-    cuts = [slice(end - len(each.columns), end) for each, end in zip(recipe.inputs, ends, strict=True)]
+    named = [each for each in recipe.inputs if isinstance(each, Input)]
+    if not named:
+        return {}
+    ends = list(accumulate(len(each.columns) for each in named))
+    cuts = [slice(end - len(each.columns), end) for each, end in zip(named, ends, strict=True)]
     vectors = [_vectors(recipe, scaler, cut) for cut in cuts]
-    document: dict[str, Any] = {"feature_order": list(recipe.inputs[0].columns)}
+    document: dict[str, Any] = {"feature_order": list(named[0].columns)}
     document |= {f"feature_{name}": values for name, values in vectors[0].items()}
-    if len(recipe.inputs) > 1:
+    if len(named) > 1:
         document["inputs"] = [
             {"tensor": each.tensor, "columns": list(each.columns)}
             | {name: values for name, values in found.items() if each.standardise or name == "fill"}
-            for each, found in zip(recipe.inputs, vectors, strict=True)
+            for each, found in zip(named, vectors, strict=True)
         ]
     return document
 
@@ -216,11 +220,12 @@ def _see(model: str) -> str:
 
 
 def _headline(evaluation: Evaluation) -> str:
-    plcc = evaluation.summary["plcc"]
-    if plcc.mean is None:
-        return f"PLCC over {len(evaluation.folds)} folds is undefined."
-    spread = f" +/- {plcc.std:.4f}" if plcc.std is not None else ""
-    return f"Mean PLCC over {len(evaluation.folds)} folds: {plcc.mean:.4f}{spread}."
+    metric = "plcc" if "plcc" in evaluation.summary else min(evaluation.summary)
+    over, name = evaluation.summary[metric], metric.upper()
+    if over.mean is None:
+        return f"{name} over {len(evaluation.folds)} folds is undefined."
+    spread = f" +/- {over.std:.4f}" if over.std is not None else ""
+    return f"Mean {name} over {len(evaluation.folds)} folds: {over.mean:.4f}{spread}."
 
 
 def _provenance(provenance: Provenance) -> dict[str, Any]:

@@ -26,12 +26,12 @@ class AggregateDocument(TypedDict):
 
 
 class MetricsDocument(TypedDict):
-    """The standard metrics of one prediction."""
+    """The standard metrics of one prediction, which tensors do not have."""
 
-    plcc: float | None
-    srocc: float | None
-    krocc: float | None
-    rmse: float | None
+    plcc: NotRequired[float | None]
+    srocc: NotRequired[float | None]
+    krocc: NotRequired[float | None]
+    rmse: NotRequired[float | None]
     undefined: NotRequired[dict[str, str]]
 
 
@@ -87,18 +87,31 @@ class ProtocolDocument(TypedDict):
     evaluation: NotRequired[EvaluationDocument]
 
 
+class NoiseDocument(TypedDict):
+    """Values that anyone can make again."""
+
+    shape: list[int]
+    seed: int
+    low: float
+    high: float
+    sha256: str
+
+
 class RowsDocument(TypedDict):
-    """Rows as a tensor of the graph is fed them."""
+    """Rows as a tensor of the graph is fed them: the values of columns, or noise."""
 
     tensor: str
-    values: list[list[float]]
+    values: NotRequired[list[list[float]]]
+    noise: NotRequired[NoiseDocument]
 
 
 class ScoresDocument(TypedDict):
-    """What an output of the graph gives for those rows."""
+    """What an output of the graph gives for those rows: every score, or some values of a tensor of this shape."""
 
     tensor: str
     values: list[float]
+    shape: NotRequired[list[int]]
+    positions: NotRequired[list[int]]
 
 
 class TestVectorDocument(TypedDict):
@@ -241,10 +254,11 @@ class ProvenanceDocument(TypedDict):
 
 
 class InputDocument(TypedDict):
-    """A tensor, and the columns that it is fed."""
+    """A tensor, and the columns that it is fed; or one that the plugin gives."""
 
-    tensor: str
-    columns: list[str]
+    tensor: NotRequired[str]
+    columns: NotRequired[list[str]]
+    Tensor: NotRequired[dict[str, Any]]
     standardise: NotRequired[bool]
     sidecar_key: NotRequired[str]
 
@@ -265,7 +279,7 @@ class RecipeDocument(TypedDict):
     id: str
     folds: dict[str, Any] | None
     inputs: list[InputDocument]
-    target: str
+    target: str | dict[str, Any]
     target_range: list[float]
     rows: NotRequired[list[dict[str, Any]]]
     batch: NotRequired[str]

@@ -30,7 +30,7 @@ def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion], sc
     """Caveats of the folds that ``scheme`` has cut, in fold order; ``criteria`` say what is weak."""
     known = evaluation.reference.folds if evaluation.reference else ()
     references = {fold.group: fold for fold in known}
-    defined = [rmse for fold in evaluation.folds if (rmse := fold.metrics.values["rmse"]) is not None]
+    defined = [rmse for fold in evaluation.folds if (rmse := fold.metrics.values.get("rmse")) is not None]
     median_rmse = statistics.median(defined) if defined else None
     judged = {criterion.metric for criterion in criteria}
     for fold in evaluation.folds:
@@ -124,20 +124,20 @@ def _weak_correlations(fold: Fold, reference: Fold | None, criteria: Sequence[Cr
     asked = [c for c in asked if c.aggregate in ("mean", "median", "min")]
     floors = {c.metric: c.threshold for c in sorted(asked, key=lambda c: c.threshold) if c.against is None}
     for metric in CORRELATIONS:
-        value = fold.metrics.values[metric]
+        value = fold.metrics.values.get(metric)
         # Of the one that the gate does not ask for, no less is expected than of the other.
         floor = floors.get(metric, max(floors.values(), default=None))
         if value is not None and floor is not None and value < floor:
             yield f"{metric.upper()} {value:.4f} is below {floor:g}"
     for criterion in (c for c in asked if c.against == "difference"):
-        value, metric = fold.metrics.values[criterion.metric], criterion.metric.upper()
+        value, metric = fold.metrics.values.get(criterion.metric), criterion.metric.upper()
         other = reference.metrics.values.get(criterion.metric) if reference else None
         if value is not None and other is not None and value - other < criterion.threshold:
             yield f"{metric} {value:.4f} where the reference has {other:.4f}, and the gate asks for {criterion}"
 
 
 def _large_error(fold: Fold, median_rmse: float | None) -> Iterator[str]:
-    rmse = fold.metrics.values["rmse"]
+    rmse = fold.metrics.values.get("rmse")
     if rmse is not None and median_rmse is not None and rmse > RMSE_OVER_MEDIAN * median_rmse:
         yield (
             f"RMSE {rmse:.3f} is {rmse / median_rmse:.1f} times the median fold's {median_rmse:.3f}"

@@ -29,7 +29,7 @@ def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: Tab
     return Drift(
         inputs=tuple(measure_shift(*column) for column in columns),
         target=measure_shift(
-            recipe.target, (before["target_mean"], before["target_std"]), (table.target_mean, table.target_std)
+            recipe.target_name, (before["target_mean"], before["target_std"]), (table.target_mean, table.target_std)
         )
         if known
         else None,
@@ -43,7 +43,7 @@ def _feature_order(previous: Mapping[str, Any]) -> tuple[str, ...]:
     inputs = previous.get("recipe", {}).get("inputs")
     if inputs is None:
         return tuple(previous.get("feature_order", ()))
-    return tuple(column for each in inputs for column in each["columns"])
+    return tuple(column for each in inputs for column in each.get("columns", ()))
 
 
 def measure_shift(column: str, old: tuple[float, float], new: tuple[float, float]) -> ColumnDrift:

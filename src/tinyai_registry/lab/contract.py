@@ -120,9 +120,9 @@ def _check_finite(path: Path, column: str, values: pd.Series[float], *, may_be_e
         )
 
 
-def check_target(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
-    """Raises TableError unless the target is on the scale that the recipe declares, corpus by corpus."""
-    column, (low, high) = recipe.target, recipe.target_range
+def check_target(path: Path, frame: pd.DataFrame, column: str, recipe: Recipe) -> None:
+    """Raises TableError unless the target ``column`` is on the scale that the recipe declares, corpus by corpus."""
+    low, high = recipe.target_range
     target = frame[column].to_numpy(np.float64)
     _check_finite(path, column, frame[column])
     outside = (target < low) | (target > high)

@@ -56,7 +56,7 @@ class Corpus:
 
     def fingerprint(self, recipe: Recipe) -> CorpusFingerprint:
         """What the sidecar says of it."""
-        target = self.frame[recipe.target].to_numpy(np.float64)
+        target = self.frame[recipe.target].to_numpy(np.float64) if isinstance(recipe.target, str) else ()
         return CorpusFingerprint(
             corpus=str(self.corpus),
             file=encodable(self.path.name),
@@ -66,9 +66,9 @@ class Corpus:
             columns=self.columns,
             teacher_model=self.made_by.get("teacher_model"),
             extractor=self.made_by.get("extractor"),
-            target_mean=float(target.mean()) if len(target) else None,
-            target_min=float(target.min()) if len(target) else None,
-            target_max=float(target.max()) if len(target) else None,
+            target_mean=float(np.mean(target)) if len(target) else None,
+            target_min=float(np.min(target)) if len(target) else None,
+            target_max=float(np.max(target)) if len(target) else None,
         )
 
 
@@ -82,7 +82,8 @@ def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
     check_present(path, file.names, recipe, corpus)
     needed = [name for name in recipe.columns if corpus is None or name != CORPUS]
     extra = [name for name in (*MAKERS, CORPUS) if name in file.names and name not in needed]
-    numbers = {*recipe.feature_order, recipe.target, *chain.from_iterable(map(numeric_sources, recipe.derived))}
+    target = {recipe.target} if isinstance(recipe.target, str) else set()
+    numbers = {*recipe.feature_order, *target, *chain.from_iterable(map(numeric_sources, recipe.derived))}
     columns = [*needed, *extra]
     if not file.metadata.num_rows:
         raise TableError(f"{path} has no rows; nothing can be trained from it")
@@ -98,7 +99,8 @@ def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
         check_keys(path, frame, recipe)
         derive(path, frame, recipe)
         check_features(path, frame, recipe)
-        check_target(path, chosen, recipe)
+        if isinstance(recipe.target, str):
+            check_target(path, chosen, recipe.target, recipe)
     made_by = {name: find_constant(path, chosen, name) for name in MAKERS if name in chosen and len(chosen)}
     if file.record is not None:
         recorded = {"teacher_model": file.record["teacher_model"], "extractor": extractor(file.record)}

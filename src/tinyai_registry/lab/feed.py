@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.evaluation import TrainedModel
 from tinyai_registry.lab.table import Table, split_inputs
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.recipe import Recipe, Tensor
 
 # Arrays by tensor: raw as a model's `predict` takes them, or as the graph itself is fed them.
 Tensors = Mapping[str, NDArray[np.float32]]
-
-BATCH = 4096
 
 
 def feed(recipe: Recipe, model: TrainedModel, raw: Tensors) -> Tensors:
@@ -24,19 +22,25 @@ def feed(recipe: Recipe, model: TrainedModel, raw: Tensors) -> Tensors:
     ``model`` is any member of the ensemble: they are trained on the same rows and share their standardisation. Raises
     VerificationError if nobody would standardise.
     """
-    scaler = model.standardisation
+    scaler, tensors = model.standardisation, {each.tensor for each in recipe.inputs if isinstance(each, Tensor)}
+    given = {name: values for name, values in raw.items() if name in tensors}
+    if not recipe.feature_order:
+        return given
     if scaler is None and not recipe.scaler_in_graph:
         raise VerificationError(
             f"{recipe.id}: the recipe leaves the scaler out of the graph, but the model has no standardisation"
         )
-    features = np.concatenate([raw[i.tensor] for i in recipe.inputs], axis=1)
+    features = np.concatenate([raw[i.tensor] for i in recipe.inputs if i.tensor not in tensors], axis=1)
     if scaler is not None:
         features = scaler.fill_empty(features) if recipe.scaler_in_graph else scaler.apply(features)
-    return split_inputs(recipe.inputs, features.astype(np.float32))
+    filled = {**split_inputs(recipe.inputs, features.astype(np.float32)), **given}
+    return {each.tensor: filled[each.tensor] for each in recipe.inputs}
 
 
 def feeds(table: Table, model: TrainedModel, rows: NDArray[np.int64]) -> Iterator[Tensors]:
     """The same for ``rows`` of the table, as many at a time as the graph takes."""
-    size = 1 if table.recipe.batch == "one" else BATCH
-    for start in range(0, len(rows), size):
-        yield feed(table.recipe, model, table.inputs(rows[start : start + size]))
+    for batch in table.batches(rows):
+        ready = feed(table.recipe, model, table.inputs(batch))
+        size = 1 if table.recipe.batch == "one" else len(batch)
+        for start in range(0, len(batch), size):
+            yield {name: values[start : start + size] for name, values in ready.items()}

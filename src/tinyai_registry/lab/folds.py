@@ -53,8 +53,8 @@ def plan(table: Table, scheme: Scheme) -> Plan:
 
     Raises TableError where the table is too small for it, or so large that training would never end.
     """
-    _refuse_endless(_count_splits(scheme, table) + 1, len(table.target))
-    everything = np.arange(len(table.target))
+    _refuse_endless(_count_splits(scheme, table) + 1, len(table))
+    everything = np.arange(len(table))
     match scheme:
         case HeldOut():
             return _set_aside(scheme, table)

@@ -25,6 +25,8 @@ from tinyai_registry.checks.running import (
     OTHER_NUMBERS,
     UNSTEADY,
 )
+from tinyai_registry.documents.parts import noise_of
+from tinyai_registry.lab.noise import make
 from tinyai_registry.onnxfile.graph import GraphError, Signature, parse, signature
 from tinyai_registry.onnxfile.weights import take_in
 from tinyai_registry.text import shorten
@@ -104,11 +106,16 @@ def _vector(name: str, sidecar: Any) -> tuple[str, Any] | None:
 
 def _on_vector(session: onnxruntime.InferenceSession, vector: Any) -> Iterator[tuple[Rule, str]]:
     try:
-        feed = {each["tensor"]: np.asarray(each["values"], np.float32) for each in vector["inputs"]}
+        feed = {each["tensor"]: _fed(each) for each in vector["inputs"]}
         published = {each["tensor"]: np.asarray(each["values"], np.float64) for each in vector["outputs"]}
+        samples = {each["tensor"]: each for each in vector["outputs"] if "positions" in each}
         tolerance = float(vector["tolerance"])
         first, second = (run_rows(session, list(published), feed) for _ in range(2))
         outputs = [np.asarray(values, np.float64) for values in first]
+        outputs = [
+            _sampled(each, samples[name]) if name in samples else each
+            for name, each in zip(published, outputs, strict=True)
+        ]
     except Exception as error:  # noqa: BLE001  # see above
         yield _rule(error, OTHER_NUMBERS), f"it does not run on its test vector: {_first_line(error)}"
         return
@@ -123,6 +130,15 @@ def _on_vector(session: onnxruntime.InferenceSession, vector: Any) -> Iterator[t
             row = int(np.abs(got - expected).argmax())
             numbers = f"{got.flat[row]:g}, published was {expected.flat[row]:g}; they may differ by {tolerance:g}"
             yield OTHER_NUMBERS, f"row {row} of its test vector gives {name} {numbers}"
+
+
+def _fed(said: Any) -> NDArray[np.float32]:
+    return make(noise_of(said["noise"])) if "noise" in said else np.asarray(said["values"], np.float32)
+
+
+def _sampled(values: NDArray[np.float64], said: Any) -> NDArray[np.float64]:
+    """Those of ``values`` that the vector has; all of them where it speaks of another shape."""
+    return values.ravel()[said["positions"]] if list(values.shape) == said["shape"] else values
 
 
 def _on_random(session: onnxruntime.InferenceSession, graph: Signature) -> Iterator[tuple[Rule, str]]:

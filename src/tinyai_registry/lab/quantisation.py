@@ -18,7 +18,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.lab.feed import Tensors
 from tinyai_registry.lab.folds import Plan
-from tinyai_registry.lab.inference import open_session
+from tinyai_registry.lab.inference import open_session, run_rows
 from tinyai_registry.lab.metrics import standard_metrics
 from tinyai_registry.lab.standardisation import standardise
 from tinyai_registry.lab.table import Table
@@ -57,7 +57,10 @@ def _choose(table: Table, rows: Rows, count: int) -> Rows:
     the rows to calibrate on are those at the edges (Gonzalez, "Clustering to minimize the maximum intercluster
     distance", 1985). Distances are of standardised features and target; where rows repeat, fewer are chosen.
     """
-    known = np.column_stack([table.features, table.target])[rows]
+    target = [] if table.recipe.output_shape else [table.target]
+    known = np.column_stack([table.features, *target])[rows]
+    if not known.shape[1]:  # nothing is known of the rows but which they are
+        return np.sort(np.random.default_rng(table.recipe.seed).permutation(rows)[: max(1, min(count, len(rows) // 2))])
     points = standardise(known).apply(known).astype(np.float64)
     nearest = np.full(len(points), np.inf)
     chosen = [int(np.square(points).sum(axis=1).argmin())]
@@ -112,7 +115,7 @@ def measure(graph: bytes, twin: bytes, feeds: Iterable[Tensors], output: str, wi
     gives no number somewhere.
     """
     sessions = [open_session(data) for data in (graph, twin)]
-    given = [[session.run([output], dict(each))[0].ravel() for session in sessions] for each in feeds]
+    given = [[run_rows(session, [output], each)[0].ravel() for session in sessions] for each in feeds]
     one, other = (np.concatenate(parts).astype(np.float64) for parts in zip(*given, strict=True))
     if not np.isfinite(other).all():
         raise VerificationError(f"the int8 twin gives {other[~np.isfinite(other)][0]} for a row of the table")

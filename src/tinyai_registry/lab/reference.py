@@ -14,6 +14,6 @@ def reference_prediction(
 ) -> NDArray[np.float64]:
     """What the reference, fitted on the rows ``train``, predicts for ``rows``: float64 ``[n]``, in target units."""
     values = table.frame[reference.column]
-    known = table.frame.iloc[train].groupby(reference.column, observed=True)[table.recipe.target].mean()
+    known = table.frame.iloc[train].groupby(reference.column, observed=True)[table.recipe.target_name].mean()
     predicted = values.iloc[rows].map(known).fillna(table.target[train].mean())
     return predicted.to_numpy(np.float64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,13 +12,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS, DataSet, TableFingerprint
 from tinyai_registry.lab.contract import MAKERS, check_groups, check_vocabularies
 from tinyai_registry.lab.corpora import Corpus, join, read_corpus
 from tinyai_registry.lab.keys import count_distinct
 from tinyai_registry.lab.table_file import join_digests
-from tinyai_registry.recipe import Input, OneHot, Recipe
+from tinyai_registry.recipe import Input, OneHot, Recipe, Tensor
 from tinyai_registry.text import encodable
+
+# Tensors that are in memory at a time.
+BATCH_BYTES = 2**24
+
+# The tensors of some rows of a table, by name.
+Moments = tuple[float, float, float, float]  # mean, standard deviation (ddof 0), smallest and largest
+Fetch = Callable[["Table", NDArray[np.int64]], Mapping[str, NDArray[np.floating]]]
 
 
 @dataclass(frozen=True)
@@ -27,11 +36,19 @@ class Table:
     ``frame`` has every column of ``recipe.columns`` and every derived one, and a fresh row number as index. Of several
     files, ``corpus`` says which one a row comes from. Features and target are float64, what else is no number is text.
     There is no null and no NaN in it, but for empty feature cells where the recipe says how they are filled.
+
+    ``fetch`` gives the tensors that no column holds, for some rows at a time; ``folder`` is where the table lies, for
+    files that its rows name.
     """
 
     recipe: Recipe
     frame: pd.DataFrame
     fingerprint: TableFingerprint
+    folder: Path = Path()
+    fetch: Fetch | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
 
     @cached_property
     def features(self) -> NDArray[np.float64]:
@@ -40,7 +57,9 @@ class Table:
 
     @cached_property
     def target(self) -> NDArray[np.float64]:
-        """``[N]`` in target units."""
+        """``[N]`` in target units. Raises TypeError where the target is a tensor, which :meth:`targets` gives."""
+        if isinstance(self.recipe.target, Tensor):
+            raise TypeError(f"the target of {self.recipe.id} is a tensor; ask for the targets of some rows")
         return self.frame[self.recipe.target].to_numpy(np.float64)
 
     @cached_property
@@ -60,21 +79,52 @@ class Table:
         )
 
     def inputs(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
-        """Raw features of ``rows`` as a model takes them: ``{tensor: [n, columns]}``, float32."""
-        return split_inputs(self.recipe.inputs, self.features[rows].astype(np.float32))
+        """What a model takes for ``rows``: ``{tensor: [n, columns]}``, raw features, and ``[n, *shape]``; float32.
+
+        The tensors of all rows may not fit into memory: ask for one of the ``batches`` at a time.
+        """
+        known = split_inputs(self.recipe.inputs, self.features[rows].astype(np.float32))
+        known |= self._fetch([each for each in self.recipe.inputs if isinstance(each, Tensor)], rows)
+        return {each.tensor: known[each.tensor] for each in self.recipe.inputs}
+
+    def targets(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        """What a model is to give for ``rows``: float64 ``[n]``, or float32 ``[n, *shape]`` where that is a tensor."""
+        target = self.recipe.target
+        return self._fetch([target], rows)[target.tensor] if isinstance(target, Tensor) else self.target[rows]
+
+    def batches(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """``rows`` in parts whose tensors together take a few megabytes; without tensors all of them at once."""
+        size = 4 * sum(math.prod(tensor.shape) for tensor in self.recipe.tensors)
+        count = max(1, BATCH_BYTES // size) if size else max(1, len(rows))
+        yield from (rows[start : start + count] for start in range(0, len(rows), count))
+
+    def _fetch(self, tensors: Sequence[Tensor], rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        if not tensors:
+            return {}
+        if self.fetch is None:
+            raise TableError(f"nothing gives the tensors of {self.recipe.id}; its plugin needs tinyai_inputs")
+        found = self.fetch(self, rows)
+        arrays = {each.tensor: np.ascontiguousarray(found[each.tensor], np.float32) for each in tensors}
+        for name, values in arrays.items():
+            if not np.isfinite(values).all():
+                row = rows[~np.isfinite(values).reshape(len(rows), -1).all(axis=1)][0]
+                raise TableError(f"the tensor {name} of {self.recipe.id} has a value that is not finite in row {row}")
+        return arrays
 
 
-def split_inputs(inputs: Sequence[Input], features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def split_inputs(inputs: Sequence[Input | Tensor], features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """Features ``[N, F]`` in feature order, cut into ``{tensor: [N, columns of that tensor]}``."""
-    ends = np.cumsum([len(i.columns) for i in inputs])[:-1]
-    parts = np.split(features, ends, axis=1)
-    return {i.tensor: np.ascontiguousarray(part) for i, part in zip(inputs, parts, strict=True)}
+    named = [each for each in inputs if isinstance(each, Input)]
+    ends = np.cumsum([len(i.columns) for i in named])[:-1]
+    parts = np.split(features, ends, axis=1) if named else []
+    return {i.tensor: np.ascontiguousarray(part) for i, part in zip(named, parts, strict=True)}
 
 
-def read_table(data: DataSet | Path, recipe: Recipe) -> Table:
+def read_table(data: DataSet | Path, recipe: Recipe, fetch: Fetch | None = None) -> Table:
     """The table that ``data`` names, with the rows and columns that ``recipe`` needs and no others.
 
-    Raises TableError for whatever the table contract refuses.
+    ``fetch`` gives the tensors of some of its rows, for a recipe that has any. Raises TableError for whatever the table
+    contract refuses.
     """
     data = data if isinstance(data, DataSet) else DataSet(data)
     files = data.corpora.items() or [(None, path) for path in data.paths]
@@ -82,7 +132,10 @@ def read_table(data: DataSet | Path, recipe: Recipe) -> Table:
     frame = join(corpora, data, recipe)
     check_groups(data, frame, recipe)
     check_vocabularies(data, frame, recipe)
-    return Table(recipe, frame, _fingerprint(data, corpora, frame, recipe))
+    moments = _moments(frame[recipe.target].to_numpy(np.float64)) if isinstance(recipe.target, str) else (0.0,) * 4
+    fingerprint = _fingerprint(data, corpora, frame, recipe, moments)
+    table = Table(recipe, frame, fingerprint, data.paths[0].parent, fetch)
+    return table if isinstance(recipe.target, str) else _look_at_targets(table, recipe.target)
 
 
 def _told_by(frame: pd.DataFrame, recipe: Recipe) -> list[str]:
@@ -90,8 +143,9 @@ def _told_by(frame: pd.DataFrame, recipe: Recipe) -> list[str]:
     return list(dict.fromkeys(name for name in (CORPUS, recipe.group, recipe.clip) if name in frame))
 
 
-def _fingerprint(data: DataSet, corpora: Sequence[Corpus], frame: pd.DataFrame, recipe: Recipe) -> TableFingerprint:
-    target = frame[recipe.target].to_numpy(np.float64)
+def _fingerprint(
+    data: DataSet, corpora: Sequence[Corpus], frame: pd.DataFrame, recipe: Recipe, moments: Moments
+) -> TableFingerprint:
     statistics = [_describe(frame[name].to_numpy(np.float64)) for name in recipe.feature_order]
     made_by = {name: next(filter(None, (each.made_by.get(name) for each in corpora)), None) for name in MAKERS}
     return TableFingerprint(
@@ -106,10 +160,10 @@ def _fingerprint(data: DataSet, corpora: Sequence[Corpus], frame: pd.DataFrame, 
         feature_means=tuple(mean for mean, _ in statistics),
         feature_stds=tuple(std for _, std in statistics),
         missing_cells=_positive(frame[list(recipe.feature_order)].isna().sum()),
-        target_mean=float(target.mean()),
-        target_std=float(target.std()),
-        target_min=float(target.min()),
-        target_max=float(target.max()),
+        target_mean=moments[0],
+        target_std=moments[1],
+        target_min=moments[2],
+        target_max=moments[3],
         corpora=tuple(each.fingerprint(recipe) for each in corpora if each.corpus is not None),
         same=data.same,
         origin=corpora[0].origin if len(corpora) == 1 else None,
@@ -122,6 +176,33 @@ def _describe(column: NDArray[np.float64]) -> tuple[float, float]:
     empty = np.isnan(column)
     filled = np.where(empty, np.nanmedian(column), column) if empty.any() else column
     return float(filled.mean()), float(filled.std())
+
+
+def _moments(values: NDArray[np.float64]) -> Moments:
+    return float(values.mean()), float(values.std()), float(values.min()), float(values.max())
+
+
+def _look_at_targets(table: Table, target: Tensor) -> Table:
+    """``table`` with the moments of all values of its target, which are looked at a batch at a time.
+
+    Raises TableError if one is outside the range that the recipe declares.
+    """
+    low, high = table.recipe.target_range
+    sums, ends = np.zeros(3), [math.inf, -math.inf]
+    for rows in table.batches(np.arange(len(table))):
+        values = table.targets(rows).astype(np.float64)
+        outside = ((values < low) | (values > high)).reshape(len(rows), -1).any(axis=1)
+        if outside.any():
+            raise TableError(
+                f"{table.fingerprint.file}: the tensor {target.tensor} is outside the target range {low:g} to {high:g} "
+                f"of {table.recipe.id} in row {rows[outside][0]}; bring it to that scale"
+            )
+        sums += (values.size, values.sum(), np.square(values).sum())
+        ends = [min(ends[0], float(values.min())), max(ends[1], float(values.max()))]
+    mean, square = sums[1:] / sums[0]
+    std = math.sqrt(max(0.0, square - mean**2))
+    found = replace(table.fingerprint, target_mean=float(mean), target_std=std, target_min=ends[0], target_max=ends[1])
+    return replace(table, fingerprint=found)
 
 
 def _unknown_slots(recipe: Recipe) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,18 @@ from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.export import PRODUCER
 from tinyai_registry.lab.feed import Tensors, feed, feeds
 from tinyai_registry.lab.inference import open_session, run_rows
+from tinyai_registry.lab.noise import draw
 from tinyai_registry.lab.quantisation import TwinRows, measure
 from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.onnxfile.graph import Shape, Signature, signature
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
-from tinyai_registry.recipe import Int8, Recipe
-from tinyai_registry.release import PARITY, Artifact, Vector
+from tinyai_registry.recipe import Input, Int8, Recipe, Tensor
+from tinyai_registry.release import PARITY, Artifact, Noise, Sampled, Vector
 
 ROWS = 257  # odd, so that no batch size of training divides it
 VECTOR_ROWS = 5
+VECTOR_VALUES = 65  # of an output that is no score
 
 
 def verify(
@@ -39,10 +42,10 @@ def verify(
     """
     samples = draw_samples(table)
     data = proto.SerializeToString(deterministic=True)
-    checked = _check(name, data, models, table.recipe, runtime, samples)
+    checked = _check(name, data, models, table, runtime, samples)
     if proto.producer_name == PRODUCER:  # written node by node: nothing is left to simplify, and a second is spared
         return checked
-    return _simplify(checked, proto, models, table.recipe, runtime, samples) or checked
+    return _simplify(checked, proto, models, table, runtime, samples) or checked
 
 
 def verify_twin(
@@ -63,6 +66,7 @@ def verify_twin(
     low, high = recipe.target_range
     data = proto.SerializeToString(deterministic=True)
     opset = _check_structure(name, data, recipe, runtime)
+    spread = _spread(table)
     fidelity = measure(main.data, data, feeds(table, model, rows.judged), recipe.output, high - low)
     return Artifact(
         path=f"{name}.onnx",
@@ -70,7 +74,7 @@ def verify_twin(
         opset=opset,
         parity_max_abs=fidelity["int8_worst_difference"] * (high - low),
         # Another processor adds up in another order, and a value at the edge of a step falls to the other side of it.
-        vector=make_vector(data, recipe, model, _spread(table), twin.worst),
+        vector=make_vector(data, recipe, model, spread, twin.worst, _noise(table, _count(spread))[0]),
         measured={
             **fidelity,
             "calibration_rows": float(len(rows.calibration)),
@@ -83,13 +87,16 @@ def _check(
     name: str,
     data: bytes,
     models: Sequence[TrainedModel],
-    recipe: Recipe,
+    table: Table,
     runtime: Runtime,
     samples: list[Tensors],
 ) -> Artifact:
+    recipe = table.recipe
     opset = _check_structure(name, data, recipe, runtime)
     parity = _measure_parity(name, data, models, recipe, samples)
-    return Artifact(f"{name}.onnx", data, opset, parity, make_vector(data, recipe, models[0], samples[-1]))
+    noise, _ = _noise(table, _count(samples[-1]))
+    vector = make_vector(data, recipe, models[0], samples[-1], noise=noise)
+    return Artifact(f"{name}.onnx", data, opset, parity, vector)
 
 
 def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:
@@ -107,16 +114,22 @@ def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -
 
 
 def _check_shapes(name: str, found: Signature, recipe: Recipe) -> None:
-    wanted: dict[str, tuple[Any, ...]] = {i.tensor: (_batch(recipe), len(i.columns)) for i in recipe.inputs}
+    wanted: dict[str, tuple[Any, ...]] = {i.tensor: (_batch(recipe), *_shape(i)) for i in recipe.inputs}
     if list(found.inputs) != list(wanted):
         raise VerificationError(f"artifact {name}: inputs {list(found.inputs)}, but the recipe says {list(wanted)}")
     for tensor, shape in found.inputs.items():
         if _with_batch(shape) != wanted[tensor]:
             right = ", ".join(map(str, wanted[tensor]))
             raise VerificationError(f"artifact {name}: input {tensor} is {list(shape)}, not [{right}]")
-    if list(found.outputs) != [recipe.output] or len(found.outputs[recipe.output]) != recipe.output_rank:
-        right = ", ".join((str(_batch(recipe)), "1")[: recipe.output_rank])
+    given = recipe.output_shape or (1,) * (recipe.output_rank - 1)
+    shape = found.outputs.get(recipe.output, ())
+    if len(found.outputs) != 1 or len(shape) != 1 + len(given) or (recipe.output_shape and shape[1:] != given):
+        right = ", ".join(map(str, (_batch(recipe), *given)))
         raise VerificationError(f"artifact {name}: outputs {found.outputs}, not {recipe.output} [{right}]")
+
+
+def _shape(noun: Input | Tensor) -> tuple[int, ...]:
+    return noun.shape if isinstance(noun, Tensor) else (len(noun.columns),)
 
 
 def _batch(recipe: Recipe) -> int | str:
@@ -131,26 +144,50 @@ def _with_batch(shape: Shape) -> tuple[Any, ...]:
 def draw_samples(table: Table) -> list[Tensors]:
     """Raw inputs: rows of the table and rows from N(0, 1) in standardised space, at batch 1 and at ROWS.
 
-    The last are those of the test vector.
+    Of what no column holds, fewer rows if they are large, and noise between the values that these have. The last are
+    those of the test vector.
     """
     generator = np.random.default_rng(table.recipe.seed)
-    rows = generator.choice(len(table.target), ROWS)
-    mean, std = np.array(table.fingerprint.feature_means), np.array(table.fingerprint.feature_stds)
-    drawn = (generator.standard_normal((ROWS, len(mean))) * std + mean).astype(np.float32)
-    normal = split_inputs(table.recipe.inputs, drawn)
+    rows = next(table.batches(generator.choice(len(table), ROWS)))
     real = table.inputs(rows)
-    one = [{tensor: values[:1] for tensor, values in batch.items()} for batch in (real, normal)]
-    return [real, normal, *one, _spread(table)]
+    mean, std = np.array(table.fingerprint.feature_means), np.array(table.fingerprint.feature_stds)
+    drawn = (generator.standard_normal((len(rows), len(mean))) * std + mean).astype(np.float32)
+    random = {**split_inputs(table.recipe.inputs, drawn), **_noise(table, len(rows), ROWS)[1]}
+    random = {each.tensor: random[each.tensor] for each in table.recipe.inputs}
+    one = [{tensor: values[:1] for tensor, values in batch.items()} for batch in (real, random)]
+    return [real, random, *one, _spread(table)]
+
+
+def _noise(table: Table, rows: int, seed: int = 0) -> tuple[dict[str, Noise], dict[str, NDArray[np.float32]]]:
+    """Noise in place of each input that no column holds, between the values that the first rows have."""
+    tensors = [each for each in table.recipe.inputs if isinstance(each, Tensor)]
+    known = table.inputs(next(table.batches(np.arange(min(len(table), ROWS))))) if tensors else {}
+    made = {
+        each.tensor: draw(
+            (rows, *each.shape), seed + k, float(known[each.tensor].min()), float(known[each.tensor].max())
+        )
+        for k, each in enumerate(tensors)
+    }
+    return {name: noise for name, (noise, _) in made.items()}, {name: values for name, (_, values) in made.items()}
+
+
+def _count(tensors: Tensors) -> int:
+    return len(next(iter(tensors.values())))
 
 
 def _spread(table: Table) -> Tensors:
-    """A few rows of the table, evenly from the lowest target to the highest, each empty cell at its column's mean."""
+    """A few rows of the table, evenly from the lowest target to the highest, each empty cell at its column's mean.
+
+    Of a target that is a tensor in the order of keys; noise stands in for what no column holds.
+    """
     recipe, fingerprint = table.recipe, table.fingerprint
-    ranked = table.frame.sort_values([recipe.target, *recipe.key]).index.to_numpy()
+    by = [recipe.target, *recipe.key] if isinstance(recipe.target, str) else list(recipe.key)
+    ranked = table.frame.sort_values(by).index.to_numpy()
     rows = ranked[np.unique(np.linspace(0, len(ranked) - 1, VECTOR_ROWS).astype(int))]
     features = table.features[rows]
     whole = np.where(np.isnan(features), fingerprint.feature_means, features)
-    return split_inputs(recipe.inputs, whole.astype(np.float32))
+    filled = {**split_inputs(recipe.inputs, whole.astype(np.float32)), **_noise(table, len(rows))[1]}
+    return {each.tensor: filled[each.tensor] for each in recipe.inputs}
 
 
 def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors) -> NDArray[np.float32]:
@@ -162,14 +199,30 @@ def run(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors) -> NDArr
     return scores[:, 0] if recipe.output_rank > 1 and scores.shape[1:] == (1,) else scores
 
 
-def make_vector(data: bytes, recipe: Recipe, model: TrainedModel, raw: Tensors, tolerance: float = PARITY) -> Vector:
-    """``raw`` and what the file gives for it; ``tolerance`` is a share of the target range."""
+def make_vector(
+    data: bytes,
+    recipe: Recipe,
+    model: TrainedModel,
+    raw: Tensors,
+    tolerance: float = PARITY,
+    noise: Mapping[str, Noise] = MappingProxyType({}),
+) -> Vector:
+    """``raw`` and what the file gives for it; ``tolerance`` is a share of the target range.
+
+    ``noise`` says which tensors of ``raw`` are noise, and which one.
+    """
     low, high = recipe.target_range
+    given, fed = run(data, recipe, model, raw), feed(recipe, model, raw)
     return Vector(
-        inputs={tensor: _shortest(values) for tensor, values in feed(recipe, model, raw).items()},
-        outputs={recipe.output: _shortest(run(data, recipe, model, raw))},
+        inputs={name: noise.get(name) or _shortest(values) for name, values in fed.items()},
+        outputs={recipe.output: _sample(given) if recipe.output_shape else _shortest(given)},
         tolerance=tolerance * (high - low),
     )
+
+
+def _sample(values: NDArray[np.float32]) -> Sampled:
+    positions = np.unique(np.linspace(0, values.size - 1, VECTOR_VALUES).astype(int))
+    return Sampled(values.shape, positions.tolist(), _shortest(values.ravel()[positions]))
 
 
 def _shortest(values: NDArray[np.float32]) -> list[Any]:
@@ -193,8 +246,8 @@ def _measure_parity(
         if not np.all(difference <= tolerance):
             row = int(np.nanargmax(np.where(np.isnan(difference), np.inf, difference)))
             raise VerificationError(
-                f"artifact {name}: onnxruntime gives {got[row]:g} where the model gives {expected[row]:g} "
-                f"(row {row} of {len(got)}); they may differ by {tolerance:g}"
+                f"artifact {name}: onnxruntime gives {got.flat[row]:g} where the model gives {expected.flat[row]:g} "
+                f"({'row' if got.ndim == 1 else 'value'} {row} of {got.size}); they may differ by {tolerance:g}"
             )
         worst = max(worst, float(difference.max()))
     return worst
@@ -204,7 +257,7 @@ def _simplify(
     checked: Artifact,
     proto: onnx.ModelProto,
     models: Sequence[TrainedModel],
-    recipe: Recipe,
+    table: Table,
     runtime: Runtime,
     samples: list[Tensors],
 ) -> Artifact | None:
@@ -215,9 +268,9 @@ def _simplify(
     try:
         simplified, _ = onnxsim.simplify(proto, check_n=0)
         data = simplified.SerializeToString(deterministic=True)
-        candidate = _check(name, data, models, recipe, runtime, samples)
+        candidate = _check(name, data, models, table, runtime, samples)
         equal = all(
-            np.array_equal(run(checked.data, recipe, models[0], raw), run(data, recipe, models[0], raw))
+            np.array_equal(run(checked.data, table.recipe, models[0], raw), run(data, table.recipe, models[0], raw))
             for raw in samples
         )
     except Exception:  # noqa: BLE001  # whatever goes wrong in an optimiser, the graph that was checked is there

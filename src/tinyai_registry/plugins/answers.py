@@ -46,6 +46,28 @@ def _check_models(answer: object, arguments: Mapping[str, Any]) -> None:
             raise PluginError(f"returned {type(item).__name__}, which lacks predict or standardisation")
 
 
+def _check_tensors(answer: object, arguments: Mapping[str, Any]) -> None:
+    if not isinstance(answer, Mapping):
+        raise PluginError(f"returned {type(answer).__name__}, not a mapping of tensors to arrays")
+    for tensor in arguments["recipe"].tensors:
+        wanted = (len(arguments["rows"]), *tensor.shape)
+        if tensor.tensor not in answer:
+            raise PluginError(f"returned {', '.join(answer) or 'nothing'}, and not the tensor {tensor.tensor}")
+        found = getattr(answer[tensor.tensor], "shape", None)
+        if found != wanted:
+            raise PluginError(f"returned the tensor {tensor.tensor} with the shape {found}, not {wanted}")
+
+
+def _check_measures(answer: object, arguments: Mapping[str, Any]) -> None:
+    if not isinstance(answer, Mapping) or not answer:
+        raise PluginError(f"returned {type(answer).__name__}, not a mapping of one or more metrics to a value per row")
+    for name, values in answer.items():
+        if not isinstance(name, str) or not name.isidentifier() or name in RESERVED:
+            raise PluginError(f"returned the metric {name!r}; that name is taken, or is none")
+        if getattr(values, "shape", None) != (len(arguments["target"]),):
+            raise PluginError(f"returned the metric {name!r}, and not one value of it for each row")
+
+
 def _check_metrics(answer: object, arguments: Mapping[str, Any]) -> None:
     for item in _require_list("mappings, one for each fold", answer, len(arguments["held_out"])):
         if not isinstance(item, Mapping):
@@ -83,6 +105,8 @@ _CHECKS: Mapping[str, Callable[[object, Mapping[str, Any]], None]] = {
     "tinyai_imports": _check_imports,
     "tinyai_recipes": _check_recipes,
     "tinyai_train": _check_models,
+    "tinyai_inputs": _check_tensors,
+    "tinyai_measure": _check_measures,
     "tinyai_evaluate": _check_metrics,
     "tinyai_gate": _check_criteria,
     "tinyai_export": _check_graphs,

@@ -28,6 +28,23 @@ def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Pr
 
 
 @hookimpl
+def tinyai_inputs(recipe: Recipe, table: Table, rows: NDArray[np.int64]) -> Mapping[str, NDArray[np.floating]]:
+    """Nothing: only its plugin knows where a tensor comes from."""
+    return {}
+
+
+@hookimpl
+def tinyai_measure(
+    recipe: Recipe,
+    inputs: Mapping[str, NDArray[np.float32]],
+    target: NDArray[np.float32],
+    prediction: NDArray[np.float64],
+) -> Mapping[str, NDArray[np.float64]]:
+    """Nothing: only its plugin knows what a tensor is judged by."""
+    return {}
+
+
+@hookimpl
 def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOutRows]) -> Sequence[Mapping[str, float]]:
     """Nothing beyond the standard metrics."""
     return [{} for _ in held_out]

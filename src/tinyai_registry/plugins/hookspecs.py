@@ -98,6 +98,48 @@ def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Pr
 
 
 @hookspec
+def tinyai_inputs(recipe: Recipe, table: Table, rows: NDArray[np.int64]) -> Mapping[str, NDArray[np.floating]]:
+    """The tensors that no column holds, for some ``rows`` of the table: ``{tensor: [n, *shape]}``, every one declared.
+
+    Called for the owner of a recipe that declares a ``Tensor``, a batch of rows at a time: whatever is large is opened
+    here, and never all at once. ``table.frame`` has the columns that the tensors are ``of``, ``table.folder`` is where
+    the table lies. A target that is a tensor is among them, under its name.
+
+    >>> import numpy as np
+    >>> from tinyai_registry import hookimpl
+    >>> @hookimpl
+    ... def tinyai_inputs(recipe, table, rows):
+    ...     return {"ramp": np.stack([np.full((1, 2, 2), row, np.float32) for row in rows])}
+    >>> tinyai_inputs(None, None, np.array([3, 5]))["ramp"].shape
+    (2, 1, 2, 2)
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def tinyai_measure(
+    recipe: Recipe,
+    inputs: Mapping[str, NDArray[np.float32]],
+    target: NDArray[np.float32],
+    prediction: NDArray[np.float64],
+) -> Mapping[str, NDArray[np.float64]]:
+    """How well each row of a batch was predicted: ``{metric: [n]}``; the core takes the mean over the rows of a fold.
+
+    Called for the owner of a recipe whose target is a tensor, in place of the standard metrics, which are for scores.
+    ``target`` and ``prediction`` are ``[n, *shape]``. A NaN or an infinity makes the metric of the fold undefined.
+
+    >>> import numpy as np
+    >>> from tinyai_registry import hookimpl
+    >>> @hookimpl
+    ... def tinyai_measure(recipe, inputs, target, prediction):
+    ...     return {"mae": abs(prediction - target).reshape(len(target), -1).mean(axis=1)}
+    >>> tinyai_measure(None, {}, np.zeros((2, 1, 2, 2)), np.ones((2, 1, 2, 2)))["mae"]
+    array([1., 1.])
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def tinyai_evaluate(recipe: Recipe, held_out: Sequence[HeldOutRows]) -> Sequence[Mapping[str, float]]:
     """Metrics beyond PLCC, SROCC, KROCC and RMSE: one mapping for each held-out part, in order.
 

@@ -19,6 +19,7 @@ from tinyai_registry.recipe._inputs import (
     OneHot,
     Ratio,
     Scaled,
+    Tensor,
     numeric_sources,
     one_hot,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "RepeatedHoldout",
     "Scaled",
     "Scheme",
+    "Tensor",
     "Training",
     "Where",
     "columns_of",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._criteria import Criterion, MeanBy
-from tinyai_registry.recipe._inputs import Derived, Input, OneHot, announced, sources
+from tinyai_registry.recipe._inputs import Derived, Input, OneHot, Tensor, announced, sources
 from tinyai_registry.recipe._names import name_flaw
 from tinyai_registry.recipe._network import MLP, Ensemble, Training
 from tinyai_registry.recipe._protocols import Protocol
@@ -48,10 +48,10 @@ class CardText:
 class Recipe:
     """What a plugin declares about one model.
 
-    ``inputs`` are in graph order, their columns in feature order. ``target_range`` is in target units and
-    scales the parity tolerance. ``key`` columns identify a row, ``group`` is what a fold holds out as a
-    whole, ``clip`` tells the distorted clips apart. ``architecture`` and ``training`` are for the built-in
-    trainer; a plugin that brings ``tinyai_train`` may leave them out.
+    ``inputs`` are in graph order, their columns in feature order. ``target`` is a column, or a tensor that the graph is
+    to give for each row; ``target_range`` is in its units and scales the parity tolerance. ``key`` columns identify a
+    row, ``group`` is what a fold holds out as a whole, ``clip`` tells the distorted clips apart. ``architecture`` and
+    ``training`` are for the built-in trainer; a plugin that brings ``tinyai_train`` may leave them out.
 
     ``derived`` columns may be named as features, and as a source of one that is derived later. The model is trained and
     judged on the ``rows`` for which each condition holds, by default on all. ``missing`` says what becomes of an empty
@@ -64,8 +64,8 @@ class Recipe:
 
     id: str
     kind: Kind
-    inputs: tuple[Input, ...]
-    target: str
+    inputs: tuple[Input | Tensor, ...]
+    target: str | Tensor
     target_range: tuple[float, float]
     key: tuple[str, ...]
     group: str
@@ -114,8 +114,16 @@ class Recipe:
         escaped = [name for name in columns if json.dumps(name) != f'"{name}"']
         checks = {
             f"kind {self.kind!r} is none of {', '.join(KINDS)}": self.kind not in KINDS,
-            "declares no input": not columns,
-            "two tensors share a name": len(set(tensors)) != len(tensors),
+            "declares no input": not self.inputs or not all(i.columns for i in self.inputs if isinstance(i, Input)),
+            "the built-in networks take columns and give scores; leave `architecture` out": self.architecture
+            is not None
+            and bool(self.tensors),
+            "a reference model predicts a column": self.reference is not None and bool(self.output_shape),
+            "a tensor is no target to stratify by": bool(self.output_shape) and getattr(self.folds, "stratify", False),
+            "output_rank speaks of scores, and the target is a tensor": self.output_shape != ()
+            and self.output_rank != 1,
+            "two tensors share a name": len(set(tensors)) != len(tensors)
+            or (isinstance(self.target, Tensor) and self.target.tensor in tensors[:-1]),
             f"tensor names {tensors} must match {_TENSOR.pattern}": not all(_TENSOR.match(t) for t in tensors),
             "a feature column is named twice": len(set(columns)) != len(columns),
             f"feature columns {escaped} are written with escapes, which the C runtime does not know; rename them": bool(
@@ -164,6 +172,21 @@ class Recipe:
         return tuple(chain.from_iterable(i.columns for i in self.inputs))
 
     @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What no column holds, and the owner's ``tinyai_inputs`` gives: inputs, and the target where it is one."""
+        return tuple(each for each in (*self.inputs, self.target) if isinstance(each, Tensor))
+
+    @property
+    def target_name(self) -> str:
+        """The column, or the tensor, that is predicted."""
+        return self.target.tensor if isinstance(self.target, Tensor) else self.target
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """What the graph gives for a row, the shape of the target; empty for a score."""
+        return self.target.shape if isinstance(self.target, Tensor) else ()
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Every table column that the recipe needs, without repeats; what is derived is not in the table."""
         made = {column for derived in self.derived for column in derived.columns}
@@ -171,7 +194,9 @@ class Recipe:
         reference = (self.reference.column,) if self.reference else ()
         chosen = (where.column for where in self.rows)
         read = (name for name in used if name not in made)
-        needed = (*self.key, self.group, self.clip, *read, *reference, *chosen, *self.cut_by, self.target)
+        target = () if isinstance(self.target, Tensor) else (self.target,)
+        told = chain.from_iterable(tensor.of for tensor in self.tensors)
+        needed = (*self.key, self.group, self.clip, *read, *reference, *chosen, *self.cut_by, *told, *target)
         return tuple(dict.fromkeys(needed))
 
     @property

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import make_floats, require_tuples
@@ -32,6 +32,29 @@ class Input:
     def __post_init__(self) -> None:
         require_tuples(self, "columns")
         _require_sidecar_key(self.sidecar_key)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor that no column holds, ``[N, *shape]`` float32: the owner's ``tinyai_inputs`` gives it for rows.
+
+    It may be an input of the graph, or what the model is to give. ``of`` are the columns of the table that tell the
+    hook where its values come from; they are read as they are, and no feature is made of them.
+    """
+
+    tensor: str
+    shape: tuple[int, ...]
+    of: tuple[str, ...] = ()
+
+    columns: ClassVar[tuple[str, ...]] = ()
+    standardise: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require_tuples(self, "shape", "of")
+        if not self.shape or min(self.shape) < 1:
+            raise RecipeError(
+                f"Tensor.shape must be one or more positive sizes, not {self.shape}; the batch comes before"
+            )
 
 
 @dataclass(frozen=True)
@@ -195,7 +218,7 @@ def numeric_sources(derived: Derived) -> tuple[str, ...]:
     return sources(derived) if isinstance(derived, Scaled | Log | Ratio) else ()
 
 
-def announced(noun: Input | Derived) -> dict[str, Any]:
+def announced(noun: Input | Tensor | Derived) -> dict[str, Any]:
     """What ``noun`` has the sidecar say at its top, by key: the keys under which a runtime reads it."""
     match noun:
         case Input(sidecar_key=str(key)):

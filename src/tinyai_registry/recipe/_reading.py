@@ -54,7 +54,7 @@ def _value(hint: Any, value: Any) -> Any:
     alternatives = _alternatives(hint)
     nouns = {each.__name__: each for each in alternatives if isinstance(each, type) and is_dataclass(each)}
     if not isinstance(value, dict):
-        if nouns and value is not None:
+        if nouns and value is not None and type(value) not in alternatives:
             raise TypeError(f"{value!r} stands where {' or '.join(nouns)} should")
         return value
     if len(value) == 1 and (tag := next(iter(value))) in nouns:

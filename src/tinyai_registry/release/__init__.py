@@ -7,7 +7,7 @@ lies between release and outcome.
 from tinyai_registry.release._candidate import Candidate
 from tinyai_registry.release._outcome import Outcome, Previous, Status
 from tinyai_registry.release._provenance import Account, Git, NoGit, Provenance
-from tinyai_registry.release._release import PARITY, Artifact, Description, Release, Vector
+from tinyai_registry.release._release import PARITY, Artifact, Description, Noise, Release, Sampled, Vector
 
 __all__ = [
     "PARITY",
@@ -17,10 +17,12 @@ __all__ = [
     "Description",
     "Git",
     "NoGit",
+    "Noise",
     "Outcome",
     "Previous",
     "Provenance",
     "Release",
+    "Sampled",
     "Status",
     "Vector",
 ]

@@ -14,15 +14,39 @@ PARITY = 1e-4
 
 
 @dataclass(frozen=True)
+class Noise:
+    """Values that anyone can make again, row-major float32 of ``shape``, the batch included; see ``lab/noise.py``.
+
+    ``sha256`` is that of their bytes, little-endian.
+    """
+
+    shape: tuple[int, ...]
+    seed: int
+    low: float
+    high: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Some ``values`` of an output of ``shape``, the batch included, at these ``positions`` in row-major order."""
+
+    shape: tuple[int, ...]
+    positions: Sequence[int]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
 class Vector:
     """A few rows on which a model that was loaded can be tried.
 
     ``inputs`` are what the graph itself is fed, ``outputs`` what it gives for that, both by tensor and in decimals that
-    are read back as the same float32; another machine's outputs may be ``tolerance`` off, in target units.
+    are read back as the same float32; another machine's outputs may be ``tolerance`` off, in target units. What no
+    column holds is fed noise, and of an output that is no score there are some values.
     """
 
-    inputs: Mapping[str, Sequence[Sequence[float]]]
-    outputs: Mapping[str, Sequence[float]]
+    inputs: Mapping[str, Sequence[Sequence[float]] | Noise]
+    outputs: Mapping[str, Sequence[float] | Sampled]
     tolerance: float
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluation import Caveat, DataSet, TableFingerprint
 from tinyai_registry.evaluation.caveats import table_caveats
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.plugins.owner import Owner
+from tinyai_registry.workflows.cross_validation import fetch_by
 from tinyai_registry.workflows.evaluate import read_trainable
 
 
@@ -21,10 +22,11 @@ class Suitability:
     why: str | None = None
 
 
-def check(recipe: Recipe, data: DataSet) -> Suitability:
-    """Everything that a refresh would refuse of ``data`` before it trains."""
+def check(owner: Owner, data: DataSet) -> Suitability:
+    """Everything that a refresh of the model of ``owner`` would refuse of ``data`` before it trains."""
+    recipe = owner.recipe
     try:
-        table = read_trainable(data, recipe)
+        table = read_trainable(data, recipe, fetch_by(owner))
     except TinyaiError as error:
         return Suitability(recipe.id, None, why=str(error))
     return Suitability(recipe.id, table.fingerprint, tuple(table_caveats(table.fingerprint, recipe)))

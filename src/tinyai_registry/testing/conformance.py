@@ -77,8 +77,8 @@ class Training:
         return self.trained.table
 
     def scores(self, model: TrainedModel) -> NDArray[np.float64]:
-        """What ``model`` says of every row of the table, float64 ``[N]``."""
-        return mean_prediction([model], self.table.inputs(np.arange(len(self.table.target))))
+        """What ``model`` says of every row of the table, float64 ``[N]``, or ``[N, *shape]`` of a tensor."""
+        return _predict([model], self.table)
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,12 @@ class Stuck:
     """A model that gives every row the same score."""
 
     score: float
+    shape: tuple[int, ...] = ()
     standardisation: None = None
 
     def predict(self, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
-        """The score, for each row."""
-        return np.full(len(next(iter(inputs.values()))), self.score)
+        """The score, for each row; of a tensor, in each place."""
+        return np.full((len(next(iter(inputs.values()))), *self.shape), self.score)
 
 
 class Conformance:
@@ -183,14 +184,14 @@ class Conformance:
     def test_the_gate_refuses_a_model_that_gives_every_row_one_score(
         self, owner: Owner, path: Path, training: Training, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        _train_only(monkeypatch, Stuck(float(training.table.target.mean())))
+        _train_only(monkeypatch, Stuck(training.table.fingerprint.target_mean, owner.recipe.output_shape))
         judgement = judge(owner, train(owner, path, Progress()), None, Progress())
         assert not judgement.passed, "the gate passes a constant; add a criterion on a correlation"
 
     def test_a_model_that_predicts_nan_is_stopped_under_its_plugins_name(
         self, owner: Owner, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        _train_only(monkeypatch, Stuck(float("nan")))
+        _train_only(monkeypatch, Stuck(float("nan"), owner.recipe.output_shape))
         with pytest.raises(PluginError, match=rf"plugin {owner.plugin.name} .*nan"):
             judge(owner, train(owner, path, Progress()), None, Progress())
 
@@ -210,10 +211,9 @@ class Conformance:
     def test_the_published_release_reloads_and_says_what_the_trained_model_said(
         self, owner: Owner, training: Training, registry: Path
     ) -> None:
-        table = training.table
-        expected = mean_prediction(training.trained.final, table.inputs(np.arange(len(table.target))))
+        expected = _predict(training.trained.final, training.table)
         low, high = owner.recipe.target_range
-        scores = _reloaded(registry, _sidecar(registry, owner), table.features)
+        scores = _reloaded(registry, _sidecar(registry, owner), training.table)
         assert np.abs(scores - expected).max() <= PARITY * (high - low)
 
     def test_every_published_file_gives_the_numbers_of_its_test_vector(self, owner: Owner, registry: Path) -> None:
@@ -244,37 +244,57 @@ def _train_only(monkeypatch: pytest.MonkeyPatch, model: Stuck) -> None:
 
 
 def _overwritten(path: Path, table: Table, rows: NDArray[np.int64], other: Path) -> Table:
-    """The table of ``path`` with other features and the opposite target in ``rows``, written to ``other`` and read."""
+    """The table of ``path`` with other inputs and the opposite target in ``rows``, written to ``other`` and read."""
     frame, recipe = pd.read_parquet(path).reset_index(drop=True), table.recipe
     low, high = recipe.target_range
     chosen = [np.ones(len(frame), bool), *(choose(frame, where) for where in recipe.rows)]
-    rows = np.flatnonzero(np.all(chosen, axis=0))[rows]  # row numbers of the table, of which the recipe chose some
+    places = np.flatnonzero(np.all(chosen, axis=0))[rows]  # row numbers of the file, of which the recipe chose some
     for column in (recipe.target, *(name for name in recipe.feature_order if name in frame.columns)):
-        values = frame[column].to_numpy(np.float64, copy=True)
-        values[rows] = low + high - values[rows] if column == recipe.target else 2 * values[rows] + 1
-        frame[column] = values
+        if isinstance(column, str):
+            values = frame[column].to_numpy(np.float64, copy=True)
+            values[places] = low + high - values[places] if column == recipe.target else 2 * values[places] + 1
+            frame[column] = values
     frame.to_parquet(other)
-    return read_table(other, recipe)
+
+    def fetch(read: Table, asked: NDArray[np.int64]) -> dict[str, NDArray[np.floating]]:
+        tensors = dict(table.fetch(replace(read, folder=table.folder), asked)) if table.fetch else {}
+        hidden = np.isin(asked, rows)
+        for name, values in tensors.items():
+            turned = low + high - values if name == recipe.target_name else 2 * values + 1
+            tensors[name] = np.where(hidden.reshape(-1, *[1] * (values.ndim - 1)), turned, values)
+        return tensors
+
+    return read_table(other, recipe, fetch if table.fetch else None)
 
 
 def _sidecar(registry: Path, owner: Owner) -> Any:
     return json.loads((registry / f"{owner.recipe.id}.json").read_text(encoding="ascii"))
 
 
-def _reloaded(registry: Path, sidecar: Mapping[str, Any], features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores ``[N]`` for raw ``features`` ``[N, F]``: onnxruntime and the sidecar, as a stranger uses them."""
+def _predict(models: Sequence[TrainedModel], table: Table) -> NDArray[np.float64]:
+    """The mean of what ``models`` say of every row of ``table``."""
+    rows = table.batches(np.arange(len(table)))
+    return np.concatenate([mean_prediction(models, table.inputs(batch)) for batch in rows])
+
+
+def _reloaded(registry: Path, sidecar: Mapping[str, Any], table: Table) -> NDArray[np.float64]:
+    """What the published file says of every row of ``table``: onnxruntime and the sidecar, as a stranger uses them."""
     session = onnxruntime.InferenceSession(registry / sidecar["onnx"], providers=["CPUExecutionProvider"])
-    widths = [found.shape[1] for found in session.get_inputs()]
-    parts = np.split(features.astype(np.float32).astype(np.float64), np.cumsum(widths)[:-1], axis=1)
-    vectors = {name: sidecar.get(f"feature_{name}") for name in ("mean", "std", "fill")}
-    filled = [_fill(*each) for each in zip(sidecar.get("inputs", [vectors]), parts, strict=True)]
-    feed = dict(zip(sidecar["input_names"], filled, strict=True))
-    [scores] = run_rows(session, sidecar["output_names"], feed)
-    return scores.astype(np.float64).reshape(len(features))
+    of_first = {name: sidecar[f"feature_{name}"] for name in ("mean", "std", "fill") if f"feature_{name}" in sidecar}
+    columns = [each.tensor for each in table.recipe.inputs if each.columns]
+    vectors = {each["tensor"]: each for each in sidecar.get("inputs", [])} or dict.fromkeys(columns, of_first)
+    parts = []
+    for rows in table.batches(np.arange(len(table))):
+        raw = table.inputs(rows)
+        feed = {name: _fill(vectors[name], raw[name]) if name in vectors else raw[name] for name in raw}
+        [values] = run_rows(session, sidecar["output_names"], feed)
+        parts.append(values.astype(np.float64).reshape(len(rows), *table.recipe.output_shape))
+    return np.concatenate(parts)
 
 
-def _fill(vectors: Mapping[str, Any], rows: NDArray[np.float64]) -> NDArray[np.float32]:
-    """``rows`` of one input, as the sidecar says that it is fed."""
+def _fill(vectors: Mapping[str, Any], raw: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of one input, as the sidecar says that it is fed."""
+    rows = raw.astype(np.float64)
     if vectors.get("fill") is not None:
         rows = np.where(np.isnan(rows), vectors["fill"], rows)
     if vectors.get("mean") is not None:

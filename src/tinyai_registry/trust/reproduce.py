@@ -32,7 +32,7 @@ from tinyai_registry.store.snapshot import read_as_it_stands
 from tinyai_registry.trust.comparison import Difference, compare, compare_graphs, is_within
 from tinyai_registry.trust.environment import Deviation, deviations
 from tinyai_registry.workflows.candidate import make_candidate
-from tinyai_registry.workflows.cross_validation import Trained
+from tinyai_registry.workflows.cross_validation import Trained, fetch_by
 from tinyai_registry.workflows.evaluate import judge, judge_artifacts, train
 from tinyai_registry.workflows.export import export
 
@@ -143,7 +143,7 @@ def reproduce(
 
 def _of_table(owner: Owner, said: Sidecar, data: DataSet) -> Iterator[Difference]:
     """Where the table is not the one of the release: columns, counts, means, at last its digest."""
-    made = parts.table_document(read_table(data, owner.recipe).fingerprint)
+    made = parts.table_document(read_table(data, owner.recipe, fetch_by(owner)).fingerprint)
     if made["sha256"] == said["table"]["sha256"]:
         return
     told = {key: value for key, value in said["table"].items() if key not in {"file", "sha256"}}

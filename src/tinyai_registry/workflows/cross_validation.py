@@ -24,10 +24,11 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds, metrics
 from tinyai_registry.lab.predictions import digest_predictions
 from tinyai_registry.lab.reference import reference_prediction
-from tinyai_registry.lab.table import Table
+from tinyai_registry.lab.table import Fetch, Table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Protocol, Scheme
 
+Prediction = NDArray[np.float64]
 Compute = Callable[[NDArray[np.float64], NDArray[np.float64]], Metrics]
 
 
@@ -62,6 +63,16 @@ class Predicted:
         return Predicted(self.plan, tuple(one[: len(self.held_out)]), test, one[-1])
 
 
+def fetch_by(owner: Owner) -> Fetch | None:
+    """How the tensors of some rows of a table are had: from the owner's ``tinyai_inputs``, if the recipe has any."""
+
+    def fetch(table: Table, rows: folds.Rows) -> Mapping[str, NDArray[np.floating]]:
+        found: Mapping[str, NDArray[np.floating]] = owner.call("tinyai_inputs", table=table, rows=rows)
+        return found
+
+    return fetch if owner.recipe.tensors else None
+
+
 def train_folds(owner: Owner, table: Table, scheme: Scheme, progress: Progress) -> Trained:
     """Train a model on each split of ``scheme``, and the final one, all in one call of the owner's ``tinyai_train``."""
     plan = folds.plan(table, scheme)
@@ -78,6 +89,8 @@ def evaluate_folds(
 
     ``by_seed`` says whether each member of an ensemble is judged by itself, too.
     """
+    if owner.recipe.output_shape:
+        return _measure_folds(owner, trained)
     predicted = _predict(owner, trained)
     seeds = owner.recipe.seeds if by_seed and owner.recipe.ensemble else ()
     each = [predicted, *(predicted.of_member(number) for number in range(len(seeds)))]
@@ -97,6 +110,38 @@ def evaluate_folds(
         corpora=_by_corpus(trained.table, predicted.held_out, compute),
         held_out=predicted.held_out,
     )
+
+
+def _measure_folds(owner: Owner, trained: Trained) -> Evaluation:
+    """The same for a target that is a tensor, by what the owner measures of each row."""
+    table, plan = trained.table, trained.plan
+
+    def judged(models: Sequence[TrainedModel], split: folds.Split) -> Fold:
+        measured = _measure(owner, models, table, split.group, split.held_out)
+        return fold_of(table, split.group, split.held_out, measured)
+
+    within = [judged(models, split) for models, split in zip(trained.folds, plan.splits, strict=True)]
+    return Evaluation(
+        folds=tuple(within),
+        expected_groups=tuple(split.group for split in plan.splits),
+        summary=summarise(within),
+        in_sample=_measure(owner, trained.final, table, "final", plan.development),
+        test=judged(trained.final, plan.test) if plan.test else None,
+    )
+
+
+def _measure(owner: Owner, models: Sequence[TrainedModel], table: Table, group: str, rows: folds.Rows) -> Metrics:
+    """The mean over ``rows`` of each metric that the owner gives; the rows are opened a batch at a time."""
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for batch in table.batches(rows):
+        inputs = table.inputs(batch)
+        with owner.plugin.blame_for(f"predict of the model of {group}"):
+            said = np.mean([_say(model, inputs, table, batch) for model in models], axis=0)
+        measured = owner.call("tinyai_measure", inputs=inputs, target=table.targets(batch), prediction=said)
+        for name, values in measured.items():
+            found.setdefault(name, []).append(np.asarray(values, np.float64))
+    means = {name: float(np.mean(np.concatenate(values))) for name, values in found.items()}
+    return metrics.extend(Metrics({}), means)
 
 
 def evaluate_protocol(owner: Owner, table: Table, protocol: Protocol, progress: Progress) -> ProtocolResult:
@@ -125,13 +170,22 @@ def _predict(owner: Owner, trained: Trained) -> Predicted:
 
 
 def _scores(model: TrainedModel, table: Table, rows: folds.Rows) -> NDArray[np.float64]:
-    scores = np.asarray(model.predict(table.inputs(rows)), np.float64)
-    if scores.shape != rows.shape:
-        raise PluginError(f"gave {scores.shape} for {len(rows)} rows")
-    finite = np.isfinite(scores)
+    return np.concatenate([_say(model, table.inputs(batch), table, batch) for batch in table.batches(rows)])
+
+
+def _say(model: TrainedModel, inputs: Mapping[str, NDArray[np.float32]], table: Table, rows: folds.Rows) -> Prediction:
+    """What ``model`` says of ``inputs``, which are those of ``rows``: ``[n]``, or ``[n, *shape]`` of a tensor.
+
+    Raises PluginError, without the plugin's name, if it has another shape or is not finite.
+    """
+    values = np.asarray(model.predict(inputs), np.float64)
+    if values.shape != (*rows.shape, *table.recipe.output_shape):
+        raise PluginError(f"gave {values.shape} for {len(rows)} rows")
+    finite = np.isfinite(values)
     if not finite.all():
-        raise PluginError(f"gave {scores[~finite][0]} for row {rows[~finite][0]} of the table")
-    return scores
+        row = rows[~finite.reshape(len(rows), -1).all(axis=1)][0]
+        raise PluginError(f"gave {values[~finite][0]} for row {row} of the table")
+    return values
 
 
 def _of_member(part: HeldOutRows, number: int) -> HeldOutRows:
@@ -176,7 +230,7 @@ def fold_of(table: Table, group: str, rows: folds.Rows, judged: Metrics) -> Fold
         group=group,
         rows=len(rows),
         clips=table.clips(rows),
-        tied_targets=metrics.tied_targets(table.target[rows]),
+        tied_targets=0.0 if table.recipe.output_shape else metrics.tied_targets(table.target[rows]),
         metrics=judged,
     )
 

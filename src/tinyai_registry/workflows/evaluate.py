@@ -15,13 +15,19 @@ from tinyai_registry.evaluation import DataSet, Evaluation, Judgement, Metrics, 
 from tinyai_registry.evaluation.caveats import corpus_caveats, evaluation_caveats, leakage_caveats, table_caveats
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
-from tinyai_registry.lab.table import Table, read_table
+from tinyai_registry.lab.table import Fetch, Table, read_table
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Protocol, Recipe, columns_of
 from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import suggest
-from tinyai_registry.workflows.cross_validation import Trained, evaluate_folds, evaluate_protocol, train_folds
+from tinyai_registry.workflows.cross_validation import (
+    Trained,
+    evaluate_folds,
+    evaluate_protocol,
+    fetch_by,
+    train_folds,
+)
 from tinyai_registry.workflows.unknown_values import unknown_caveats
 
 # A fold has four counts and four metrics, each on a line of its own.
@@ -42,7 +48,7 @@ def evaluate(owner: Owner, data: DataSet | Path, progress: Progress, protocol: s
         known = f"it declares: {', '.join(declared) or 'none'}{suggest(protocol, declared)}"
         raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
-        table = read_table(data, recipe)
+        table = read_table(data, recipe, fetch_by(owner))
     with progress.step(f"protocol {protocol}"):
         result = evaluate_protocol(owner, table, declared[protocol], progress)
     verdicts = _verdicts(result) if result.protocol.criteria else ()
@@ -77,17 +83,17 @@ def train(owner: Owner, data: DataSet | Path, progress: Progress) -> Trained:
     Raises TableError if the table does not do for one of the recipe's schemes, or no sidecar could hold its folds.
     """
     with progress.step("read table"):
-        table = read_trainable(data, owner.recipe)
+        table = read_trainable(data, owner.recipe, fetch_by(owner))
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds, progress)
 
 
-def read_trainable(data: DataSet | Path, recipe: Recipe) -> Table:
-    """The table ``data``, from which a model of ``recipe`` can be trained and released.
+def read_trainable(data: DataSet | Path, recipe: Recipe, fetch: Fetch | None = None) -> Table:
+    """The table ``data``, from which a model of ``recipe`` can be trained and released; ``fetch`` gives its tensors.
 
     Raises TableError if it cannot: for the table's own sake, for one of the recipe's schemes, or for the sidecar's.
     """
-    table = read_table(data, recipe)
+    table = read_table(data, recipe, fetch)
     _check_plans(table)
     return table
 

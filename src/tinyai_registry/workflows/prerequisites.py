@@ -83,7 +83,10 @@ def check_criterion(criterion: Criterion, owner: Owner) -> None:
     """Raises RecipeError if no evaluation of the recipe can have what ``criterion`` judges."""
     recipe = owner.recipe
     why = recipe.flaw(criterion, recipe.folds)
-    if why is None and criterion.part != "artifacts" and criterion.metric not in STANDARD_METRICS:
+    if why is None and criterion.part != "artifacts" and recipe.output_shape:
+        is_standard = criterion.metric in STANDARD_METRICS
+        why = f"{criterion.metric} is of scores, and the target is a tensor" if is_standard else None
+    elif why is None and criterion.part != "artifacts" and criterion.metric not in STANDARD_METRICS:
         if criterion.part == "in-sample":
             why = f"{criterion.metric} is not computed in sample"
         elif "tinyai_evaluate" not in owner.plugin.hooks:

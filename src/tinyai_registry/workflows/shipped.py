@@ -23,7 +23,7 @@ def compare_with_shipped(
     judgement: Judgement, trained: Trained, registry: Path, model: str, previous: Previous | None
 ) -> Judgement:
     """``judgement`` beside what the registered ``model`` gives for the same held-out rows, if there is one."""
-    if previous is None:
+    if previous is None or trained.table.recipe.output_shape:  # tensors are judged by what the plugin measures
         return judgement
     try:
         predicted = _predict(registry, model, trained.table)
@@ -44,7 +44,12 @@ def compare_with_shipped(
 
 def _predict(registry: Path, model: str, table: Table) -> NDArray[np.float64]:
     """What the registered file says of every row, ``[N]``. Its bytes and its test vector are checked first."""
-    scores = np.asarray(load(model, registry).predict(table.frame), np.float64)
+    loaded = load(model, registry)
+    parts = [
+        loaded.predict({**table.frame.iloc[rows], **table.inputs(rows)} if table.recipe.tensors else table.frame)
+        for rows in table.batches(np.arange(len(table)))
+    ]
+    scores = np.concatenate(parts).astype(np.float64)
     if scores.shape != table.target.shape or not np.isfinite(scores).all():
         raise TableError(f"the registered {model} does not give one finite score for each row")
     return scores

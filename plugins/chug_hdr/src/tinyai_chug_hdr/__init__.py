@@ -37,13 +37,13 @@ LADDER = one_hot("bitladder", RUNGS)
 
 # The margins are asked of the five folds. One test split of 171 contents is too noisy for the same margin in RMSE (a
 # bootstrap over its contents has a standard error of 0.03), so there the model must be no worse.
+FEATURES = Input("features", ("log2_bitrate", "height", "width", "portrait", "framerate"))
+ONE_HOT = Input("ladder_onehot", tuple(rung.column for rung in LADDER))
+
 CHUG_HDR_MOS_V1 = Recipe(
     id="chug_hdr_mos_v1",
     kind="nr",
-    inputs=(
-        Input("features", ("log2_bitrate", "height", "width", "portrait", "framerate")),
-        Input("ladder_onehot", tuple(rung.column for rung in LADDER)),
-    ),
+    inputs=(FEATURES, ONE_HOT),
     derived=(
         Lookup("log2_bitrate", "bitladder", LOG2_BITRATE),
         Lookup("portrait", "orientation", (("Landscape", 0.0), ("Portrait", 1.0))),
@@ -91,7 +91,7 @@ CHUG_HDR_MOS_V1 = Recipe(
 CHUG_HDR_MOS_HEAD_V1 = replace(
     CHUG_HDR_MOS_V1,
     id="chug_hdr_mos_head_v1",
-    inputs=(CHUG_HDR_MOS_V1.inputs[0], replace(CHUG_HDR_MOS_V1.inputs[1], standardise=False)),
+    inputs=(FEATURES, replace(ONE_HOT, standardise=False)),
     dataset="chug-split",
     folds=PredefinedSplit("split"),
     reference=None,

@@ -33,14 +33,14 @@ def check(session: Session, model: str | None, everything: bool, table: tuple[st
     names = [recipe.id for recipe in plugins.recipes] if model is None else [model]
     answers = []
     for name in names:
-        recipe = find_owner(plugins, name, config.policy).recipe
+        owner = find_owner(plugins, name, config.policy)
         try:
-            data = config.table(recipe.dataset, table)
+            data = config.table(owner.recipe.dataset, table)
         except ConfigError:
             if model is not None:
                 raise
             continue  # it has no table, and nobody has given one
-        answers.append(check_table(recipe, data))
+        answers.append(check_table(owner, data))
     if session.as_json:
         session.answer({"models": [_document(each) for each in answers]})
     else:

@@ -37,7 +37,11 @@ def diff(session: Session, old: Path, new: Path, group: str, clip: str, model: s
     columns: tuple[str, ...] = ()
     if model is not None:
         recipe = find_owner(session.plugins(), model, session.config.policy).recipe
-        group, clip, columns = recipe.group, recipe.clip, (*recipe.feature_order, recipe.target)
+        group, clip, columns = (
+            recipe.group,
+            recipe.clip,
+            (*recipe.feature_order, *([recipe.target] if isinstance(recipe.target, str) else [])),
+        )
     found = diff_tables(old, new, group, clip, columns)
     if session.as_json:
         session.answer({"old": old.name, "new": new.name, **_document(found)})
