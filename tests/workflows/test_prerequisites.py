@@ -142,6 +142,19 @@ def test_a_member_of_another_ensemble_is_not_refreshed_alone(duo, refresh, refus
     assert "duo_v1 is registered as a member of the ensemble trio_v1" in refused("--force")
 
 
+# --- a licence that is none
+
+
+def test_a_licence_that_is_none_is_refused_unless_the_row_has_one(duo_as, refresh, refused, registry, table):
+    duo_as({'    license="MIT"': '    license="BSD-3-Clause-Plus-Patent"'})
+    message = refused()
+    assert message.startswith(
+        "the licence of duo_v1 would not pass `tinyai validate`: BSD-3-Clause-Plus-Patent is no SPDX"
+    )
+    index(registry, row("duo_v1", "duo_v1.onnx", license="MIT"))
+    assert "licence" not in refresh(table, "--dry-run").err
+
+
 # --- a gate that cannot be judged
 
 

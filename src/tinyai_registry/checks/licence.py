@@ -42,13 +42,20 @@ def of_model(model: Subject) -> Iterator[Finding]:
     licence = model.row.get("license")
     if licence is None:
         yield model.in_row(NONE, "the row has no license")
-    elif isinstance(licence, str):
-        error = _canonicalize(licence)[1]
-        if error is not None:
-            yield model.in_row(UNKNOWN, f"{shorten(licence)} is no SPDX expression: {shorten(error)}", "license")
+    elif isinstance(licence, str) and (flaw := find_flaw(licence)) is not None:
+        yield model.in_row(UNKNOWN, flaw, "license")
     said = model.said.get("license")
     if isinstance(said, str) and isinstance(licence, str) and _canonicalize(said)[0] != _canonicalize(licence)[0]:
         yield model.in_sidecar(DIFFERS, f"the licence is {shorten(said)}, the row says {shorten(licence)}", "/license")
+
+
+def find_flaw(licence: str) -> str | None:
+    """Why ``licence`` is no SPDX expression; None if it is one.
+
+    >>> find_flaw("BSD-2-Clause-Patent")
+    """
+    error = _canonicalize(licence)[1]
+    return None if error is None else f"{shorten(licence)} is no SPDX expression: {shorten(error)}"
 
 
 def _canonicalize(licence: str) -> tuple[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinyai_registry.checks import identity
+from tinyai_registry.checks import identity, licence
 from tinyai_registry.documents.schema import announceable
 from tinyai_registry.errors import PluginError, RecipeError, RegistryError
 from tinyai_registry.evaluation import STANDARD_METRICS, Evaluation, Metrics
@@ -26,6 +26,7 @@ NO_FIGURES = Evaluation(folds=(), expected_groups=(), summary={}, in_sample=Metr
 def check_prerequisites(owner: Owner, request: Request, start: StartingPoint) -> None:
     """Raises a TinyaiError if the model's names are taken, its gate cannot be judged, or nothing can be written."""
     check_names(owner.recipe, start)
+    check_licence(owner.recipe, start)
     check_announced(owner.recipe)
     check_twins(owner.recipe, load_runtime(request.runtime))
     for criterion in (*owner.recipe.gate, *_known_criteria(owner, start)):
@@ -59,6 +60,17 @@ def check_names(recipe: Recipe, start: StartingPoint) -> None:
                 f"{start.registry.root}: the name {found.model} is taken ({found.message}, the last of them being "
                 f"those of {recipe.id}); give the model another id, or remove the other row"
             )
+
+
+def check_licence(recipe: Recipe, start: StartingPoint) -> None:
+    """Raises RecipeError if the licence that the row will have is none; a row that has one keeps it."""
+    row = start.before.row if start.before else {}
+    flaw = licence.find_flaw(recipe.license)
+    if "license" not in row and flaw is not None:
+        raise RecipeError(
+            f"the licence of {recipe.id} would not pass `tinyai validate`: {flaw}; look it up in the SPDX licence "
+            "list, or write LicenseRef-<name> for one of your own"
+        )
 
 
 def check_announced(recipe: Recipe) -> None:
