@@ -113,6 +113,7 @@ def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
 def _as_series(values: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
     """``values`` in memory once: Arrow's are given up as they are converted."""
     frame: pd.DataFrame = pa.table({"": values}).to_pandas(self_destruct=True, ignore_metadata=True)
+    pa.default_memory_pool().release_unused()
     return frame[""]
 
 

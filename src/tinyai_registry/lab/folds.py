@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import Fit
+from tinyai_registry.lab.keys import Labels, label
 from tinyai_registry.lab.rows import choose
 from tinyai_registry.lab.table import Table
 from tinyai_registry.recipe import (
@@ -73,7 +74,7 @@ def _set_aside(scheme: HeldOut, table: Table) -> Plan:
 
 
 def _predefined(scheme: PredefinedSplit, table: Table) -> Plan:
-    found = _names(table, scheme.column)
+    found = table.frame[scheme.column].to_numpy(str)
     strange = ~np.isin(found, scheme.parts)
     if strange.any():
         first = strange.argmax()
@@ -94,8 +95,9 @@ def _predefined(scheme: PredefinedSplit, table: Table) -> Plan:
 def shared_groups(cut: Plan, table: Table) -> tuple[str, ...]:
     """The groups of the recipe that have rows on both sides of a split."""
     parts = (*cut.splits, *([cut.test] if cut.test else []))
-    both = [np.intersect1d(table.groups[part.train], table.groups[part.held_out]) for part in parts]
-    return tuple(np.unique(np.concatenate(both)).tolist())
+    labels = _labels(table, None)
+    both = [np.intersect1d(labels.codes[part.train], labels.codes[part.held_out]) for part in parts]
+    return tuple(labels.names[np.unique(np.concatenate(both))].tolist())
 
 
 def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
@@ -122,7 +124,7 @@ def _refuse_endless(count: int, rows: int) -> None:
 def _count_splits(scheme: Scheme, table: Table) -> int:
     match scheme:
         case LeaveOneGroupOut():
-            return len(np.unique(_names(table, scheme.by)))
+            return len(_labels(table, scheme.by).names)
         case HeldOut():
             return _count_splits(scheme.within, table)
         case RepeatedHoldout():
@@ -140,9 +142,10 @@ def _splits(scheme: Scheme, table: Table, rows: Rows) -> list[Split]:
 
 @_splits.register
 def _(scheme: LeaveOneGroupOut, table: Table, rows: Rows) -> list[Split]:
-    groups = _held_out_groups(scheme, table, rows)
+    labels = _labels(table, scheme.by)
+    groups = _held_out_groups(scheme, table, rows, labels)
     _require(len(groups), 2, "groups")  # a test split may have left fewer than the table has
-    return [_hold_out_groups(group, scheme, table, rows, np.array([group])) for group in groups]
+    return [_hold_out_groups(group, scheme, table, rows, labels, np.array([group])) for group in groups]
 
 
 @_splits.register
@@ -160,11 +163,12 @@ def _(scheme: KFold, table: Table, rows: Rows) -> list[Split]:
 
 @_splits.register
 def _(scheme: GroupKFold, table: Table, rows: Rows) -> list[Split]:
-    groups = _held_out_groups(scheme, table, rows)
+    labels = _labels(table, scheme.by)
+    groups = _held_out_groups(scheme, table, rows, labels)
     _require(len(groups), scheme.folds, "groups")
     shuffled = np.random.default_rng(scheme.seed).permutation(groups)
     parts = np.array_split(shuffled, scheme.folds)
-    return [_hold_out_groups(f"fold-{k}", scheme, table, rows, part) for k, part in enumerate(parts, start=1)]
+    return [_hold_out_groups(f"fold-{k}", scheme, table, rows, labels, part) for k, part in enumerate(parts, start=1)]
 
 
 @_splits.register
@@ -177,22 +181,24 @@ def _(scheme: RepeatedHoldout, table: Table, rows: Rows) -> list[Split]:
     return [_hold_out(f"split-{k}", rows, np.isin(everyone, part)) for k, part in enumerate(chosen, start=1)]
 
 
-def _names(table: Table, column: str | None) -> NDArray[np.str_]:
+def _labels(table: Table, column: str | None) -> Labels:
     """The group of each row: its value of ``column``, or what the recipe says."""
-    return table.groups if column is None else table.frame[column].to_numpy(str)
+    return label(table.frame[table.recipe.group if column is None else column])
 
 
 def _may_be_held_out(scheme: ByGroup, table: Table, rows: Rows) -> NDArray[np.bool_]:
     return np.ones(len(rows), bool) if scheme.within is None else choose(table.frame.iloc[rows], scheme.within)
 
 
-def _held_out_groups(scheme: ByGroup, table: Table, rows: Rows) -> NDArray[np.str_]:
-    return np.unique(_names(table, scheme.by)[rows[_may_be_held_out(scheme, table, rows)]])
+def _held_out_groups(scheme: ByGroup, table: Table, rows: Rows, labels: Labels) -> NDArray[np.str_]:
+    return labels.names[np.unique(labels.codes[rows[_may_be_held_out(scheme, table, rows)]])]
 
 
-def _hold_out_groups(name: str, scheme: ByGroup, table: Table, rows: Rows, groups: NDArray[np.str_]) -> Split:
+def _hold_out_groups(
+    name: str, scheme: ByGroup, table: Table, rows: Rows, labels: Labels, groups: NDArray[np.str_]
+) -> Split:
     """No row of ``groups`` is trained on, and those that may be are held out."""
-    theirs = np.isin(_names(table, scheme.by)[rows], groups)
+    theirs = labels.are_among(groups)[rows]
     return Split(str(name), rows[~theirs], rows[theirs & _may_be_held_out(scheme, table, rows)])
 
 

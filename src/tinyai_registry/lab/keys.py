@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.parquet import MAX_BYTES
@@ -45,7 +48,7 @@ def as_text(path: Path, column: str, values: pa.ChunkedArray) -> pa.Array | pa.C
             row = pc.index(encoded.indices, number).as_py()
             if row >= 0:  # else no row has it
                 raise TableError(f"{path}: column {column} in row {row} {flaw}")
-    return pa.array(texts, pa.string()).take(encoded.indices)
+    return pa.array(texts, pa.large_string()).take(encoded.indices)  # as pandas keeps it
 
 
 def _flaw(value: object, text: str | None, rows: int) -> str | None:
@@ -75,6 +78,26 @@ def _text(value: object) -> str | None:
         return (value.decode() if isinstance(value, bytes) else str(value)).rstrip(PADDING)
     except UnicodeDecodeError:
         return None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A column of names, each kept once: ``names`` are sorted, ``codes``, int32 ``[N]``, say which one a row has."""
+
+    names: NDArray[np.str_]
+    codes: NDArray[np.int32]
+
+    def are_among(self, names: NDArray[np.str_]) -> NDArray[np.bool_]:
+        """For each row, ``[N]``, whether its name is one of ``names``."""
+        among: NDArray[np.bool_] = np.isin(self.names, names)[self.codes]
+        return among
+
+
+def label(column: pd.Series[Any]) -> Labels:
+    """The names in ``column``, which has no empty cell, as text."""
+    codes, found = pd.factorize(column)
+    names, order = np.unique(np.asarray(found).astype(str), return_inverse=True)
+    return Labels(names, order.astype(np.int32)[codes])
 
 
 def count_distinct(frame: pd.DataFrame, columns: Sequence[str]) -> int:
