@@ -90,6 +90,7 @@ def test_a_release_has_a_twin_that_row_sidecar_and_card_speak_of(slim, tinyai, r
         "max INT8_MEAN_DIFFERENCE over artifacts <= 0.005",
         "max INT8_WORST_DIFFERENCE over artifacts <= 0.02",
     ]
+    assert [caveat["code"] for caveat in ran.json["caveats"]].count("large-twin") == 1
     assert f"1 - PLCC of the two is {measured['int8_plcc_loss']:.6f}" in (registry / "slim_v1.md").read_text()
     checked = tinyai("validate", registry, "--load", "--json")
     assert checked.code == 0

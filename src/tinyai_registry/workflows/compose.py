@@ -81,6 +81,13 @@ def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tupl
     """What the registry's own state before this release obliges a reader to know."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
+    sizes = {artifact.path: len(artifact.data) for artifact in candidate.artifacts}
+    graph, twin = f"{candidate.recipe.id}.onnx", f"{candidate.recipe.id}.int8.onnx"
+    if sizes.get(twin, 0) > sizes[graph]:
+        yield Caveat(
+            "large-twin",
+            f"{twin} has {sizes[twin]} bytes and {graph} {sizes[graph]}: of so few weights most of a file is nodes",
+        )
     names = len(candidate.recipe.inputs[0].columns)
     most = max(known_runtimes(), key=lambda runtime: runtime.command.max_features)
     if names > most.command.max_features:

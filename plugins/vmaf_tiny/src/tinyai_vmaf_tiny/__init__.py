@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from tinyai_registry import MLP, Adam, CardText, Criterion, Input, LeaveOneGroupOut, Recipe, Where, hookimpl
+from tinyai_registry import MLP, Adam, CardText, Criterion, Input, Int8, LeaveOneGroupOut, Recipe, Where, hookimpl
 
 FEATURES = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 WIDTHS = {"vmaf_tiny_v2": (16, 8), "vmaf_tiny_v3": (32, 16), "vmaf_tiny_v4": (64, 32, 16)}
+
+# The smallest is not worth quantising. The last layer, a few dozen weights with the score's scale, stays in float32.
+TWINS = {model: (Int8(budget=0.01, in_float=("last",)),) for model in ("vmaf_tiny_v3", "vmaf_tiny_v4")}
 
 
 def vmaf_tiny(model: str, hidden: tuple[int, ...]) -> Recipe:
@@ -27,6 +30,7 @@ def vmaf_tiny(model: str, hidden: tuple[int, ...]) -> Recipe:
         training=Adam(learning_rate=1e-3, weight_decay=0.0, batch_size=256, epochs=90),
         output="vmaf",
         scaler_in_graph=True,
+        twins=TWINS.get(model, ()),
         license="BSD-2-Clause-Patent",
         dataset_license="That of each corpus; the tables may not be redistributed",
         decision="ADR-0244",
