@@ -47,6 +47,16 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
+def signed(value: float, digits: int) -> str:
+    """``value`` with its sign and so many decimals; what rounds to nothing has no sign.
+
+    >>> [signed(value, 2) for value in (0.125, -0.5, -0.001)]
+    ['+0.12', '-0.50', '0.00']
+    """
+    rounded = round(value, digits)
+    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
 def encodable(text: str) -> str:
     """``text`` with question marks for what a file name or an argument has that is not UTF-8."""
     return text.encode(errors="replace").decode()
@@ -129,11 +139,11 @@ def markdown_code(text: str) -> str:
     return f"{fence}{pad}{inside}{pad}{fence}"
 
 
-def markdown_code_block(lines: Iterable[str]) -> str:
-    """``lines`` as a fenced code block."""
+def markdown_code_block(lines: Iterable[str], language: str = "") -> str:
+    """``lines`` as a fenced code block in ``language``, a word of ours."""
     inside = [printable(line) for line in lines]
     fence = _fence("\n".join(inside), 3)
-    return "\n".join((fence, *inside, fence))
+    return "\n".join((f"{fence}{language}", *inside, fence))
 
 
 def markdown_cell(markup: str) -> str:

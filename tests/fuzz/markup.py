@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from hypothesis import strategies as st
@@ -56,9 +57,12 @@ def parse(page: str) -> list[Token]:
     return _PARSER.parse(page)
 
 
+FRONT_MATTER = re.compile(r"\A---\n[^\n]*(?:\n(?!---\n)[^\n]*)*\n---\n")
+
+
 def structure(page: str) -> list[tuple[str, str, int]]:
     """What a page is made of, without its words: type, tag and level of every token, those inside a line too."""
-    return list(_shapes(parse(page)))
+    return list(_shapes(parse(FRONT_MATTER.sub("", page))))  # which is YAML, and read by no Markdown
 
 
 def _shapes(tokens: list[Token]) -> Iterator[tuple[str, str, int]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from tinyai_registry.documents import markdown, picture, upstream
+from tinyai_registry.documents import front_matter, markdown, picture, upstream
+from tinyai_registry.documents.markdown import LAYOUT, layout_of
 from tinyai_registry.documents.sidecar_types import (
     ArtifactDocument,
     GitDocument,
@@ -14,14 +16,15 @@ from tinyai_registry.documents.sidecar_types import (
     TableDocument,
 )
 from tinyai_registry.text import markdown_code as code
-from tinyai_registry.text import markdown_prose, markdown_words
+from tinyai_registry.text import markdown_code_block, markdown_prose, markdown_words
 
 
 def render(sidecar: Sidecar) -> str:
     """The card in Markdown. The same sidecar renders to the same text, so a checker can tell an edited card."""
     if "upstream" in sidecar:
         return markdown.sections(sidecar["id"], upstream.parts(sidecar))
-    return markdown.sections(sidecar["card"]["title"], _parts(sidecar))
+    front = front_matter.render(sidecar) if layout_of(sidecar) >= LAYOUT else ""
+    return front + markdown.sections(sidecar["card"]["title"], _parts(sidecar))
 
 
 def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
@@ -34,6 +37,8 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "Intended use", markdown_prose(said["intended_use"])
     yield "Limits", markdown_prose(said["limits"])
     yield "How to call it", _calling(sidecar)
+    if layout_of(sidecar) >= LAYOUT:
+        yield "Training", _training(sidecar)
     yield "Training data", _data(sidecar)
     for heading, text in sorted(said["sections"].items()):  # as strict JSON is read back: the card stays the same
         yield heading, markdown_prose(text)
@@ -49,6 +54,8 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "Caveats", markdown.caveat_list(sidecar)
     yield "Files", _files(sidecar)
     yield "Licence", _licence(sidecar)
+    if layout_of(sidecar) >= LAYOUT:
+        yield "Citation", _citation(sidecar)
     yield "Provenance", _provenance(sidecar)
 
 
@@ -65,7 +72,21 @@ def _calling(sidecar: Sidecar) -> str:
     column = "".join(f", {size}" for size in sizes) or column
     shape = f"float32 `[{rows}{column}]`"
     output = f"- output {code(sidecar['output_name'])} {shape}: {code(name)}, nominally {low:g} to {high:g}"
-    return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}"
+    snippet = f"\n\n{_snippet(sidecar)}" if layout_of(sidecar) >= LAYOUT else ""
+    return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}{snippet}"
+
+
+def _snippet(sidecar: Sidecar) -> str:
+    needed = [name for each in sidecar["recipe"]["inputs"] for name in each.get("columns", ())]
+    some = ", ".join(needed[:2]) + (", …" if needed[2:] else "")
+    fed = f"frame)  # a pandas frame with {some}; scaled here, once" if needed else "arrays)  # by tensor"
+    lines = (
+        "import tinyai_registry",
+        "",
+        f'model = tinyai_registry.load("{sidecar["id"]}", registry=".")',
+        f"scores = model.predict({fed}",
+    )
+    return markdown_code_block(lines, "python")
 
 
 def _input(rows: str, noun: InputDocument) -> str:
@@ -137,6 +158,35 @@ def _corpora(table: TableDocument) -> str:
     rows = [[code(c["corpus"]), code(c["file"]), str(c["rows_used"]), code(c["sha256"])] for c in corpora]
     same = "".join(f"\n\nOne source: {', '.join(map(code, names))}." for names in table.get("same", []))
     return f"\n\n{markdown.table(['corpus', 'file', 'rows', 'sha256'], rows)}{same}"
+
+
+def _training(sidecar: Sidecar) -> str:
+    """What of the recipe decides the network: alternatives by the name of their class, each with its settings."""
+    recipe: Mapping[str, Any] = sidecar["recipe"]
+    lines = [
+        f"{label}: {code(_settings(recipe[key]))}"
+        for key, label in {"architecture": "network", "training": "optimiser", "ensemble": "ensemble"}.items()
+        if recipe.get(key)
+    ]
+    main = next(a for a in sidecar["artifacts"] if a["path"] == sidecar["onnx"])
+    lines += [f"parameters: {main['parameters']}"] if "parameters" in main else []
+    lines += [f"folds: {code(_settings(recipe['folds']))}", f"seed: {recipe.get('seed', 0)}"]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _settings(noun: Mapping[str, Any] | None) -> str:
+    if not noun:
+        return "the plugin's own"
+    [(name, settings)] = noun.items()
+    return f"{name}({', '.join(f'{key}={value}' for key, value in sorted(settings.items()))})"
+
+
+def _citation(sidecar: Sidecar) -> str:
+    made = markdown_words(sidecar["provenance"]["time"][:10])
+    return (
+        f"{markdown_words(sidecar['card']['title'])} ({code(sidecar['id'])}), release of {made}, "
+        f"sha256 {code(sidecar['sha256'])}."
+    )
 
 
 def _files(sidecar: Sidecar) -> str:

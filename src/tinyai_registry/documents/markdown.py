@@ -18,7 +18,16 @@ from tinyai_registry.documents.sidecar_types import (
     VerdictDocument,
     metric_of,
 )
-from tinyai_registry.text import markdown_cell, markdown_code, markdown_words
+from tinyai_registry.text import markdown_cell, markdown_code, markdown_words, signed
+
+# How pages are laid out. A release says by which layout its card was written, and is rendered by it for ever: a page of
+# an earlier version is no edited one.
+LAYOUT = 2
+
+
+def layout_of(sidecar: Sidecar) -> int:
+    """The layout that the pages of a release are written in; the first had no number."""
+    return sidecar["card"].get("layout", 1)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -85,7 +94,7 @@ def comparison_table(sidecar: Sidecar) -> str:
         return "This is the first release of the model in this registry."
     before, now = sidecar["previous"]["metrics"], headlines(sidecar["evaluation"], sidecar.get("in_sample"))
     rows = [
-        [label, _known(before.get(name)), _known(now.get(name)), _change(before.get(name), now.get(name))]
+        [label, _known(before.get(name)), _known(now.get(name)), _change(sidecar, before.get(name), now.get(name))]
         for name, label in HEADLINES.items()
     ]
     return table(["", "previous", "refresh", "change"], rows) + _shipped(sidecar)
@@ -100,7 +109,7 @@ def _shipped(sidecar: Sidecar) -> str:
         return f"\n\nThe model before could not be run on this table: {markdown_words(shipped.get('why', ''))}."
     before, now = headlines(shipped, None), headlines(sidecar["evaluation"], None)
     rows = [
-        [label, _known(before[name]), _known(now[name]), _change(before[name], now[name])]
+        [label, _known(before[name]), _known(now[name]), _change(sidecar, before[name], now[name])]
         for name, label in HEADLINES.items()
         if not name.startswith("in_sample")
     ]
@@ -117,7 +126,7 @@ def drift_table(sidecar: Sidecar) -> str:
         return "No statistics of an earlier table are recorded, so drift cannot be told."
     target = drift.get("target")
     moved = [*drift["inputs"], *([target] if target else [])]
-    rows = [[markdown_words(m["column"]), f"{m['mean_shift']:+.3f}", f"{m['std_ratio']:.3f}"] for m in moved]
+    rows = [[markdown_words(m["column"]), _signed(sidecar, m["mean_shift"], 3), f"{m['std_ratio']:.3f}"] for m in moved]
     before = _range(drift["target_before"]) if drift["target_before"] else "not recorded"
     return (
         table(["column" if target else "input", "mean shift (old std)", "std ratio (new / old)"], rows)
@@ -127,7 +136,7 @@ def drift_table(sidecar: Sidecar) -> str:
 
 def gate_list(sidecar: Sidecar) -> str:
     """One line for each criterion."""
-    return "\n".join(_verdict(verdict) for verdict in sidecar["gate"])
+    return "\n".join(_verdict(sidecar, verdict) for verdict in sidecar["gate"])
 
 
 def caveat_list(sidecar: Sidecar) -> str:
@@ -161,18 +170,28 @@ def _known(value: float | None) -> str:
     return "not recorded" if value is None else figure(value)
 
 
-def _change(before: float | None, now: float | None) -> str:
-    return "" if before is None or now is None else f"{now - before:+.4f}"
+def _change(sidecar: Sidecar, before: float | None, now: float | None) -> str:
+    return "" if before is None or now is None else _signed(sidecar, now - before, 4)
+
+
+def _signed(sidecar: Sidecar, value: float, digits: int) -> str:
+    return signed(value, digits) if layout_of(sidecar) >= LAYOUT else f"{value:+.{digits}f}"
 
 
 def _range(bounds: Sequence[float]) -> str:
     return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
 
 
-def _verdict(verdict: VerdictDocument) -> str:
+def _verdict(sidecar: Sidecar, verdict: VerdictDocument) -> str:
     mark = "passed" if verdict["passed"] else "**refused**"
     why = f" ({markdown_words(verdict['reason'])})" if "reason" in verdict else ""
-    return f"- {mark}: {markdown_words(verdict['criterion'])}; value {figure(verdict['value'])}{why}"
+    return f"- {mark}: {markdown_words(verdict['criterion'])}; value {_counted(sidecar, verdict['value'])}{why}"
+
+
+def _counted(sidecar: Sidecar, value: float | None) -> str:
+    """A figure; a count has no decimals."""
+    is_count = value is not None and value > 1 and value == round(value) and layout_of(sidecar) >= LAYOUT
+    return f"{value:.0f}" if is_count else figure(value)
 
 
 def _fold_row(name: str, fold: FoldDocument, metrics: Sequence[str]) -> list[str]:

@@ -169,7 +169,7 @@ def caveat_document(caveat: Caveat) -> Json:
 
 
 def artifact_document(artifact: Artifact) -> Json:
-    """``path``, ``sha256``, ``bytes``, ``opset``, ``parity_max_abs``, ``test_vector``; ``measured`` if anything was."""
+    """What is known of a file; ``parameters`` if they were counted, ``measured`` if anything was."""
     document: Json = {
         "path": artifact.path,
         "sha256": artifact.sha256,
@@ -178,7 +178,9 @@ def artifact_document(artifact: Artifact) -> Json:
         "parity_max_abs": artifact.parity_max_abs,
         "test_vector": vector_document(artifact.vector),
     }
-    return {**document, "measured": dict(artifact.measured)} if artifact.measured else document
+    counted = {} if artifact.parameters is None else {"parameters": artifact.parameters}
+    measured = {"measured": dict(artifact.measured)} if artifact.measured else {}
+    return {**document, **counted, **measured}
 
 
 def artifact_figures(artifact: ArtifactDocument) -> dict[str, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tinyai_registry.documents.sidecar_types import FoldDocument, Sidecar, metric_of
-from tinyai_registry.text import printable, shorten
+from tinyai_registry.text import printable, shorten, signed
 
 WIDTH, MARGIN, LINE = 480, 16, 20
 FONT = {"font-family": "DejaVu Sans, Verdana, Arial, sans-serif", "font-size": "13"}
@@ -218,7 +218,7 @@ def _draw_drift(page: _Page, sidecar: Sidecar) -> None:
         page.text(MARGIN, y + 14, shorten(each["column"], NAME))
         left = min(scale(0), scale(shift))
         page.add("rect", x=left, y=y + 5, width=max(abs(scale(shift) - scale(0)), 1.0), height=10.0, fill="#8fa9bd")
-        page.text(400, y + 14, f"{round(shift, 2) + 0.0:+.2f}")
+        page.text(400, y + 14, signed(shift, 2))
 
 
 def _draw_history(page: _Page, sidecar: Sidecar, history: Sequence[float]) -> None:

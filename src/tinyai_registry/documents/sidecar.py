@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from tinyai_registry.documents import c_reader, parts, strict_json
+from tinyai_registry.documents.markdown import LAYOUT
 from tinyai_registry.documents.row import TWIN_KEYS
 from tinyai_registry.documents.sidecar_types import ArtifactDocument, MemberDocument, Sidecar, as_sidecar
 from tinyai_registry.errors import DocumentError
@@ -51,7 +52,7 @@ def compose(candidate: Candidate, drift: Drift | None, previous: Previous | None
         "recipe": embedded,
         "recipe_fingerprint": fingerprint(embedded),
         "plugin": dict(zip(("distribution", "version"), candidate.plugin, strict=True)),
-        "card": {**asdict(recipe.card), "sections": dict(candidate.description.sections)},
+        "card": {**asdict(recipe.card), "sections": dict(candidate.description.sections), "layout": LAYOUT},
         "stage": recipe.stage,
         "extra": dict(candidate.description.extra),
         "members": _members(recipe, candidate.artifacts),

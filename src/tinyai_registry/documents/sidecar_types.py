@@ -129,6 +129,7 @@ class ArtifactDocument(TypedDict):
     sha256: str
     bytes: int
     opset: NotRequired[int]
+    parameters: NotRequired[int]
     parity_max_abs: NotRequired[float]
     measured: NotRequired[dict[str, float]]
     test_vector: NotRequired[TestVectorDocument]
@@ -299,6 +300,7 @@ class CardDocument(TypedDict):
     intended_use: str
     limits: str
     sections: dict[str, str]
+    layout: NotRequired[int]
 
 
 class MemberDocument(TypedDict):

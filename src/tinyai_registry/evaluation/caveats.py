@@ -17,6 +17,7 @@ from tinyai_registry.evaluation import (
     TableFingerprint,
 )
 from tinyai_registry.recipe import Criterion, HeldOut, LeaveOneGroupOut, PredefinedSplit, Recipe, Scheme, columns_of
+from tinyai_registry.text import signed
 
 CORRELATIONS = ("plcc", "srocc")
 RMSE_OVER_MEDIAN = 2.0
@@ -192,6 +193,6 @@ def _notable(moved: ColumnDrift) -> str | None:
     if abs(moved.mean_shift) <= MEAN_SHIFT and ratio <= STD_RATIO:
         return None
     return (
-        f"{moved.column}: the mean moved by {moved.mean_shift:+.2f} old standard deviations, the standard deviation is "
-        f"{moved.std_ratio:.2f} times the old one"
+        f"{moved.column}: the mean moved by {signed(moved.mean_shift, 2)} old standard deviations, "
+        f"the standard deviation is {moved.std_ratio:.2f} times the old one"
     )

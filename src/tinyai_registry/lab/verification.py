@@ -20,7 +20,7 @@ from tinyai_registry.lab.inference import open_session, run_rows
 from tinyai_registry.lab.noise import draw
 from tinyai_registry.lab.quantisation import TwinRows, measure
 from tinyai_registry.lab.table import Table, split_inputs
-from tinyai_registry.onnxfile.graph import Shape, Signature, signature
+from tinyai_registry.onnxfile.graph import Shape, Signature, count_parameters, signature
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.recipe import Input, Int8, Recipe, Tensor
@@ -96,7 +96,8 @@ def _check(
     parity = _measure_parity(name, data, models, recipe, samples)
     noise, _ = _noise(table, _count(samples[-1]))
     vector = make_vector(data, recipe, models[0], samples[-1], noise=noise)
-    return Artifact(f"{name}.onnx", data, opset, parity, vector)
+    counted = count_parameters(onnx.load_model_from_string(data))
+    return Artifact(f"{name}.onnx", data, opset, parity, vector, parameters=counted)
 
 
 def _check_structure(name: str, data: bytes, recipe: Recipe, runtime: Runtime) -> int:

@@ -9,13 +9,14 @@ from google.protobuf.message import DecodeError
 
 from tinyai_registry.files import File, Unreadable
 from tinyai_registry.onnxfile.onnx_messages import ModelProto, SparseTensorProto, TensorProto, ValueInfoProto
-from tinyai_registry.onnxfile.protobuf import messages, texts
+from tinyai_registry.onnxfile.protobuf import elements, messages, texts
 from tinyai_registry.onnxfile.weights import Outside, external_weights
 from tinyai_registry.onnxfile.wire import takes_more_memory
 
 # Beyond the bytes of the file: 130 000 nodes, attributes and tensors, or three million numbers in attributes. Checking
 # such a graph takes three seconds and 80 MiB.
 MAX_MEMORY = 128 * 2**20
+_FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
 _MAX_RANK = 64  # numpy's
 
 # ONNX has two names for the domain of its own operators.
@@ -136,3 +137,8 @@ def _shape(value: ValueInfoProto) -> Shape:
     return tuple(
         d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in value.type.tensor_type.shape.dim
     )
+
+
+def count_parameters(model: ModelProto) -> int:
+    """How many numbers the initialisers of the main graph hold, but for scalars and integers, which are constants."""
+    return sum(elements(t.dims) for t in model.graph.initializer if t.dims and t.data_type in _FLOATS)

@@ -54,7 +54,8 @@ class Vector:
 class Artifact:
     """A file that ships. ``parity_max_abs`` is the worst difference, in target units, between it and the model.
 
-    ``measured`` is what else was measured of it, by name, for criteria of the gate on artifacts.
+    ``measured`` is what else was measured of it, by name, for criteria of the gate on artifacts. ``parameters`` is how
+    many numbers its weights are, where that was counted.
     """
 
     path: str
@@ -63,6 +64,7 @@ class Artifact:
     parity_max_abs: float
     vector: Vector
     measured: Mapping[str, float] = field(default_factory=dict)
+    parameters: int | None = None
 
     @property
     def figures(self) -> Mapping[str, float]:
