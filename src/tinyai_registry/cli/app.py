@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib import import_module
 from io import StringIO
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -99,8 +96,10 @@ class Commands(click.Group):
             echo_failure(str(stopped))
         if not standalone_mode:
             return code
-        if args is None:
-            _leave(code)
+        if args is None and "onnxsim" not in sys.modules:
+            # The process ends, and collecting what torch and pandas brought takes half a second. onnxsim's extension
+            # would report on standard error what was not collected.
+            gc.freeze()
         sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -164,18 +163,6 @@ def _import(name: str) -> ModuleType:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process without taking apart what it has imported.
-
-    For torch and pandas that takes half a second, and onnxsim's extension reports on standard error what was left.
-    """
-    atexit._run_exitfuncs()  # noqa: SLF001 - what others have asked for: no public name, but multiprocessing ends so too
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # whoever was to read it has gone; the answer has told so
-            stream.flush()
-    os._exit(code)
 
 
 def _unavailable(name: str, why: str) -> click.Command:
