@@ -7,6 +7,7 @@ Format: https://huggingface.co/docs/hub/model-cards
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ KNOWN = frozenset(
     )
 )
 
+_ASTRAL = 0x10000
+
 
 def render(sidecar: Sidecar) -> str:
     """The lines between two of ``---``, with them."""
@@ -32,8 +35,18 @@ def render(sidecar: Sidecar) -> str:
         "tags": ["onnx", "tinyai", sidecar["kind"]],
         "model-index": [{"name": sidecar["id"], "results": list(_results(sidecar))}],
     }
-    lines = (f"{name}: {json.dumps(value, ensure_ascii=True)}" for name, value in fields.items())
+    lines = (f"{name}: {_flow(value)}" for name, value in fields.items())
     return "\n".join(("---", *lines, "---", ""))
+
+
+def _flow(value: Any) -> str:
+    """JSON, in ASCII as YAML escapes it: one escape for each character, where JSON may need two."""
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[^ -~]", lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(character: int) -> str:
+    return f"\\u{character:04x}" if character < _ASTRAL else f"\\U{character:08x}"
 
 
 def _results(sidecar: Sidecar) -> Iterator[dict[str, Any]]:
