@@ -22,6 +22,8 @@ def command(session: Session) -> int:
             session.say(f"  why     {plugin.reason}")
         if plugin.recipes:
             session.say(f"  models  {', '.join(recipe.id for recipe in plugin.recipes)}")
+        if plugin.imports:
+            session.say(f"  imports {', '.join(each.id for each in plugin.imports)}")
         if plugin.hooks:
             session.say(f"  hooks   {', '.join(plugin.hooks)}")
     return 0
@@ -35,5 +37,6 @@ def _document(plugin: Plugin) -> dict[str, object]:
         "status": plugin.status,
         "reason": plugin.reason,
         "models": [recipe.id for recipe in plugin.recipes],
+        "imports": [each.id for each in plugin.imports],
         "hooks": list(plugin.hooks),
     }
