@@ -156,8 +156,10 @@ def explain(error: OSError) -> str:
 
 def is_link(about: os.stat_result) -> bool:
     """Whether what ``os.lstat`` tells of leads elsewhere: a symbolic link, or a junction of Windows."""
-    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
-    return stat.S_ISLNK(about.st_mode) or (junction is not None and getattr(about, "st_reparse_tag", 0) == junction)
+    return stat.S_ISLNK(about.st_mode) or (_JUNCTION is not None and getattr(about, "st_reparse_tag", 0) == _JUNCTION)
+
+
+_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
 
 
 def find_link(root: Path, parts: Iterable[str]) -> Path | None:
@@ -193,7 +195,7 @@ def strays(name: str) -> str | None:
         return "leads out of the registry folder (..)"
     if not {":", "\\"}.isdisjoint(name) and (PureWindowsPath(name).drive or PureWindowsPath(name).root):
         return "is absolute"  # elsewhere it begins with a slash, which leaves an empty part
-    if "\\" in name or any(ord(character) < ord(" ") for character in name):
+    if "\\" in name or min(name) < " ":
         return "has a backslash or a control character"
     if any(len(part.encode(errors="replace")) > MAX_NAME for part in parts):
         return "is too long"
