@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from onnxruntime import InferenceSession
-from validate import EXAMPLE, filled
+from validate import CHECK_JSONSCHEMA, EXAMPLE, filled
 
 from tinyai_registry import load
 from tinyai_registry.documents import schema
@@ -97,7 +97,7 @@ def bench_status(rounds: int, folder: Path) -> None:
     root = with_history(filled(folder / "registry", MODELS))
     theirs = str(schema.folder() / "registry.schema.json")
     commands = {
-        "check-jsonschema": [str(BIN / "check-jsonschema"), "--schemafile", theirs, str(root / "registry.json")],
+        "check-jsonschema": [*CHECK_JSONSCHEMA, "--schemafile", theirs, str(root / "registry.json")],
         f"tinyai status, {MODELS} models": [str(BIN / "tinyai"), "status", "--registry", str(root)],
     }
     show(take_turns(commands, rounds), "check-jsonschema", STATUS_AIM)

@@ -18,7 +18,7 @@ from tinyai_registry.cli.stdout import reserve_stdout
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.store.activity import observe
+from tinyai_registry.store.activity import tell_pending
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
 from tinyai_registry.text import log_line
@@ -80,9 +80,8 @@ class Session:
     @staticmethod
     def tell_pending(root: Path) -> None:
         """Say on standard error what writers are at in ``root``, or left there."""
-        activity = observe(root)
-        if activity.pending:
-            click.echo(f"tinyai: {activity}", err=True)
+        if told := tell_pending(root):
+            click.echo(f"tinyai: {told}", err=True)
 
     def plugins(self) -> Plugins:
         """The installed plugins, unless ``--no-plugins`` was given."""

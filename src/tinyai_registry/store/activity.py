@@ -40,6 +40,15 @@ def observe(root: Path) -> Activity:
     return Activity(committed, pending, folder.stat().st_mtime_ns if folder.is_dir() else 0)
 
 
+def tell_pending(root: Path) -> str | None:
+    """What writers are at in ``root``, or left there, in words; None where nothing is pending."""
+    try:
+        models = tuple(map(layout.model_of, layout.workplaces(root)))
+    except RegistryError:
+        return None  # as above
+    return str(Activity({}, models, 0)) if models else None
+
+
 def is_pending(root: Path) -> bool:
     """Whether a publish is under way, or was when its process died."""
     return bool(layout.workplaces(root))

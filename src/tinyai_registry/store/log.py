@@ -134,10 +134,13 @@ def head(root: Path, model: str) -> Entry | None:
     return None
 
 
-def last_entry(root: Path, model: str) -> Entry | None:
-    """What happened to ``model`` last, if it has a history."""
+def last_refusal(root: Path, model: str) -> Entry | None:
+    """The last entry of ``model``, if it is a refusal; one that is none is not parsed, as a thousand are looked at."""
     numbers = layout.entry_numbers(root, model)
-    return read(root, model, numbers[-1]) if numbers else None
+    if not numbers or b'"refuse"' not in strict_json.bytes_of(layout.entry_file(root, model, numbers[-1])):
+        return None
+    entry = read(root, model, numbers[-1])
+    return entry if entry.action == "refuse" else None
 
 
 def find_published(root: Path, model: str | None) -> Mapping[str, str] | None:

@@ -121,7 +121,7 @@ def _of_row(place: _Place, row: Json) -> Standing:
     model = str(row.get("id"))
     try:
         sidecar = glance_sidecar(place.folder, row)
-        state, reasons = _judge(place, row, sidecar, _last_entry(place, model))
+        state, reasons = _judge(place, row, sidecar, _last_refusal(place, model))
     except TinyaiError as error:
         sidecar, state, reasons = NOTHING, "damaged", (str(error),)
     headline = read_headline(row, sidecar)
@@ -131,7 +131,7 @@ def _of_row(place: _Place, row: Json) -> Standing:
 
 def _of_recipe(place: _Place, recipe: Recipe) -> Standing:
     """A model that a plugin declares and the registry does not have; its first refresh may have been refused."""
-    table, last = place.tables[recipe.dataset], _last_entry(place, recipe.id)
+    table, last = place.tables[recipe.dataset], _last_refusal(place, recipe.id)
     state: State = "untrained"
     reasons: tuple[str, ...] = ()
     if last is not None and _is_refused(last, table):
@@ -181,15 +181,15 @@ def _mend(state: State, model: str) -> tuple[str, ...]:
 
 
 def _is_refused(last: log.Entry, table: _Table) -> bool:
-    return last.action == "refuse" and table.sha256 in {None, last.account.table}
+    return table.sha256 in {None, last.account.table}
 
 
 def _refusals(last: log.Entry) -> tuple[str, ...]:
     return tuple(refusal(verdict) for verdict in last.account.gate if not verdict["passed"])
 
 
-def _last_entry(place: _Place, model: str) -> log.Entry | None:
-    return log.last_entry(place.folder.root, model) if model in place.logged else None
+def _last_refusal(place: _Place, model: str) -> log.Entry | None:
+    return log.last_refusal(place.folder.root, model) if model in place.logged else None
 
 
 def _damage(folder: Folder, row: Json) -> Iterator[str]:
