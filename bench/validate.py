@@ -25,7 +25,6 @@ from tinyai_registry.recipe import fingerprint
 EXAMPLE = Path(__file__).parents[1] / "examples" / "registry"
 MODELS, AIM = 24, 1.5
 SIZES = (100, 1000, 10_000)
-BIN = Path(sys.executable).parent
 TINYAI = [sys.executable, "-m", "tinyai_registry", "validate"]
 # As it is installed by itself: where another tool has brought this grammar, jsonschema parses it at each start, in a
 # second.
