@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 
 import numpy as np
@@ -32,3 +33,26 @@ def test_a_row_that_is_held_out_twice_counts_twice_in_the_order_of_the_parts():
 @pytest.mark.parametrize("changed", [0.5 + 2**-53, -0.5])
 def test_the_last_bit_counts(changed):
     assert digest_predictions([part([0], [changed])]) != wanted(0.5)
+
+
+def test_a_refresh_writes_what_its_folds_predict(tinyai, duo, registry, frame, write_table, tmp_path):
+    import pandas as pd
+
+    table, out = write_table(frame), tmp_path / "predictions.parquet"
+    words = ("refresh", "duo_v1", "--table", table, "--registry", registry)
+    assert tinyai(*words, "--predictions", out).code == 0
+    found = pd.read_parquet(out).merge(frame, on=["source", "dis_basename", "frame_index"], validate="one_to_one")
+    assert len(found) == len(frame)
+    assert (found["target"] == found["vmaf"]).all()
+    evaluation = json.loads((registry / "duo_v1.json").read_text())["evaluation"]
+    for fold in evaluation["folds"]:
+        rows = found[found["fold"] == fold["group"]]
+        assert len(rows) == fold["rows"]
+        assert np.corrcoef(rows["target"], rows["prediction"])[0, 1] == pytest.approx(fold["plcc"])
+
+
+def test_predictions_go_into_a_file_of_a_known_kind(tinyai, duo, registry, frame, write_table, tmp_path):
+    words = ("refresh", "duo_v1", "--table", write_table(frame), "--registry", registry)
+    result = tinyai(*words, "--predictions", tmp_path / "predictions.xlsx")
+    assert result.code == 2
+    assert "its name must end in .parquet, .csv, .json" in result.err

@@ -47,6 +47,7 @@ from tinyai_registry.workflows.starting_point import Request
 @click.option(
     "--comment", type=click.Path(path_type=Path), help="Write old against new as Markdown, for a pull request, here."
 )
+@click.option("--predictions", type=click.Path(path_type=Path), help="Write the held-out predictions, parquet, here.")
 @click.option("--dry-run", is_flag=True, help="Do everything but publish.")
 @lock_timeout_option
 @click.option("--force", is_flag=True, help="Retrain even if the release is up to date.")
@@ -63,6 +64,7 @@ def command(
     reason: str | None,
     note: Path | None,
     comment: Path | None,
+    predictions: Path | None,
     dry_run: bool,
     lock_timeout: float,
     force: bool,
@@ -75,15 +77,16 @@ def command(
     if everything == (model is not None):
         raise TinyaiError("name one MODEL, or give --all")
     if model is None:
-        if table or metrics_out or note or comment:
-            told = "--table, --metrics-out, --note and --comment go with one MODEL; name each table in tinyai.toml"
+        if table or metrics_out or note or comment or predictions:
+            files = "--table, --metrics-out, --note, --comment and --predictions"
+            told = f"{files} go with one MODEL; name each table in tinyai.toml"
             raise TinyaiError(told)
         options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
         options += ["--reason", reason] if reason else []
         return _refresh_all(session, registry, jobs, options, new=new)
     if new:
         raise TinyaiError("--new goes with --all; one MODEL is refreshed whether or not the registry has it")
-    for file in (metrics_out, note, comment):
+    for file in (metrics_out, note, comment, predictions):
         require_writable(file)
     plugins = session.plugins()
     if (declared := plugins.find_import(model)) is not None:
@@ -100,7 +103,7 @@ def command(
         session.watch(folder, [model])
     display = Display(session.as_json)
     runtime = session.config.runtime
-    request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime)
+    request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime, predictions)
     before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
     _sign(session.config, folder, outcome)

@@ -1,13 +1,16 @@
-"""The digest of what the models of all folds said of the rows that they never saw."""
+"""What the models of all folds said of the rows that they never saw: its digest, and as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from tinyai_registry.evaluation import HeldOutRows
 from tinyai_registry.files import sha256_of
+from tinyai_registry.lab.rows_file import write_rows
+from tinyai_registry.lab.table import Table
 
 
 def digest_predictions(parts: Sequence[HeldOutRows]) -> str:
@@ -18,3 +21,17 @@ def digest_predictions(parts: Sequence[HeldOutRows]) -> str:
     rows = np.concatenate([part.rows for part in parts])
     predictions = np.concatenate([part.prediction for part in parts]).astype("<f8")
     return sha256_of(predictions[np.argsort(rows, kind="stable")].tobytes())
+
+
+def write_predictions(path: Path, table: Table, parts: Sequence[HeldOutRows]) -> None:
+    """Write a row for each prediction, fold by fold: the table's keys, ``fold``, ``target`` and ``prediction``.
+
+    The format is that of the ending of ``path``: parquet, CSV or JSON. Raises TableError for another, OSError if it
+    cannot be written.
+    """
+    rows = np.concatenate([part.rows for part in parts])
+    columns = {key: table.frame[key].to_numpy()[rows] for key in dict.fromkeys((*table.recipe.key, table.recipe.group))}
+    columns["fold"] = np.concatenate([np.full(len(part.rows), part.group) for part in parts])
+    columns["target"] = np.concatenate([part.target for part in parts])
+    columns["prediction"] = np.concatenate([part.prediction for part in parts])
+    write_rows(path, columns)

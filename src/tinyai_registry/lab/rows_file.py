@@ -35,14 +35,19 @@ def read_rows(path: Path, wanted: Iterable[str]) -> Columns:
     return {name: _as_array(table[name]) for name in table.column_names}
 
 
+def require_ending(path: Path) -> None:
+    """Raise TableError unless the ending of ``path`` says a format that :func:`write_rows` writes."""
+    if path.suffix.lower() not in ENDINGS:
+        raise TableError(f"cannot write {path}: its name must end in {', '.join(ENDINGS)}")
+
+
 def write_rows(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
     """Write ``columns``, all of one length, into ``path``: parquet, CSV or JSON (a list of objects), by its ending.
 
     Raises TableError for another ending, and OSError if it cannot be written.
     """
+    require_ending(path)
     ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise TableError(f"cannot write {path}: its name must end in {', '.join(ENDINGS)}")
     if ending == ".parquet":
         pq.write_table(pa.table(dict(columns)), path, compression="zstd")
         return

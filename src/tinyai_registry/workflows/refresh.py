@@ -45,13 +45,20 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
 
     with progress.step("load the lab"):
         # It takes seconds to import, which a release that is up to date need not wait for.
+        from tinyai_registry.lab.predictions import write_predictions  # noqa: PLC0415
         from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
+        from tinyai_registry.lab.rows_file import require_ending  # noqa: PLC0415
         from tinyai_registry.workflows.candidate import make_candidate  # noqa: PLC0415
         from tinyai_registry.workflows.evaluate import judge, judge_artifacts, train  # noqa: PLC0415
         from tinyai_registry.workflows.export import export  # noqa: PLC0415
         from tinyai_registry.workflows.shipped import compare_with_shipped  # noqa: PLC0415
+    if request.predictions is not None:
+        require_ending(request.predictions)
     trained = train(owner, request.table, progress)
     judgement = judge(owner, trained, start.sidecar, progress)
+    if request.predictions is not None:
+        with progress.step("write predictions"):
+            write_predictions(request.predictions, trained.table, judgement.evaluation.held_out)
     with progress.step("run the registered model"):
         judgement = compare_with_shipped(judgement, trained, request.registry, recipe.id, start.previous)
     if judgement.passed:

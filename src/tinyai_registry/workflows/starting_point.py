@@ -26,7 +26,7 @@ from tinyai_registry.store.registry import Registered, Registry
 class Request:
     """What was asked for. ``command`` is the command line, with file names in place of paths.
 
-    ``runtime`` names the profile that the registry is written for.
+    ``runtime`` names the profile that the registry is written for; ``predictions`` a file for the held-out predictions.
     """
 
     registry: Path
@@ -37,6 +37,7 @@ class Request:
     dry_run: bool = False
     lock_timeout: float = 60.0
     runtime: str = DEFAULT
+    predictions: Path | None = None
 
 
 @dataclass(frozen=True)
