@@ -112,14 +112,20 @@ def test_weights_are_taken_in_and_traces_out_and_the_numbers_are_the_same(write,
     assert one[0].tolist() == other[0].tolist() == [9.0]
 
 
-def test_a_picture_with_open_sizes_is_tried_with_the_sizes_that_are_given(write, take, registry):
+def test_a_picture_with_open_sizes_is_tried_with_the_sizes_that_are_given(write, take, registry, tinyai):
     path = write(PICTURE)
     ran = take(path, "--kind", "filter")
     assert ran.code == 2
     assert "--shape frame=1,1,64,64" in ran.err
     ran = take(path, "--kind", "filter", "--shape", "frame=1,1,8,8")
     assert ran.code == 0
-    assert said(registry)["kind"] == "filter"
+    vector = said(registry)["artifacts"][0]["test_vector"]
+    assert vector["inputs"][0]["noise"]["shape"] == vector["outputs"][0]["shape"] == [1, 1, 8, 8]
+    found = tinyai("validate", registry, "--load", "--json").json["findings"]
+    assert {each["code"] for each in found} == {"TAI016"}
+    swapped = PICTURE.replace("Sigmoid", "Tanh")
+    (registry / "up_v1.onnx").write_bytes(onnx.parser.parse_model(swapped).SerializeToString())
+    assert "TAI902" in {each["code"] for each in tinyai("validate", registry, "--load", "--json").json["findings"]}
 
 
 def test_figures_of_others_come_with_their_source(write, take, registry, tmp_path):

@@ -48,6 +48,6 @@ def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int
     session.say(f"{model}: {'would be imported' if entry is None else 'imported'}, at stage proposed")
     session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
     if "test_vector" not in document["artifacts"][0]:
-        session.say("  it runs; it takes no rows or gives no scores, so it has no test vector")
+        session.say("  it runs; not all that it takes and gives is float32, so it has no test vector")
     session.say("  nothing was trained or judged here")
     return 0

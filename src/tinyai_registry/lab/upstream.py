@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyai_registry.errors import VerificationError
 from tinyai_registry.lab.inference import Shapes, draw_inputs, open_session
+from tinyai_registry.lab.noise import draw
+from tinyai_registry.lab.verification import sample, shortest
 from tinyai_registry.onnxfile.graph import Signature
-from tinyai_registry.release import PARITY, Vector
+from tinyai_registry.release import PARITY, Sampled, Vector
 
 ROWS = 5
 _TABLE_RANK = 2
 
 
 def run_once(name: str, data: bytes, graph: Signature, shapes: Shapes) -> Vector | None:
-    """Run the file ``name`` on drawn inputs; the rows as a test vector where it takes rows and gives scores.
+    """Run the file ``name`` on drawn rows, and on noise for what is no row; what it gives is its test vector.
 
-    ``shapes`` has the sizes of inputs that leave some open. Raises VerificationError if it does not run, or gives
-    anything that is no number.
+    None where an input or an output is not float32, which no test vector holds. ``shapes`` has the sizes of inputs that
+    leave some open. Raises VerificationError if it does not run, or gives anything that is no number.
     """
     sized = {each: _sized(name, each, graph, shapes) for each in graph.inputs}
     feed = draw_inputs(np.random.default_rng(0), graph, sized)
+    pictures = {each: shape for each, shape in sized.items() if len(shape) != _TABLE_RANK}
+    made = {each: draw(tuple(shape), seed, 0.0, 1.0) for seed, (each, shape) in enumerate(pictures.items())}
+    floats = all(values.dtype == np.float32 for values in feed.values())
+    feed |= {each: values for each, (_, values) in made.items()} if floats else {}
     try:
-        given = open_session(data).run(list(graph.outputs), feed)
+        given = open_session(data).run(list(graph.outputs), dict(feed))
     except Exception as error:
         raise VerificationError(f"{name} does not run in onnxruntime: {str(error).splitlines()[0][:300]}") from error
     outputs = dict(zip(graph.outputs, map(np.asarray, given), strict=True))
     for output, values in outputs.items():
         if values.size == 0 or not np.isfinite(values).all():
             raise VerificationError(f"{name}: on numbers from 0 to 1 its output {output} is empty or no number")
-    scores = {output: values for output, values in outputs.items() if values.size == len(values)}
-    if len(scores) < len(outputs) or any(len(shape) != _TABLE_RANK for shape in sized.values()):
+    if not floats or any(values.dtype != np.float32 or not values.ndim for values in outputs.values()):
         return None
-    width = max(float(np.ptp(values)) for values in scores.values())
+    width = max(float(np.ptp(values)) for values in outputs.values())
     return Vector(
-        inputs={each: _shortest(values) for each, values in feed.items()},
-        outputs={output: _shortest(values.ravel()) for output, values in scores.items()},
-        tolerance=PARITY * (width if width > 0 and math.isfinite(width) else 1.0),
+        inputs={each: made[each][0] if each in made else shortest(values) for each, values in feed.items()},
+        outputs={output: _told(values) for output, values in outputs.items()},
+        tolerance=PARITY * (width if width > 0 else 1.0),
     )
+
+
+def _told(values: NDArray[np.float32]) -> Sequence[float] | Sampled:
+    """A score for each row, in either rank; of anything else some values."""
+    is_score = values.shape in {(len(values),), (len(values), 1)}
+    return shortest(values.ravel()) if is_score else sample(values)
 
 
 def _sized(name: str, tensor: str, graph: Signature, shapes: Shapes) -> list[int]:
@@ -61,8 +73,3 @@ def _sized(name: str, tensor: str, graph: Signature, shapes: Shapes) -> list[int
         )
     rows = ROWS if len(shape) == _TABLE_RANK else 1
     return [size if isinstance(size, int) else rows for size in shape]
-
-
-def _shortest(values: np.ndarray) -> list:  # type: ignore[type-arg]
-    short: list = values.astype(str).astype(np.float64).tolist()  # type: ignore[type-arg]
-    return short

@@ -215,18 +215,19 @@ def make_vector(
     low, high = recipe.target_range
     given, fed = run(data, recipe, model, raw), feed(recipe, model, raw)
     return Vector(
-        inputs={name: noise.get(name) or _shortest(values) for name, values in fed.items()},
-        outputs={recipe.output: _sample(given) if recipe.output_shape else _shortest(given)},
+        inputs={name: noise.get(name) or shortest(values) for name, values in fed.items()},
+        outputs={recipe.output: sample(given) if recipe.output_shape else shortest(given)},
         tolerance=tolerance * (high - low),
     )
 
 
-def _sample(values: NDArray[np.float32]) -> Sampled:
+def sample(values: NDArray[np.float32]) -> Sampled:
+    """Some of ``values``, of any shape, evenly from the first to the last."""
     positions = np.unique(np.linspace(0, values.size - 1, VECTOR_VALUES).astype(int))
-    return Sampled(values.shape, positions.tolist(), _shortest(values.ravel()[positions]))
+    return Sampled(values.shape, positions.tolist(), shortest(values.ravel()[positions]))
 
 
-def _shortest(values: NDArray[np.float32]) -> list[Any]:
+def shortest(values: NDArray[np.float32]) -> list[Any]:
     """``values``, each as the double with the fewest decimals that is the same float32."""
     short: list[Any] = values.astype(str).astype(np.float64).tolist()
     return short
