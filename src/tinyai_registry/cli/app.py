@@ -20,6 +20,7 @@ from tinyai_registry.cli.model_name import complete_names
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.text import log_line, suggest
+from tinyai_registry.workflows.heavy_imports import uncollected
 
 # The first line of each command's help, so that `tinyai --help` need not import it. A test compares.
 COMMANDS: Mapping[str, str] = {
@@ -156,13 +157,8 @@ def _import(name: str) -> ModuleType:
     """Import the module ``name``."""
     if name in sys.modules:
         return sys.modules[name]
-    # Imported objects live as long as the process. The collector does not have to scan them; `make bench` times that.
-    gc.disable()
-    try:
+    with uncollected():
         return import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _unavailable(name: str, why: str) -> click.Command:

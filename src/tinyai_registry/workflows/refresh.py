@@ -22,6 +22,7 @@ from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.snapshot import read_as_it_stands
 from tinyai_registry.workflows.compose import compose
+from tinyai_registry.workflows.heavy_imports import uncollected
 from tinyai_registry.workflows.prerequisites import check_prerequisites
 from tinyai_registry.workflows.staged import check_release
 from tinyai_registry.workflows.starting_point import Request, StartingPoint, is_up_to_date, starting_point
@@ -43,7 +44,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     with progress.step("check prerequisites"):
         check_prerequisites(owner, request, start)
 
-    with progress.step("load the lab"):
+    with progress.step("load the lab"), uncollected():
         # It takes seconds to import, which a release that is up to date need not wait for.
         from tinyai_registry.lab.predictions import write_predictions  # noqa: PLC0415
         from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
