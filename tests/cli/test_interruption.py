@@ -57,12 +57,13 @@ SWALLOW = f"""{REACHED}
 # The place is reached when a worker is about to take its first step.
 ENDLESS = f"""from dataclasses import replace
     from tinyai_registry import MLP, AdamW
-    from tinyai_registry.lab.training import _Stack, train_mlps
-    step = _Stack._step
+    from tinyai_registry.lab.stack import Stack
+    from tinyai_registry.lab.training import train_mlps
+    step = Stack._load_batches
     def reach(stack, running):
         {REACHED}
         step(stack, running)
-    _Stack._step = reach
+    Stack._load_batches = reach
     endless = replace(recipe, architecture=MLP(hidden=(8, 8)), training=AdamW(1e-3, 0.0, 64, 10**7))
     return train_mlps(endless, table, fits)"""
 
