@@ -85,7 +85,8 @@ def _digests(files: dict[str, bytes]) -> dict[str, str]:
 def commit(root: Path) -> None:
     """Commit the folder that the registry lies in, with somebody who may sign."""
     (root.parent / "key.pub").write_text("a key")
-    (root.parent / "tinyai.toml").write_text('[trust]\n[[trust.signers]]\nname = "Ada"\nkey = "key.pub"\n')
+    if not (root.parent / "tinyai.toml").exists():
+        (root.parent / "tinyai.toml").write_text('[trust]\n[[trust.signers]]\nname = "Ada"\nkey = "key.pub"\n')
     who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
     for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "before")):
         subprocess.run(["git", *words], cwd=root.parent, check=True, capture_output=True)

@@ -38,8 +38,8 @@ from tinyai_registry.workflows.export import export
 
 Answer = Literal["identical", "equivalent", "different"]
 
-# What a sidecar tells of the moment: of the run, and of the release that stood there before.
-MOMENT = frozenset({"caveats", "drift", "previous", "provenance", "shipped"})
+# What a sidecar tells of the moment: of the run, and of the releases before, which the picture shows, too.
+MOMENT = frozenset({"caveats", "drift", "picture", "previous", "provenance", "shipped"})
 # What is for people to read; another version of the plugin may put it otherwise.
 WORDS = frozenset({"card", "dataset_license", "decision", "license", "notes", "plugin", "stage"})
 # Beside the same weights, a figure may differ as far as another version of a library sums in another order.
