@@ -169,6 +169,17 @@ def test_last_bits_of_another_processor_are_equivalent_and_the_processor_is_name
     assert "within 0.0001" in shown.out
 
 
+def test_a_figure_that_was_added_up_in_another_order_is_identical(again, released):
+    document = strict_json.read(released / "duo_v1.json")
+    said = document["in_sample"]["plcc"]
+    attack.set_value(released / "duo_v1.json", "/in_sample/plcc", float(np.nextafter(said, 0)))
+    ran = again()
+    assert (ran.code, ran.json["answer"]) == (0, "identical")
+    assert [each["place"] for each in ran.json["differences"]] == ["/in_sample/plcc"]
+    attack.set_value(released / "duo_v1.json", "/in_sample/plcc", said - 1e-11)
+    assert again().json["answer"] == "different"
+
+
 def test_more_than_last_bits_are_not(again, released):
     perturb(released, 2e-3)
     ran = again()

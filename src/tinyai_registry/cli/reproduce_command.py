@@ -55,9 +55,10 @@ def command(
 ) -> int:
     """Make a release again from its table, and say whether it is the one that was published.
 
-    identical: every figure and every byte. equivalent: figures and outputs within the tolerance, as another processor
-    or library rounds otherwise. different: what, where, by how much. Nothing is published. Exit codes: 0 identical or
-    equivalent, 1 different, 2 bad input, or a release that could not be made again, such as one without its table.
+    identical: every graph and every prediction to the last bit. equivalent: figures and outputs within the tolerance,
+    as another processor or library rounds otherwise. different: what, where, by how much. Nothing is published. Exit
+    codes: 0 identical or equivalent, 1 different, 2 bad input, or a release that could not be made again, such as one
+    without its table.
     """
     if everything == (model is not None) or (everything and (table or lock or attest)) or (since and not everything):
         raise TinyaiError(

@@ -1,7 +1,8 @@
 """The story of making a release again: the same table, recipe and plugin, nothing published, everything compared.
 
-The answer is *identical* (every figure and every byte), *equivalent* (figures and outputs within the stated tolerance:
-another processor or library rounds otherwise), or *different*. It goes by what the sidecar holds, whatever that is.
+The answer is *identical* (every graph and every held-out prediction to the last bit, and every figure over them),
+*equivalent* (figures and outputs within the stated tolerance: another processor or library rounds otherwise), or
+*different*. It goes by what the sidecar holds, whatever that is.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ Answer = Literal["identical", "equivalent", "different"]
 MOMENT = frozenset({"caveats", "drift", "picture", "previous", "provenance", "shipped"})
 # What is for people to read; another version of the plugin may put it otherwise.
 WORDS = frozenset({"card", "dataset_license", "decision", "license", "notes", "plugin", "stage"})
-# Beside the same weights, a figure may differ as far as another version of a library sums in another order.
-SUMMATION = 1e-9
+# Figures over the same predictions are the same but for the order of a sum, which hangs on a library's threads.
+SUMMATION = 1e-12
 # What follows from weights that differ in their last bits: digests, and words with figures in them.
 FOLLOWING = frozenset({"bytes", "int8_sha256", "message", "notes", "predictions_sha256", "reason", "sha256"})
 
@@ -126,7 +127,8 @@ def reproduce(
     Raises what an evaluation and an export raise: a table or a plugin that does not do.
     """
     said, model = released.sidecar, owner.recipe.id
-    premises = [*compare("/recipe", said["recipe"], _plain(decisive(owner.recipe)))]
+    recipe = _plain(decisive(owner.recipe))
+    premises = [*compare("/recipe", {**dict.fromkeys(recipe, "the default"), **said["recipe"]}, recipe)]
     premises = premises or [*_of_table(owner, said, data)]
     if premises:
         return Reproduction(model, "different", released.files, tuple(premises))
@@ -178,7 +180,7 @@ def _compare(released: Released, candidate: Candidate, trained: Trained) -> Repr
     differences = [*told, *graphs.values()]
     return Reproduction(
         model=candidate.recipe.id,
-        answer="different" if counting else "equivalent" if differences else "identical",
+        answer="different" if counting else "equivalent" if graphs else "identical",
         files=released.files,
         differences=tuple(counting or differences),
         deviations=deviations(said["provenance"], made["provenance"]),
