@@ -11,6 +11,7 @@ import onnx
 import pandas as pd
 import pytest
 
+from tinyai_registry import load
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.lab.noise import draw, make
 from tinyai_registry.recipe import KFold, MeanBy, Tensor
@@ -85,6 +86,11 @@ def test_the_plugin_of_the_page_publishes_a_model_that_sees_pictures(shade, tiny
     assert checked.json["findings"] == []
     assert refresh().json["status"] == "up-to-date"
     assert refresh("--force").json["shipped"]["summary"]["plcc"]["min"] > 0.9
+    model = load("shade_v1", registry)
+    assert (model.columns, set(model.arrays)) == ((), {"luma"})
+    bright = model.predict({"luma": np.full((3, 1, 8, 8), 0.5)})
+    assert bright.shape == (3,)
+    assert bright == pytest.approx(5, abs=0.5)
 
 
 def test_a_test_vector_of_pictures_is_noise_that_anyone_can_make_and_tells_other_weights(
@@ -133,6 +139,8 @@ def test_a_model_may_give_a_picture_which_its_plugin_measures(shade, tinyai, reg
     checked = tinyai("validate", registry, "--load", "--json", "--strict")
     assert checked.json["findings"] == []
     assert refresh().json["status"] == "up-to-date"
+    luma = np.linspace(0, 1, 128, dtype=np.float32).reshape(2, 1, 8, 8)
+    assert np.allclose(load("shade_v1", registry).predict({"luma": luma}), 2 * luma)
 
 
 WRONG = {

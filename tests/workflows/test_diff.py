@@ -41,6 +41,8 @@ def test_the_last_two_releases_are_compared_figure_by_figure(diff, releases):
     changes = {each["what"]: (each["old"], each["new"]) for each in found["table"]["changes"]}
     assert changes["rows"] == (old["table"]["rows"], new["table"]["rows"])
     assert found["recipe"] == []
+    figures = {each["figure"]: each for each in found["figures"]}
+    assert figures["mean PLCC"]["old_here"] == new["shipped"]["summary"]["plcc"]["mean"]
     assert found["drift"][0]["column"] == "motion2"
     assert found["drift"][0]["std_ratio"] == pytest.approx(2, rel=0.02)
     assert {each["path"] for each in found["files"]} == {"duo_v1.onnx", "duo_v1.plain.onnx"}
@@ -142,7 +144,7 @@ def test_an_imported_release_has_what_it_has_and_no_more():
         "feature_mean": [1.0],
     }
     found = compare("m_v1", old, {"sha256": "2" * 64})
-    assert found["figures"][0] == {"figure": "mean PLCC", "old": 0.9, "new": None}
+    assert found["figures"][0] == {"figure": "mean PLCC", "old": 0.9, "old_here": None, "new": None}
     assert (found["gate"], found["folds"], found["drift"], found["files"]) == ([], [], [], [])
     assert [section.title for section in lay_out(found)][:2] == ["Gate", "Figures"]
 

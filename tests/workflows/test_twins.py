@@ -13,6 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from tinyai_registry import load
 from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import load_runtime
 
@@ -197,3 +198,12 @@ def test_the_same_graph_and_rows_give_the_same_bytes_in_any_process(slim, tmp_pa
         seen |= set(ran.stdout.split())
         assert not list(folder.iterdir())
     assert len(seen) == 1
+
+
+def test_the_twin_is_loaded_where_it_is_asked_for(slim, refresh, table, registry, frame):
+    slim()
+    assert refresh(table).json["status"] == "published"
+    graph, twin = load("slim_v1", registry), load("slim_v1", registry, twin=True)
+    assert twin.sha256 == json.loads((registry / "slim_v1.json").read_text())["int8_sha256"]
+    difference = graph.predict(frame) - twin.predict(frame)
+    assert 0 < abs(difference).max() < 10

@@ -63,8 +63,14 @@ def _gate(old: Json, new: Json) -> Iterator[dict[str, Any]]:
 
 
 def _figures(old: Json, new: Json) -> list[dict[str, Any]]:
+    """``old_here`` is the old model on the rows of the new table, where it was run on them."""
     before, now = _headlines(old), _headlines(new)
-    return [{"figure": label, "old": before.get(key), "new": now.get(key)} for key, label in HEADLINES.items()]
+    shipped = new.get("shipped")
+    here = headlines(shipped, None) if shipped else NOTHING
+    return [
+        {"figure": label, "old": before.get(key), "old_here": here.get(key), "new": now.get(key)}
+        for key, label in HEADLINES.items()
+    ]
 
 
 def _headlines(said: Json) -> Mapping[str, float | None]:

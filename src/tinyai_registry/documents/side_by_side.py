@@ -39,8 +39,11 @@ def lay_out(found: Json) -> Iterator[Section]:
         for each in found["gate"]
     ]
     yield Section("Gate", ("criterion", "old", "new", ""), gate, note="Nothing was judged.")
-    figures = [(each["figure"], figure(each["old"]), figure(each["new"]), _change(each)) for each in found["figures"]]
-    yield Section("Figures", ("", "old", "new", "change"), figures)
+    figures = [
+        (each["figure"], *(figure(each[side]) for side in ("old", "old_here", "new")), _change(each))
+        for each in found["figures"]
+    ]
+    yield Section("Figures", ("", "old", "old, on this table", "new", "change"), figures)
     yield _fold_section(found["folds"])
     yield Section("Recipe", ("field", "old", "new"), _changes(found["recipe"]), note="Unchanged.")
     yield Section("Table", ("", "old", "new"), _table_rows(found["table"]), note="Unchanged.")

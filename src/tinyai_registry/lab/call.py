@@ -48,7 +48,7 @@ def read_call(said: Said, graph: ModelProto) -> Call:
         columns=columns,
         output=output if output in found.outputs else next(iter(found.outputs)),
         before=_before(said, graph, columns),
-        may_be_empty="feature_fill" in said,
+        may_be_empty="feature_fill" in said or any("fill" in each for each in said.get("inputs", ())),
         recipe=recipe_of(said["recipe"], said["kind"]) if "recipe" in said and columns else None,
     )
 
@@ -73,9 +73,10 @@ def _before(said: Said, graph: ModelProto, columns: Mapping[str, tuple[str, ...]
     std = _by_column(order, _vector(said, "feature_std", "input_std"))
     fill = _by_column([name for names in columns.values() for name in names], said.get("feature_fill", ()))
     for each in said.get("inputs", ()):  # each of several; the others speak of the first alone
-        mean |= _by_column(each["columns"], each.get("mean", ()))
-        std |= _by_column(each["columns"], each.get("std", ()))
-        fill |= _by_column(each["columns"], each.get("fill", ()))
+        names = each.get("columns", ())
+        mean |= _by_column(names, each.get("mean", ()))
+        std |= _by_column(names, each.get("std", ()))
+        fill |= _by_column(names, each.get("fill", ()))
     if _standardises(said, graph):
         mean, std = {}, {}
     if not columns or not (mean or std or fill):
