@@ -9,7 +9,7 @@ from tinyai_registry.checks.finding import Finding
 from tinyai_registry.documents.excuses import Excuse
 
 
-@pytest.mark.parametrize("rule", INEXCUSABLE, ids=lambda rule: rule.code)
+@pytest.mark.parametrize("rule", sorted(INEXCUSABLE, key=lambda rule: rule.code), ids=lambda rule: rule.code)
 def test_no_file_excuses_it(rule):
     found = Finding(rule, "registry.json", "what is wrong", "", "fr_v1")
     excuses = [Excuse(rule.code, "fr_v1", "we know"), Excuse(rule.code, "fr_v1", "we know", found.file, found.message)]
