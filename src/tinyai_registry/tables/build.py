@@ -16,6 +16,7 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import sha256_of
 from tinyai_registry.tables import croissant
 from tinyai_registry.tables.agreement import check_agreement, notes
+from tinyai_registry.tables.arrow import integers
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.logs import is_log
 from tinyai_registry.tables.manifest import MAX_BYTES, Line, Manifest, read_manifest
@@ -226,7 +227,7 @@ def _pieces(manifest: Manifest, parts: _Parts, titles: Mapping[str, str], schema
     for table, facts in parts:
         rows = np.repeat(np.arange(line, line + len(facts)), [each.rows for each in facts])
         line += len(facts)
-        yield _piece(manifest.columns.take(pa.array(rows)), table, titles).replace_schema_metadata(schema.metadata)
+        yield _piece(manifest.columns.take(integers(rows, 64)), table, titles).replace_schema_metadata(schema.metadata)
 
 
 def _piece(said: pa.Table, scores: pa.Table, titles: Mapping[str, str]) -> pa.Table:

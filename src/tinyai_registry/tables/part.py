@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import LogError
 from tinyai_registry.files import sha256_of
+from tinyai_registry.tables.arrow import doubles, integers
 from tinyai_registry.tables.logs import read_log
 from tinyai_registry.tables.logs.vmaf_log import VmafLog
 from tinyai_registry.tables.manifest import FRAME_INDEX, FRAMES
@@ -156,10 +157,10 @@ def _write(path: Path, parsed: Sequence[tuple[LogFacts, VmafLog]], pools: Sequen
     names = parsed[0][0].names
     blocks = [pool(_in_order(log, names), pools) if pools else _in_order(log, names) for _, log in parsed]
     counts = [len(log.frames) for _, log in parsed] if pools else np.concatenate([log.frames for _, log in parsed])
-    columns = {FRAMES if pools else FRAME_INDEX: pa.array(counts, pa.int32())}
+    columns = {FRAMES if pools else FRAME_INDEX: integers(counts, 32)}
     titles = [f"{name}_{each}" for each in pools for name in names] if pools else list(names)
     for title, values in zip(titles, np.ascontiguousarray(np.concatenate(blocks).T), strict=True):
-        columns[title] = pa.array(values, pa.float64(), from_pandas=True)  # NaN becomes null
+        columns[title] = doubles(values)
     facts = json.dumps([vars(each) for each, _ in parsed])
     table = pa.table(columns).replace_schema_metadata({FACTS: facts})
     # Two attempts at one part write files of their own, and what is under the name of the part is whole.

@@ -21,7 +21,7 @@ _READERS: Mapping[re.Pattern[bytes], Callable[[bytes], VmafLog]] = {
 
 def read_log(data: bytes) -> VmafLog:
     """The log ``data``. Raises LogError, which does not name the log, for whatever does not become rows as it is."""
-    if not data.strip():
+    if not data or data.isspace():
         raise LogError("is empty; run vmaf again")
     if is_lfs_pointer(data):
         raise LogError("is a Git LFS pointer; run `git lfs pull`")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -20,6 +20,9 @@ from tinyai_registry.text import shorten
 _NOT_FINITE = re.compile(rb"(?<=[:\s])-?(?:inf|nan|Infinity|NaN)(?=\s*[,}\]])")
 
 _KEY = re.compile(rb'"(?:[^"\\]|\\.)*"\s*:')
+
+# Values that have no keys.
+_SIMPLE = {float, int, str, bool, type(None)}
 
 FRAMES, FRAME, METRICS = "frames", "frameNum", "metrics"
 
@@ -79,9 +82,14 @@ def _refuse_repeated_keys(data: bytes, document: Mapping[str, Any], frames: Sequ
         raise LogError("has a key twice in one object, and readers disagree which one counts; run vmaf again")
 
 
-def _count_keys(values: Sequence[object]) -> int:
-    objects = [each for each in values if isinstance(each, dict)]
-    return sum(len(each) + _count_keys(list(each.values())) for each in objects)
+def _count_keys(values: Iterable[object]) -> int:
+    count = 0
+    for value in values:
+        if isinstance(value, dict):
+            count += len(value)
+            if not set(map(type, value.values())) <= _SIMPLE:
+                count += _count_keys(value.values())
+    return count
 
 
 def _in_order(number: object, scores: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

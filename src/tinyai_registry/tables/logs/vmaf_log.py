@@ -80,6 +80,10 @@ def to_numbers(texts: Sequence[str], frames: Sequence[object], names: Sequence[s
 
 def to_frames(numbers: Sequence[object]) -> NDArray[np.int64]:
     """Frame numbers, int64. Raises LogError for what is none."""
+    if set(map(type, numbers)) == {int}:  # as in JSON, of which there is most
+        found = np.array(numbers)
+        if found.dtype == np.int64 and found.min() >= 0 and found.max() <= MAX_FRAME:
+            return found
     for place, number in enumerate(numbers):
         if type(number) not in {int, str} or not str(number).isdecimal() or int(str(number)) > MAX_FRAME:
             raise LogError(f"has a frame numbered {shorten(str(number))!r} at place {place}, which no frame is")
