@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
 from tinyai_registry.errors import LogError
 from tinyai_registry.files import sha256_of
+from tinyai_registry.tables.arrow import doubles, integers, texts
 from tinyai_registry.tables.sources import name_of
 from tinyai_registry.text import shorten
 
@@ -51,7 +53,7 @@ class Manifest:
             if name in columns.column_names:
                 self._require_one(name, value)
             elif value:
-                columns = columns.append_column(name, pa.array([value] * len(self.lines), pa.string()))
+                columns = columns.append_column(name, texts([value] * len(self.lines)))
         return replace(self, columns=columns)
 
     def _require_one(self, name: str, value: str | None) -> None:
@@ -80,7 +82,7 @@ def read_manifest(location: str, data: bytes, keys: Sequence[str] = ()) -> Manif
     )
     _check_lines(location, lines)
     _check_keys(location, lines, cells, keys)
-    columns = {name: typed(texts) for name, texts in cells.items() if name not in NOT_COLUMNS}
+    columns = {name: typed(column) for name, column in cells.items() if name not in NOT_COLUMNS}
     return Manifest(name_of(location), sha256_of(data), lines, pa.table(columns))
 
 
@@ -149,20 +151,20 @@ def _check_keys(location: str, lines: Sequence[Line], cells: dict[str, list[str]
         seen[key] = line.number
 
 
-def typed(texts: Sequence[str]) -> pa.Array:
-    """``texts`` as int64 or double if each of them is the one way to write a number, else as text; empty is null.
+def typed(cells: Sequence[str]) -> pa.Array:
+    """``cells`` as int64 or double if each of them is the one way to write a number, else as text; empty is null.
 
     >>> typed(["1", "", "2"]).type, typed(["1.5", "2"]).type, typed(["007"]).type
     (DataType(int64), DataType(double), DataType(string))
     """
-    values = [text or None for text in texts]
+    values = [text or None for text in cells]
     given = [text for text in values if text is not None]
-    for kind, convert in ((pa.int64(), _integer), (pa.float64(), _number)):
-        numbers = [convert(text) for text in given]
-        if given and None not in numbers:
-            following = iter(numbers)
-            return pa.array([None if text is None else next(following) for text in values], kind)
-    return pa.array(values, pa.string())
+    kinds: Sequence[tuple[Callable[[Sequence[Any]], pa.Array], Callable[[str], float | None]]]
+    kinds = [(integers, _integer), (doubles, _number)]
+    for as_array, convert in kinds:
+        if given and all(convert(text) is not None for text in given):
+            return as_array([None if text is None else convert(text) for text in values])
+    return texts(values)
 
 
 def _integer(text: str) -> int | None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import LogError
+from tinyai_registry.tables.arrow import texts as as_texts
 from tinyai_registry.text import shorten
 
 # A frame number that a row can have; the column is int32.
@@ -115,7 +116,7 @@ def check_frames(log: VmafLog) -> None:
 
 
 def _parse(texts: Sequence[str]) -> NDArray[np.float64]:
-    numbers: NDArray[np.float64] = pa.array(texts, pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
+    numbers: NDArray[np.float64] = as_texts(texts).cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
     return numbers
 
 
