@@ -354,7 +354,7 @@ def test_show_gives_the_card_or_row_and_sidecar(tinyai, refresh, places, registr
 
 def test_plugins_gives_every_plugin_with_its_hooks_and_models(tinyai, duo):
     plugins = tinyai("plugins", "--json").json["plugins"]
-    keys = {"name", "distribution", "version", "status", "reason", "models", "hooks"}
+    keys = {"name", "distribution", "version", "status", "reason", "models", "imports", "hooks"}
     assert all(set(plugin) == keys for plugin in plugins)
     [found] = [plugin for plugin in plugins if plugin["name"] == "duo"]
     assert found["models"] == ["duo_v1"]
