@@ -96,3 +96,19 @@ def wait_for(condition, seconds: float = 20):
             return found
         time.sleep(0.05)
     pytest.fail("it did not happen")
+
+
+@pytest.mark.parametrize("engine", ["processes", "dask"])
+def test_workers_of_a_build_import_nothing_from_the_working_directory(write_logs, tmp_path, engine):
+    pytest.importorskip("distributed")
+    hostile = write_logs(40).parent
+    planted = f"import pathlib; pathlib.Path({str(tmp_path / 'pwned')!r}).touch(); raise SystemExit\n"
+    for name in ("multiprocessing", "logging", "numpy", "orjson", "pandas", "distributed"):
+        (hostile / name).mkdir()
+        (hostile / name / "__init__.py").write_text(planted)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    words = ["table", "build", "--manifest", "pairs.csv", "-o", "t.parquet", "--jobs", "2", "--engine", engine]
+    program = [sys.executable, "-P", "-m", "tinyai_registry", *words]
+    subprocess.run(program, cwd=hostile, env=environment, check=True, capture_output=True)
+    assert (hostile / "t.parquet").exists()
+    assert not (tmp_path / "pwned").exists()
