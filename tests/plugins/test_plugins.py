@@ -55,7 +55,8 @@ def test_an_installed_plugin_is_found_with_its_distribution_hooks_and_models(duo
 def test_the_defaults_are_a_plugin_like_any_other():
     builtin = found("builtin")
     assert (builtin.distribution, builtin.status, builtin.recipes) == ("tinyai-registry", "active", ())
-    assert set(builtin.hooks) == {"tinyai_train", "tinyai_evaluate", "tinyai_export", "tinyai_describe"}
+    of_tensors = {"tinyai_inputs", "tinyai_measure"}
+    assert set(builtin.hooks) == {"tinyai_train", "tinyai_evaluate", "tinyai_export", "tinyai_describe", *of_tensors}
 
 
 def test_a_plugin_may_name_the_core_it_is_built_on(install):

@@ -14,7 +14,7 @@ from torch.nn import functional
 from tinyai_registry import Fit, Table
 
 FILTERS, BLOCK, HIDDEN = 8, 8, 32
-LEARNING_RATE, BATCH, EPOCHS = 1e-2, 16, 40
+LEARNING_RATE, BATCH, EPOCHS = 1e-2, 16, 24
 
 
 class Network(nn.Module):
