@@ -1,4 +1,4 @@
-"""Pictures and the like are too large for a test vector: noise that anyone can make, in any language, stands in."""
+"""What no column holds is too large for a test vector: noise that anyone can make, in any language, stands in."""
 
 from __future__ import annotations
 
