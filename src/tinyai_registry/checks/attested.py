@@ -93,7 +93,7 @@ def _subjects(model: Subject, name: str, statement: dict[str, Any], folder: Fold
 def _own_files(model: Subject) -> set[str]:
     said = as_sidecar(model.said)
     documents = {f"{each}.json" for each in (said["id"], *(member["id"] for member in said.get("members", ())))}
-    pinned = [*said["artifacts"], *([said["picture"]] if "picture" in said else [])]
+    pinned = [*said["artifacts"], *([said["plot"]] if "plot" in said else [])]
     return {f"{said['id']}.md", *documents, *(each["path"] for each in pinned)}
 
 

@@ -144,6 +144,6 @@ def _listed(model: Subject) -> Iterator[tuple[str, str, str, Any]]:
     listed = {
         f"/artifacts/{index}": each for index, each in enumerate(artifacts if isinstance(artifacts, list) else ())
     }
-    for at, each in (listed | {"/picture": model.said.get("picture")}).items():
+    for at, each in (listed | {"/plot": model.said.get("plot")}).items():
         if isinstance(each, dict) and isinstance(each.get("path"), str) and isinstance(each.get("sha256"), str):
             yield at, each["path"], each["sha256"], each.get("bytes")

@@ -23,7 +23,7 @@ from tinyai_registry.workflows.import_model import Handed
     "--kind",
     type=click.Choice(KINDS),
     required=True,
-    help="What it gives: a score with or without a reference, or a picture.",
+    help="What it gives: a score with or without a reference, or what a filter makes of its input.",
 )
 @click.option("--license", "licence", required=True, help="The SPDX expression of its licence.")
 @click.option("--source", required=True, metavar="URL", help="Where it is from.")

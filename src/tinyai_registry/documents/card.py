@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tinyai_registry.documents import front_matter, markdown, picture, upstream
+from tinyai_registry.documents import front_matter, markdown, plot, upstream
 from tinyai_registry.documents.markdown import LAYOUT, layout_of
 from tinyai_registry.documents.sidecar_types import (
     ArtifactDocument,
@@ -32,8 +32,8 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "", markdown_prose(said["summary"])
     before = f" · until now {code(sidecar['previous_id'])}" if "previous_id" in sidecar else ""
     yield "", f"{code(sidecar['id'])}{before} · kind {code(sidecar['kind'])} · ONNX opset {sidecar['opset']} · {stage}"
-    if "picture" in sidecar:
-        yield "", f"![{markdown_words(picture.describe(sidecar))}]({sidecar['picture']['path']})"
+    if "plot" in sidecar:
+        yield "", f"![{markdown_words(plot.describe(sidecar))}]({sidecar['plot']['path']})"
     yield "Intended use", markdown_prose(said["intended_use"])
     yield "Limits", markdown_prose(said["limits"])
     yield "How to call it", _calling(sidecar)

@@ -123,9 +123,9 @@ def rename(sidecar: Sidecar, new: str, paths: Mapping[str, str]) -> Sidecar:
         document["recipe"] = {**sidecar["recipe"], "id": new}
         document["recipe_fingerprint"] = fingerprint(document["recipe"])
         document["notes"] = sidecar["notes"].replace(_see(old), _see(new))
-    if "picture" in sidecar:
-        drawn = sidecar["picture"]
-        document["picture"] = {**drawn, "path": paths.get(drawn["path"], drawn["path"])}
+    if "plot" in sidecar:
+        drawn = sidecar["plot"]
+        document["plot"] = {**drawn, "path": paths.get(drawn["path"], drawn["path"])}
     if "members" in sidecar:
         document["members"] = [
             {**each, "id": f"{new}{each['id'].removeprefix(old)}", "onnx": paths.get(each["onnx"], each["onnx"])}

@@ -336,8 +336,8 @@ class TrainingDocument(TypedDict, total=False):
     cv_mean_rmse: float
 
 
-class PictureDocument(TypedDict):
-    """The picture of a release."""
+class PlotDocument(TypedDict):
+    """The plot of a release."""
 
     path: str
     sha256: str
@@ -398,7 +398,7 @@ class Sidecar(TypedDict):
     in_sample: NotRequired[MetricsDocument]
     gate: NotRequired[list[VerdictDocument]]
     caveats: NotRequired[list[CaveatDocument]]
-    picture: NotRequired[PictureDocument]
+    plot: NotRequired[PlotDocument]
     drift: NotRequired[DriftDocument | None]
     previous: NotRequired[PreviousDocument | None]
     shipped: NotRequired[ShippedDocument | None]

@@ -66,7 +66,7 @@ class LoadedModel:
 
         ``rows`` is a data frame or a mapping of names to values: the raw feature of each of ``columns``, ``[N]``, and
         the array of each of ``arrays``, ``[N, ...]``. Others are ignored. A column that the recipe derives is computed
-        if it is not there. Where a graph gives more than one number for a row, a picture for instance, that is returned
+        if it is not there. Where a graph gives more than one number for a row, that is returned
         as the graph gives it, ``[N, ...]``.
 
         Raises TableError for a column or an array that is missing or has another length or shape, and for a feature

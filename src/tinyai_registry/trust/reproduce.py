@@ -39,8 +39,8 @@ from tinyai_registry.workflows.export import export
 
 Answer = Literal["identical", "equivalent", "different"]
 
-# What a sidecar tells of the moment: of the run, and of the releases before, which the picture shows, too.
-MOMENT = frozenset({"caveats", "drift", "picture", "previous", "provenance", "shipped"})
+# What a sidecar tells of the moment: of the run, and of the releases before, which the plot shows, too.
+MOMENT = frozenset({"caveats", "drift", "plot", "previous", "provenance", "shipped"})
 # What is for people to read; another version of the plugin may put it otherwise.
 WORDS = frozenset({"card", "dataset_license", "decision", "license", "notes", "plugin", "stage"})
 # Figures over the same predictions are the same but for the order of a sum, which hangs on a library's threads.

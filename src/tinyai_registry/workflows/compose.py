@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tinyai_registry.documents import attestation, card, picture, row, sidecar, strict_json
+from tinyai_registry.documents import attestation, card, plot, row, sidecar, strict_json
 from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.extra_schema import extra_schema_name, require_valid_extra
 from tinyai_registry.documents.schema import require_valid
@@ -34,8 +34,8 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     drift = measure_drift(start.sidecar, recipe, judgement.table)
     judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
-    drawn = picture.draw(document, *_points(candidate, start))
-    document["picture"] = {"path": f"{recipe.id}.svg", "sha256": sha256_of(drawn)}
+    drawn = plot.draw(document, *_points(candidate, start))
+    document["plot"] = {"path": f"{recipe.id}.svg", "sha256": sha256_of(drawn)}
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
     told = candidate.description
     require_valid_extra(told.schema, told.extra, f"the extra fields of {recipe.id} do not fit their schema")
@@ -43,10 +43,10 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     return Release(recipe.id, _files(candidate, document, drawn), rows, withdrawn)
 
 
-def _points(candidate: Candidate, start: StartingPoint) -> tuple[list[picture.Points], list[float]]:
-    """What the picture shows that is not in the sidecar: held-out predictions, and what earlier releases achieved."""
+def _points(candidate: Candidate, start: StartingPoint) -> tuple[list[plot.Points], list[float]]:
+    """What the plot shows that is not in the sidecar: held-out predictions, and what earlier releases achieved."""
     held_out = candidate.judgement.evaluation.held_out
-    points: list[picture.Points] = [
+    points: list[plot.Points] = [
         list(zip(part.target.tolist(), part.prediction.tolist(), strict=True)) for part in held_out
     ]
     judged = [entry.account.gate for entry in log.entries(start.registry.root, candidate.recipe.id) if entry.is_release]
@@ -70,7 +70,7 @@ def _files(candidate: Candidate, document: Sidecar, drawn: bytes) -> dict[str, b
         files[extra_schema_name(document["id"])] = strict_json.dumps(candidate.description.schema).encode()
     for each in (document, *sidecar.members(document)):
         files[f"{each['id']}.json"] = sidecar.render(each).encode()
-    files[document["picture"]["path"]] = drawn
+    files[document["plot"]["path"]] = drawn
     files[f"{document['id']}.md"] = card.render(document).encode()
     about = attestation.compose(document, {name: sha256_of(data) for name, data in files.items()})
     files[attestation_name(document["id"])] = attestation.render(about).encode()

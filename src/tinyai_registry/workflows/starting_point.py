@@ -93,7 +93,7 @@ def is_up_to_date(start: StartingPoint, owner: Owner, table_sha256: str) -> bool
         return False
     now = as_sidecar(found)
     documents = [now, *sidecar.members(now)]
-    pinned = [*found["artifacts"], *([found["picture"]] if "picture" in found else [])]
+    pinned = [*found["artifacts"], *([found["plot"]] if "plot" in found else [])]
     digests = {each["path"]: each["sha256"] for each in pinned}
     digests |= {f"{each['id']}.json": sha256_of(sidecar.render(each).encode()) for each in documents}
     digests[f"{found['id']}.md"] = sha256_of(card.render(now).encode())

@@ -1,4 +1,4 @@
-"""The picture of a release: what it shows, of any names and figures, in the same bytes each time."""
+"""The plot of a release: what it shows, of any names and figures, in the same bytes each time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tinyai_registry.documents import picture
+from tinyai_registry.documents import plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "registry" / "fr_regressor_v1.json"
@@ -30,12 +30,12 @@ def texts(drawn: bytes) -> list[str]:
 
 
 def test_every_fold_has_its_points_and_its_figures(sidecar, held_out):
-    drawn = picture.draw(sidecar, held_out, [0.99])
+    drawn = plot.draw(sidecar, held_out, [0.99])
     folds = sidecar["evaluation"]["folds"]
     marks = list(ET.fromstring(drawn).iter(f"{SVG}path"))
     assert len(marks) == 2 * len(folds)  # the points, and the key beside the name
     assert len(
-        {(each.get("stroke"), picture.SHAPES[n % len(picture.SHAPES)]) for n, each in enumerate(marks[: len(folds)])}
+        {(each.get("stroke"), plot.SHAPES[n % len(plot.SHAPES)]) for n, each in enumerate(marks[: len(folds)])}
     ) == len(folds)
     assert {fold["group"] for fold in folds} <= set(texts(drawn))
     assert {f"{fold['plcc']:.4g}" for fold in folds} <= set(texts(drawn))
@@ -43,12 +43,12 @@ def test_every_fold_has_its_points_and_its_figures(sidecar, held_out):
 
 
 def test_the_same_release_gives_the_same_bytes(sidecar, held_out):
-    assert picture.draw(sidecar, held_out, [0.9, 0.99]) == picture.draw(sidecar, held_out, [0.9, 0.99])
+    assert plot.draw(sidecar, held_out, [0.9, 0.99]) == plot.draw(sidecar, held_out, [0.9, 0.99])
 
 
 def test_a_large_table_is_thinned_and_says_so(sidecar):
     many = [[(50.0, 50.0)] * 1000 for _ in sidecar["evaluation"]["folds"]]
-    drawn = picture.draw(sidecar, many, [])
+    drawn = plot.draw(sidecar, many, [])
     assert "Held-out prediction (up) against target, every 13th row" in texts(drawn)
     assert len(drawn) < 100_000
 
@@ -58,7 +58,7 @@ def test_a_large_table_is_thinned_and_says_so(sidecar):
 )
 def test_any_name_of_a_fold_is_words(sidecar, held_out, name):
     sidecar["evaluation"]["folds"][0]["group"] = name
-    drawn = picture.draw(sidecar, held_out, [])
+    drawn = plot.draw(sidecar, held_out, [])
     assert {each.tag.removeprefix(SVG) for each in ET.fromstring(drawn).iter()} == {
         "svg",
         "title",
@@ -73,23 +73,23 @@ def test_any_name_of_a_fold_is_words(sidecar, held_out, name):
 
 def test_what_is_undefined_is_said_to_be(sidecar, held_out):
     sidecar["evaluation"]["folds"][0]["plcc"] = None
-    assert texts(picture.draw(sidecar, held_out, [])).count("undefined") == 1
+    assert texts(plot.draw(sidecar, held_out, [])).count("undefined") == 1
     for fold in sidecar["evaluation"]["folds"]:
         fold["plcc"] = None
-    assert picture.describe(sidecar) == "Held-out predictions against targets in 11 folds; PLCC is undefined."
+    assert plot.describe(sidecar) == "Held-out predictions against targets in 11 folds; PLCC is undefined."
 
 
 def test_a_prediction_beyond_the_range_stays_on_the_page(sidecar, held_out):
     held_out[0] = [(1e9, -1e9)]
-    path = next(ET.fromstring(picture.draw(sidecar, held_out, [])).iter(f"{SVG}path")).get("d")
+    path = next(ET.fromstring(plot.draw(sidecar, held_out, [])).iter(f"{SVG}path")).get("d")
     x, y = map(float, path[1:].split("a")[0].split())
-    assert 0 <= x <= picture.WIDTH
+    assert 0 <= x <= plot.WIDTH
     assert 0 <= y <= 1000
 
 
 def test_the_history_is_drawn_from_the_second_release_on(sidecar, held_out):
-    assert "Releases: mean PLCC over folds >= 0.95" not in texts(picture.draw(sidecar, held_out, [0.98]))
-    drawn = picture.draw(sidecar, held_out, [0.96, 0.98, 0.97])
+    assert "Releases: mean PLCC over folds >= 0.95" not in texts(plot.draw(sidecar, held_out, [0.98]))
+    drawn = plot.draw(sidecar, held_out, [0.96, 0.98, 0.97])
     assert "Releases: mean PLCC over folds >= 0.95" in texts(drawn)
     assert len(next(ET.fromstring(drawn).iter(f"{SVG}polyline")).get("points").split()) == 3
 

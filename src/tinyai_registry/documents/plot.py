@@ -1,4 +1,4 @@
-"""The picture of a release, as SVG: predictions against targets, folds against the gate, drift, and the history.
+"""The plot of a release, as SVG: predictions against targets, folds against the gate, drift, and the history.
 
 Written with the standard library: the same release gives the same bytes whatever is installed. Folds differ in shape as
 well as in colour (the palette of Okabe and Ito, which colour-blind readers can tell apart), so that it can be read in
@@ -50,7 +50,7 @@ class Scale:
 
 
 def draw(sidecar: Sidecar, held_out: Sequence[Points], history: Sequence[float]) -> bytes:
-    """The picture of the release that ``sidecar`` describes.
+    """The plot of the release that ``sidecar`` describes.
 
     ``held_out`` has the points of each fold, in the order of the sidecar; ``history`` what the first criterion of the
     gate measured in each release, this one last.
@@ -64,7 +64,7 @@ def draw(sidecar: Sidecar, held_out: Sequence[Points], history: Sequence[float])
 
 
 def describe(sidecar: Sidecar) -> str:
-    """What the picture shows, in one sentence, for those who do not see it."""
+    """What the plot shows, in one sentence, for those who do not see it."""
     folds, metric = sidecar["evaluation"]["folds"], _metrics(sidecar)[0]
     known = [(value, fold["group"]) for fold in folds if (value := metric_of(fold, metric)) is not None]
     said = f"Held-out predictions against targets in {len(folds)} folds"
