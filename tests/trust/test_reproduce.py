@@ -186,6 +186,15 @@ def test_more_than_last_bits_are_not(again, released):
     assert (ran.code, ran.json["answer"]) == (1, "different")
 
 
+@pytest.mark.parametrize(("by", "answer"), [(0.005, "equivalent"), (0.05, "different")])
+def test_an_error_in_target_units_is_held_to_the_target_range(again, released, by, answer):
+    """1e-4 of a range of 100."""
+    perturb(released, 2e-7)
+    said = strict_json.read(released / "duo_v1.json")["evaluation"]["folds"][1]["rmse"]
+    attack.set_value(released / "duo_v1.json", "/evaluation/folds/1/rmse", said + by)
+    assert again().json["answer"] == answer
+
+
 def test_an_invented_fold_is_found_beside_last_bits_too(again, released):
     perturb(released, 2e-7)
     attack.set_value(released / "duo_v1.json", "/evaluation/folds/1/plcc", 0.9991)

@@ -51,12 +51,11 @@ def compare(place: str, released: Any, made: Any, of: str | None = None) -> Iter
         yield Difference(place, _word(released), _word(made), None, of)
 
 
-def is_within(difference: Difference, tolerance: float) -> bool:
-    """Whether it is one of two numbers that agree to ``tolerance``: absolute below 1, relative above."""
+def is_within(difference: Difference, tolerance: float, scale: float = 1.0) -> bool:
+    """Whether it is one of two numbers that agree to ``tolerance``: of ``scale``, or of themselves if larger."""
     if difference.distance is None:
         return False
-    scale = max(1.0, abs(float(difference.released)), abs(float(difference.made)))
-    return difference.distance <= tolerance * scale
+    return difference.distance <= tolerance * max(scale, abs(float(difference.released)), abs(float(difference.made)))
 
 
 def compare_graphs(name: str, released: bytes | None, made: bytes) -> Difference | None:

@@ -45,6 +45,8 @@ MOMENT = frozenset({"caveats", "drift", "plot", "previous", "provenance", "shipp
 WORDS = frozenset({"card", "dataset_license", "decision", "license", "notes", "plugin", "stage"})
 # Figures over the same predictions are the same but for the order of a sum, which hangs on a library's threads.
 SUMMATION = 1e-12
+# Figures in units of the target, which are held to its range.
+TARGET_UNITS = ("rmse", "/test_vector/outputs/", "/parity_max_abs")
 # What follows from weights that differ in their last bits: digests, and words with figures in them.
 FOLLOWING = frozenset({"bytes", "int8_sha256", "message", "notes", "predictions_sha256", "reason", "sha256"})
 
@@ -59,8 +61,8 @@ class Reproduction:
 
     ``files`` are the digests of what was compared. ``differences`` are those that count for the answer, the first one
     first; ``deviations`` are what the release was made with and is another here. ``tolerance`` is that of figures
-    (absolute below 1, relative above) and, as a share of the target range, of outputs. ``made`` is the sidecar that a
-    refresh would have written; None if it never came to that.
+    (absolute below 1, relative above) and, as a share of the target range, of outputs and of errors. ``made`` is the
+    sidecar that a refresh would have written; None if it never came to that.
     """
 
     model: str
@@ -175,7 +177,8 @@ def _compare(released: Released, candidate: Candidate, trained: Trained) -> Repr
     graphs = {path: difference for path, difference in compared.items() if difference is not None}
     # Where every fold came out the same to the last bit, the final model has no excuse to be another.
     rounds = bool(graphs) and any(each.place.startswith("/evaluation/") for each in told)
-    counting = [each for each in told if not _is_excused(each, rounds=rounds)]
+    low, high = candidate.recipe.target_range
+    counting = [each for each in told if not _is_excused(each, high - low, rounds=rounds)]
     counting += _outputs(candidate, trained, read, graphs) if rounds else graphs.values()
     differences = [*told, *graphs.values()]
     return Reproduction(
@@ -198,9 +201,10 @@ def _documents(said: Sidecar, made: Mapping[str, Any], left_out: frozenset[str])
             yield Difference("/caveats", "nothing", caveat["message"], None, caveat["code"])
 
 
-def _is_excused(difference: Difference, *, rounds: bool) -> bool:
+def _is_excused(difference: Difference, target_range: float, *, rounds: bool) -> bool:
     """Whether the difference is one of figures that are close, or follows from weights that ``rounds`` otherwise."""
-    if is_within(difference, PARITY if rounds else SUMMATION):
+    in_target_units = any(word in difference.place for word in TARGET_UNITS)
+    if is_within(difference, PARITY if rounds else SUMMATION, target_range if rounds and in_target_units else 1.0):
         return True
     follows = difference.place.rpartition("/")[2] in FOLLOWING and not difference.place.startswith("/table/")
     return rounds and follows
