@@ -633,12 +633,12 @@ def test_a_lookup_of_an_unknown_value_is_no_empty_cell(read, coded):
 
 
 def test_the_shared_rating_tables_are_taken(shared):
-    for module, name, rows, missing in (
-        ("tinyai_konvid_mos", "konvid_1k_videval", 1200, 2),
-        ("tinyai_konvid_mos", "youtube_ugc_videval", 1380, 579),
-        ("tinyai_chug_hdr", "chug", 5992, 0),
+    for module, model, name, rows, missing in (
+        ("tinyai_konvid_mos", "konvid_mos_v1", "konvid_1k_videval", 1200, 2),
+        ("tinyai_konvid_mos", "youtube_ugc_mos_v1", "youtube_ugc_videval", 1380, 579),
+        ("tinyai_chug_hdr", "chug_hdr_mos_v1", "chug", 5992, 0),
     ):
         plugin = pytest.importorskip(module)
-        recipe = plugin.tinyai_recipes()[-1]
+        [recipe] = [each for each in plugin.tinyai_recipes() if each.id == model]
         found = read_table(shared / "data" / f"{name}.parquet", recipe).fingerprint
         assert (found.rows, sum(found.missing_cells.values())) == (rows, missing)
