@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def open_parquet(path: Path, data: bytes | None = None) -> ParquetColumns:
 
 
 def _as_file(source: pa.Buffer | Path) -> pa.NativeFile:
-    return pa.OSFile(str(source)) if isinstance(source, Path) else pa.BufferReader(source)
+    return pa.OSFile(os.fsencode(source)) if isinstance(source, Path) else pa.BufferReader(source)
 
 
 def _check_dictionaries(batch: pa.RecordBatch) -> None:
