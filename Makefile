@@ -71,13 +71,14 @@ check: .venv/.installed
 	$(BIN)/lint-imports
 
 # Pins that still fit stay as they are; `make constraints UPGRADE="--upgrade-package numpy"` moves one.
-# torch loses its local version (+cpu), so that any build of the release will do.
+# torch loses its local version (+cpu), so that any build of the release will do; an extra that names another of ours is
+# no pin of ourselves.
 .PHONY: constraints
 constraints: .venv/.maintained
 	CUSTOM_COMPILE_COMMAND="make constraints" $(BIN)/python -m piptools compile --quiet --all-extras --strip-extras \
 	    --no-allow-unsafe --no-build-isolation --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    $(UPGRADE) --output-file constraints.txt pyproject.toml
-	sed -i.unstripped 's/^\(torch==[0-9.]*\)+.*/\1/' constraints.txt && rm constraints.txt.unstripped
+	sed -i.unstripped -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^tinyai-registry @/d' constraints.txt && rm constraints.txt.unstripped
 
 .PHONY: docs
 docs: .venv/.installed
