@@ -19,7 +19,7 @@ help:
 	@echo "make fuzz        tens of thousands of spoilt registries, sidecars and graphs"
 	@echo "make mutants     edits of what decides, and which of them no test notices; long"
 	@echo "make check       lint, formatting, types, import rules"
-	@echo "make docs        docs/checks.md anew, from the rules of tinyai validate"
+	@echo "make docs        the docs site, in build/docs, its links checked; docs/checks.md and docs/sidecar.md are made anew"
 	@echo "make constraints constraints.txt anew, from pyproject.toml"
 	@echo "make bench       refresh and training against plain PyTorch loops, tinyai validate against check-jsonschema"
 	@echo "make clean       remove everything that make has made"
@@ -32,6 +32,11 @@ help:
 # What a maintainer runs now and then, on top of that.
 .venv/.maintained: .venv/.installed
 	$(BIN)/python -m pip install --quiet -e ".[maintain]"
+	@touch $@
+
+# What builds the docs site.
+.venv/.documented: .venv/.installed
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	@touch $@
 
 .venv-light/.installed: constraints.txt pyproject.toml $(addsuffix pyproject.toml,$(PLUGINS))
@@ -81,8 +86,10 @@ constraints: .venv/.maintained
 	sed -i.unstripped -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^tinyai-registry @/d' constraints.txt && rm constraints.txt.unstripped
 
 .PHONY: docs
-docs: .venv/.installed
+docs: .venv/.documented
 	$(BIN)/python -m tinyai_registry.checks.page > docs/checks.md
+	$(BIN)/python -m tinyai_registry.documents.sidecar_page > docs/sidecar.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # not --quiet, which hides warnings from --strict
 
 .PHONY: stress
 stress: .venv/.installed

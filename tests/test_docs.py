@@ -6,6 +6,8 @@ import doctest
 import inspect
 import os
 import re
+import shlex
+import shutil
 import subprocess
 from collections import defaultdict
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import get_args
 
 import pytest
 
+import tinyai_registry
 from tinyai_registry.documents.schema import announceable
 from tinyai_registry.plugins import hookspecs
 from tinyai_registry.plugins.discovery import HOOKS
@@ -141,3 +144,28 @@ def test_the_commands_of_the_page_run(tinyai, monkeypatch, page):
     assert blocks
     for line in "".join(blocks).splitlines():
         assert tinyai(*line.removeprefix("$ tinyai ").split()).code == 0
+
+
+# --- start in five minutes, and the reference of Python
+
+
+def steps(text: str) -> list[tuple[str, str]]:
+    """Each command of the page's console blocks, and what stands below it."""
+    said = re.split(r"(?m)^\$ (.*)\n", "".join(CONSOLE.findall(text)))
+    return list(zip(said[1::2], said[2::2], strict=True))
+
+
+def test_the_first_five_minutes_go_as_the_page_says(tinyai, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(shutil.copytree(ROOT / "examples", tmp_path / "mine"))
+    same = doctest.OutputChecker().check_output
+    for command, printed in steps((ROOT / "docs" / "start.md").read_text(encoding="utf-8")):
+        done = tinyai(*shlex.split(command.removeprefix("tinyai ")))
+        assert done.code == 0, f"{command}\n{done.err}"
+        given = done.err + done.out
+        assert same(printed, given, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE), f"$ {command}\n{given}"
+
+
+def test_the_page_on_python_has_every_name_that_is_public_and_no_other():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"(?m)^::: tinyai_registry\.(\w+)$", page)) == sorted(tinyai_registry.__all__)
