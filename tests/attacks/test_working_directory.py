@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ COMMANDS = {
 }
 
 
+OURS_INSTALLED = ",".join(sorted(point.name for point in entry_points(group="tinyai_registry")))
+
+
 @pytest.fixture
 def hostile(tmp_path, write_table, frame) -> Path:
     """A registry and a table in a folder; ``plant`` fills it."""
@@ -65,7 +69,7 @@ def run(program: list[str], words: list[str], folder: Path, site: Path) -> subpr
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"},
         "PYTHONPATH": str(site),
-        "TINYAI_BLOCK_PLUGINS": "fr_regressor,konvid_mos,chug_hdr,vmaf_tiny",
+        "TINYAI_BLOCK_PLUGINS": OURS_INSTALLED,
     }
     return subprocess.run([*program, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

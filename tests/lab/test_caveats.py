@@ -16,6 +16,7 @@ from tinyai_registry.evaluation.caveats import (
     table_caveats,
 )
 from tinyai_registry.recipe import Criterion, GroupKFold, HeldOut, KFold, LeaveOneGroupOut
+from tinyai_registry.text import signed
 
 CRITERIA = (Criterion("plcc", "mean", ">=", 0.95),)
 LOSO = LeaveOneGroupOut()
@@ -208,7 +209,7 @@ def test_drift_is_a_caveat_beyond_its_thresholds(shift, ratio, notable):
     assert [caveat.code for caveat in found] == ["input-drift"] * notable
     for caveat in found:
         assert caveat.message.startswith("adm2: ")
-        assert f"{shift:+.2f} old standard deviations" in caveat.message
+        assert f"{signed(shift, 2)} old standard deviations" in caveat.message
         assert f"{ratio:.2f} times" in caveat.message
 
 
@@ -217,7 +218,7 @@ def test_drift_of_the_target_is_a_caveat_beyond_the_same_thresholds(shift, ratio
     found = list(drift_caveats(Drift((), ColumnDrift("vmaf", shift, ratio), None, (0.0, 100.0))))
     assert [caveat.code for caveat in found] == ["target-drift"] * notable
     for caveat in found:
-        assert caveat.message.startswith(f"vmaf: the mean moved by {shift:+.2f} old standard deviations")
+        assert caveat.message.startswith(f"vmaf: the mean moved by {signed(shift, 2)} old standard deviations")
         assert "another scale" in caveat.message
 
 

@@ -7,14 +7,14 @@ import pytest
 
 
 @pytest.fixture
-def project(tinyai, duo_as, frame, write_table, tmp_path, monkeypatch):
+def project(tinyai, duo_as, frame, write_table, tmp_path, monkeypatch, installed):
     """Two models on one table, and one without a table."""
     duo_as({})
     duo_as({'"duo_v1"': '"poor_v1"', '"duo_v1.plain"': '"poor_v1.plain"', '"stand-in"': '"nowhere"'}, name="poor")
     write_table(frame)
     (tmp_path / "tinyai.toml").write_text('[tables]\nstand-in = "table.parquet"\n')
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", "fr_regressor,konvid_mos,chug_hdr")
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", installed)
     return tmp_path
 
 

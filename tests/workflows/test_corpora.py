@@ -59,7 +59,7 @@ def test_a_release_is_up_to_date_until_a_corpus_or_what_is_said_of_sources_chang
 def test_every_model_is_refreshed_from_its_corpora(tinyai, project, duo, installed, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(duo))
     monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", installed)
-    assert [r["status"] for r in tinyai("refresh", "--all", "--json").json["models"]] == ["published"]
+    assert [r["status"] for r in tinyai("refresh", "--all", "--new", "--json").json["models"]] == ["published"]
     (project / "two.parquet").unlink()
     [skipped] = tinyai("refresh", "--all", "--json").json["models"]
     assert (skipped["status"], skipped["why"].rpartition("/")[2]) == ("skipped", "two.parquet")

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from tinyai_registry.catalogue import chart
 from tinyai_registry.catalogue.collection import MAX_DOWNLOAD, Listed
+from tinyai_registry.documents import front_matter
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.files import File, Folder
 from tinyai_registry.workflows.status import STATES
@@ -21,8 +22,6 @@ from tinyai_registry.workflows.status import STATES
 _HERE = Path(__file__).parent
 STATIC = ("site.css", "site.js")
 
-# What a Hugging Face page reads and nobody else.
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 # The card is a part of a page.
 _BELOW = {f"h{level}": f"h{level + 1}" for level in range(1, 6)}
 
@@ -85,7 +84,7 @@ def _always(markup: str) -> Callable[..., str]:
 
 def _card(text: str) -> Markup:
     markdown = _markdown()
-    tokens = markdown.parse(_TITLE.sub("", _FRONT_MATTER.sub("", text)))
+    tokens = markdown.parse(_TITLE.sub("", front_matter.strip(text)))
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = _BELOW.get(token.tag, "h6")

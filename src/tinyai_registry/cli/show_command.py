@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
-from tinyai_registry.documents import strict_json
+from tinyai_registry.documents import front_matter, strict_json
 from tinyai_registry.store.snapshot import read_documents
 
 
@@ -26,7 +26,7 @@ def command(session: Session, model: str, registry: Path | None) -> int:
     if session.as_json:
         session.answer(document)
     elif card is not None:
-        lines = card.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+        lines = front_matter.strip(card.decode("utf-8", errors="replace")).removesuffix("\n").split("\n")
         session.say(*(line.removesuffix("\r") for line in lines))
     else:
         session.answers.write(strict_json.dumps(document))

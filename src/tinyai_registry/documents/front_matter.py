@@ -23,6 +23,7 @@ KNOWN = frozenset(
 )
 
 _ASTRAL = 0x10000
+_LINES = re.compile(r"\A---\r?\n.*?\n---\r?\n", re.DOTALL)
 
 
 def render(sidecar: Sidecar) -> str:
@@ -47,6 +48,11 @@ def _flow(value: Any) -> str:
 
 def _escape(character: int) -> str:
     return f"\\u{character:04x}" if character < _ASTRAL else f"\\U{character:08x}"
+
+
+def strip(card: str) -> str:
+    """``card`` without its front matter, if it has any: for people."""
+    return _LINES.sub("", card)
 
 
 def _results(sidecar: Sidecar) -> Iterator[dict[str, Any]]:

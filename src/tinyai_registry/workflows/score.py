@@ -109,7 +109,7 @@ def pool(predictions: NDArray[np.floating[Any]]) -> Pooled:
     """``predictions`` ``[N]``, of one row at least, as one.
 
     >>> pool(np.array([50.0, 100.0]))
-    Pooled(rows=2, mean=75.0, harmonic_mean=66.77483443708608, p5=52.5, min=50.0)
+    Pooled(rows=2, mean=75.0, harmonic_mean=66.77631578947368, p5=52.5, min=50.0)
     """
     low = float(predictions.min())
     harmonic = float(1 / np.mean(1 / (predictions + 1)) - 1) if low > -1 else None
