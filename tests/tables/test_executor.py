@@ -67,7 +67,8 @@ def test_what_the_work_raises_is_raised():
 @pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
 def test_no_worker_outlives_whoever_has_started_it(how):
     program = (
-        "import work; from tinyai_registry.workflows.executor import Engine, carry_out\n"
+        "import signal, work; from tinyai_registry.workflows.executor import Engine, carry_out\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's job in the background ignores it
         "carry_out(Engine(jobs=2), work.sleep, [30.0] * 4, lambda _: None)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}

@@ -9,4 +9,4 @@ pytest.importorskip("skimage")
 from tinyai_nr_metric.crops import write_table
 from tinyai_registry.testing.conformance import conformance
 
-TestConformance = conformance("nr_metric_v1", lambda folder: write_table(folder / "crops.parquet", 6))
+TestConformance = conformance("nr_metric_v1", lambda folder: write_table(folder / "crops.parquet", 8))
