@@ -42,10 +42,17 @@ def look(browser):
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         browser.get("about:blank")  # or else another fragment of the same page is no new page
         browser.get(page.as_uri() + fragment)
+        wait_for(browser, "return location.protocol === 'file:' && document.readyState === 'complete'")
         return browser
 
     yield open_page
     assert browser.get_log("browser") == []
+
+
+def wait_for(browser, condition: str) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(condition))
 
 
 def shown(browser):
@@ -109,6 +116,7 @@ def test_by_keyboard_alone(look, make_site, three):
 
 def test_comparing_two_models_from_the_address(look, make_site, three):
     browser = look(make_site(three) / "compare.html", fragment="#alpha_v1,fr_regressor_v1")
+    wait_for(browser, "return document.querySelector('#comparison tr') !== null")
     lines = [row.text for row in browser.find_elements("css selector", "#comparison tr")]
     assert lines[0] == "alpha_v1 fr_regressor_v1"
     assert "mean PLCC 0.5000 0.9954" in lines

@@ -344,7 +344,10 @@ def test_list_gives_the_rows_of_the_registry(tinyai, refresh, places, registry):
 
 def test_show_gives_the_card_or_row_and_sidecar(tinyai, refresh, places, registry):
     refresh(places["table"])
-    assert tinyai("show", "duo_v1", "--registry", registry).out == (registry / "duo_v1.md").read_text()
+    card = (registry / "duo_v1.md").read_text()
+    front_matter, title, rest = card.partition("# Duo\n")
+    assert front_matter.startswith("---\n")
+    assert tinyai("show", "duo_v1", "--registry", registry).out == title + rest
     shown = tinyai("show", "duo_v1", "--registry", registry, "--json").json
     assert set(shown) == {"row", "sidecar"}
     assert shown["sidecar"] == json.loads((registry / "duo_v1.json").read_text())
