@@ -1,5 +1,5 @@
 """``python -m tinyai_registry``: the command line, whatever PATH says."""
 
-from tinyai_registry.cli.app import main
+from tinyai_registry.cli.app import run
 
-main(prog_name="tinyai")
+run()

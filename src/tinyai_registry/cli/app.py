@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import StringIO
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -179,3 +182,25 @@ def _unavailable(name: str, why: str) -> click.Command:
 @click.option("--no-plugins", is_flag=True, help="Import no plugin but the built-in.")
 def main(debug: bool, no_plugins: bool) -> None:
     """A registry of tiny ONNX models: refreshed from a feature table, published whole or not at all."""
+
+
+def run() -> NoReturn:
+    """Be the program ``tinyai``: run the command line, and end the process without taking apart what it has imported.
+
+    For torch and pandas that takes an eighth of a second, and longer on a slow machine. What others have asked for at
+    the end is done, and what is buffered is written, by C libraries too.
+    """
+    try:
+        main(prog_name="tinyai")
+    except SystemExit as end:
+        if "torch" not in sys.modules or not isinstance(end.code, int):
+            raise
+        code = end.code
+    import ctypes  # noqa: PLC0415 - torch has imported it
+
+    atexit._run_exitfuncs()  # noqa: SLF001 - it has no public name
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # whoever was to read it has gone
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+    os._exit(code)
