@@ -25,7 +25,7 @@ from harness import (
     waited,
     watched,
 )
-from test_kill import import_d, rename_to_e
+from test_kill import import_d, migrate_b, rename_to_e, signed
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.index import INDEX
@@ -188,6 +188,27 @@ def test_where_the_lock_lies_another_writer_may_come_before_any_operation(no_loc
             assert [e.rows[0].get("notes") for e in published].count("b, version mine") == 1
             shutil.rmtree(root)
     tell(f"another writer {intrusion} before each of {nth} operations")
+    assert nth >= 80
+
+
+@pytest.mark.parametrize("intrusion", ["publishes another model", "dies"])
+def test_a_migration_is_whole_whenever_another_writer_comes(no_lock, intrusion, tell):
+    with fast_folder() as name:
+        start, root = Path(name) / "start", Path(name) / "root"
+        signed(start)
+        for nth in range(10_000):
+            shutil.copytree(start, root)
+            intruder = Intruder(nth, lambda: INTRUSIONS[intrusion](root))
+            with watched(intruder):
+                migrate_b(root)
+            if intruder.left >= 0:
+                break
+            recover(root)
+            assert faults(root) == [], f"operation {nth}"
+            assert_tidy(root, f"operation {nth}")
+            assert open_registry(root).row("b")["license"] == "MIT", f"operation {nth}"
+            shutil.rmtree(root)
+    tell(f"another writer {intrusion} before each of {nth} operations of a migration")
     assert nth >= 80
 
 
