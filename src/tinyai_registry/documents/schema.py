@@ -36,6 +36,7 @@ def load(name: SchemaName) -> dict[str, Any]:
 
 
 @cache
+@cache
 def announceable() -> frozenset[str]:
     """The keys that a sidecar has at its top only where its recipe says so, by a ``sidecar_key``."""
     properties: dict[str, Any] = load("sidecar")["properties"]
