@@ -174,7 +174,7 @@ def draw_inputs(
 
 
 def _draw(generator: np.random.Generator, graph: Signature, name: str, wanted: Sequence[int] | None) -> NDArray[Any]:
-    """An input from [0, 1), as pictures and most features are; whole numbers, which may be an index, are 0."""
+    """An input from [0, 1), as most inputs are; whole numbers, which may be an index, are 0."""
     sizes = enumerate(graph.inputs[name])
     shape = wanted or [size if isinstance(size, int) else _OPEN_SIZE if axis else 1 for axis, size in sizes]
     return generator.random(shape).astype(onnx.helper.tensor_dtype_to_np_dtype(graph.types[name]))

@@ -26,8 +26,8 @@ def run_once(name: str, data: bytes, graph: Signature, shapes: Shapes) -> Vector
     """
     sized = {each: _sized(name, each, graph, shapes) for each in graph.inputs}
     feed = draw_inputs(np.random.default_rng(0), graph, sized)
-    pictures = {each: shape for each, shape in sized.items() if len(shape) != _TABLE_RANK}
-    made = {each: draw(tuple(shape), seed, 0.0, 1.0) for seed, (each, shape) in enumerate(pictures.items())}
+    arrays = {each: shape for each, shape in sized.items() if len(shape) != _TABLE_RANK}
+    made = {each: draw(tuple(shape), seed, 0.0, 1.0) for seed, (each, shape) in enumerate(arrays.items())}
     floats = all(values.dtype == np.float32 for values in feed.values())
     feed |= {each: values for each, (_, values) in made.items()} if floats else {}
     try:
