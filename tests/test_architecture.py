@@ -15,8 +15,13 @@ ENTRIES = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.n
 ROOMS = ENTRIES - {"__init__", "__main__", "py.typed"}
 
 
-def test_the_top_of_the_package_can_be_taken_in_at_a_glance():
-    assert len(ENTRIES) <= 21  # the core has eighteen; on top of them come the three wings of the design
+# The wings of the design, which come on top of the core; the linter keeps each from knowing another.
+WINGS = {"catalogue", "tables", "trust"}
+
+
+def test_the_core_can_be_taken_in_at_a_glance():
+    assert len(ENTRIES - WINGS) <= 18
+    assert WINGS <= ROOMS
 
 
 def test_the_docstring_of_the_package_names_every_room_and_no_other():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -98,13 +97,9 @@ class Commands(click.Group):
             if as_json:
                 write_failure(sys.stdout, Interrupted.__name__, str(stopped), code)
             echo_failure(str(stopped))
-        if not standalone_mode:
-            return code
-        if args is None and "onnxsim" not in sys.modules:
-            # The process ends, and collecting what torch and pandas brought takes half a second. onnxsim's extension
-            # would report on standard error what was not collected.
-            gc.freeze()
-        sys.exit(code)
+        if standalone_mode:
+            sys.exit(code)
+        return code
 
     def invoke(self, ctx: click.Context) -> Any:
         """Import the command and run it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tinyai_registry import files
@@ -20,30 +21,35 @@ MAX_STREAMED_BYTES = 2**36
 
 def read_file(path: Path) -> bytes:
     """What the file holds. Raises TableError if it cannot be read, is too large, or is a Git LFS pointer."""
-    try:
+    with _telling_of(path):
         data = read_bytes(path, MAX_FILE_BYTES)
-    except FileProblemError as error:
-        raise TableError(f"cannot read the table {path}: it {error.what}") from error
-    except OSError as error:
-        raise TableError(f"cannot read the table {path}: {error.strerror}") from error
-    if is_lfs_pointer(data):
-        raise TableError(f"the table {path} is a Git LFS pointer; run `git lfs pull`")
+    _refuse_pointer(path, data)
     return data
 
 
 def file_digest(path: Path) -> str:
     """SHA-256 of the file, in hex; it need not fit into memory. Raises what :func:`read_file` raises."""
-    try:
+    with _telling_of(path):
         sha256 = files.digest(path, MAX_STREAMED_BYTES)
         with path.open("rb") as file:
             beginning = file.read(len(files.LFS_POINTER))
+    _refuse_pointer(path, beginning)
+    return sha256
+
+
+@contextmanager
+def _telling_of(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileProblemError as error:
         raise TableError(f"cannot read the table {path}: it {error.what}") from error
     except OSError as error:
         raise TableError(f"cannot read the table {path}: {error.strerror}") from error
-    if is_lfs_pointer(beginning):
+
+
+def _refuse_pointer(path: Path, data: bytes) -> None:
+    if is_lfs_pointer(data):
         raise TableError(f"the table {path} is a Git LFS pointer; run `git lfs pull`")
-    return sha256
 
 
 def digest(data: DataSet | Path) -> str:

@@ -17,13 +17,14 @@ from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.dialects import CURRENT, Dialect, dialect
 from tinyai_registry.documents.imported import Facts
 from tinyai_registry.documents.schema import require_valid
-from tinyai_registry.errors import DocumentError, RegistryError, VerificationError
+from tinyai_registry.errors import DocumentError, RegistryBusyError, RegistryError, VerificationError
 from tinyai_registry.files import File, Folder, Unreadable
 from tinyai_registry.onnxfile.graph import ParsedGraph, UnparsedGraph
 from tinyai_registry.onnxfile.runtime import DEFAULT, Runtime, load_runtime
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.onnxfile.weights import data_files
 from tinyai_registry.release import Account, Release
+from tinyai_registry.store.activity import tell_pending
 from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.publish import publish
 from tinyai_registry.store.registry import Registered, Registry, open_registry
@@ -70,8 +71,8 @@ def migrate(
     """Publish ``model`` with a sidecar of today's in place of one of an earlier dialect; with ``dry_run``, plan it.
 
     Its graphs are made self-contained, and its row mended as ``repairs`` says. Its files are held to the limits of
-    ``runtime``. Raises RegistryBusyError or PublishError where the registry cannot be written; what is wrong with the
-    model is told in the answer.
+    ``runtime``. What is wrong with the model is told in the answer. Raises RegistryBusyError where that may be the work
+    of another writer, and that or PublishError where the registry cannot be written.
     """
     try:
         rewrite = _rewrite(open_registry(root), model, load_runtime(runtime), repairs)
@@ -85,6 +86,8 @@ def migrate(
             root, model, lambda: _rewrite_now(root, model, runtime, repairs), replace(account, reason=why), patience
         )
     except (DocumentError, RegistryError, VerificationError) as error:
+        if pending := tell_pending(root):  # between two renames of a writer a digest may not match
+            raise RegistryBusyError(f"{model} cannot be judged: {pending}") from error
         return Migration(model, "failed", why=str(error))
     return Migration(model, "migrated", rewrite)
 

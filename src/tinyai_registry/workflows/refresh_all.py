@@ -157,7 +157,7 @@ class _Child:
 
     def __init__(self) -> None:
         # -P: the working directory may be a stranger's, and what lies in it is not to be imported.
-        program = [sys.executable, "-P", "-m", "tinyai_registry.cli.end_with_parent"]
+        program = [sys.executable, "-P", "-m", "tinyai_registry.cli.command_server"]
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - see close
         self._process = subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, encoding="utf-8"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tinyai_registry import CardText, Criterion, Fit, GroupKFold, Int8, Recipe, Tensor, TrainedModel, hookimpl
+from tinyai_registry import Adam, CardText, Criterion, Fit, GroupKFold, Int8, Recipe, Tensor, TrainedModel, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
     import onnx
     from numpy.typing import NDArray
 
-    from tinyai_learned_filter.network import Trained
     from tinyai_registry import Table
+    from tinyai_registry.lab.torch_training import TrainedModule
 
 COLUMNS = ("top", "left", "noise", "seed")
 LEARNED_FILTER_V1 = Recipe(
@@ -29,6 +29,7 @@ LEARNED_FILTER_V1 = Recipe(
     folds=GroupKFold(3),
     criteria=(Criterion("psnr_gain", "mean", ">=", 1.0), Criterion("psnr_gain", "min", ">=", 0.5)),
     twins=(Int8(calibrate=64, budget=0.01, mean=0.01, worst=0.1),),
+    training=Adam(2e-3, 0.0, batch_size=8, epochs=8),
     batch="one",
     output="filtered",
     license="BSD-2-Clause-Patent",
@@ -82,15 +83,16 @@ def tinyai_measure(
 @hookimpl
 def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
     """One fit after another."""
-    from tinyai_learned_filter.network import train
+    from tinyai_learned_filter.network import Network
+    from tinyai_registry.lab.torch_training import train_module
 
-    return [train(table, fit) for fit in fits]
+    return [train_module(Network, table, fit) for fit in fits]
 
 
 @hookimpl
-def tinyai_export(recipe: Recipe, models: Sequence[Trained]) -> Mapping[str, onnx.ModelProto]:
+def tinyai_export(recipe: Recipe, models: Sequence[TrainedModule]) -> Mapping[str, onnx.ModelProto]:
     """The network as torch writes it."""
     from tinyai_registry.lab.torch_export import export_module
 
     [model] = models
-    return {recipe.id: export_module(recipe, model.network)}
+    return {recipe.id: export_module(recipe, model.module)}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tinyai_registry import CardText, Criterion, Fit, GroupKFold, Int8, Recipe, Tensor, TrainedModel, hookimpl
+from tinyai_registry import Adam, CardText, Criterion, Fit, GroupKFold, Int8, Recipe, Tensor, TrainedModel, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
     import onnx
     from numpy.typing import NDArray
 
-    from tinyai_nr_metric.network import Trained
     from tinyai_registry import Table
+    from tinyai_registry.lab.torch_training import TrainedModule
 
 NR_METRIC_V1 = Recipe(
     id="nr_metric_v1",
@@ -32,6 +32,7 @@ NR_METRIC_V1 = Recipe(
         Criterion("rmse", "mean", "<=", 0.50),
     ),
     twins=(Int8(calibrate=64, budget=0.01, mean=0.02, worst=0.1),),
+    training=Adam(1e-2, 0.0, batch_size=16, epochs=24),
     batch="one",
     license="BSD-2-Clause-Patent",
     dataset_license="as scikit-image states for each of its pictures; none is redistributed here",
@@ -65,15 +66,16 @@ def tinyai_inputs(recipe: Recipe, table: Table, rows: NDArray[np.int64]) -> Mapp
 @hookimpl
 def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
     """One fit after another."""
-    from tinyai_nr_metric.network import train
+    from tinyai_nr_metric.network import Network
+    from tinyai_registry.lab.torch_training import train_module
 
-    return [train(table, fit) for fit in fits]
+    return [train_module(Network, table, fit) for fit in fits]
 
 
 @hookimpl
-def tinyai_export(recipe: Recipe, models: Sequence[Trained]) -> Mapping[str, onnx.ModelProto]:
+def tinyai_export(recipe: Recipe, models: Sequence[TrainedModule]) -> Mapping[str, onnx.ModelProto]:
     """The network as torch writes it."""
     from tinyai_registry.lab.torch_export import export_module
 
     [model] = models
-    return {recipe.id: export_module(recipe, model.network)}
+    return {recipe.id: export_module(recipe, model.module)}

@@ -1,4 +1,4 @@
-"""A child that runs commands, ``python -P -m tinyai_registry.cli.end_with_parent``, and stops when its parent does.
+"""A child that runs commands, ``python -P -m tinyai_registry.cli.command_server``, and stops when its parent does.
 
 Standard input is a pipe of which the parent alone holds the other end. Each line of it is a command, a JSON list of
 words; each is answered with one line of JSON, ``[exit code, what the command wrote to standard output]``. What is
