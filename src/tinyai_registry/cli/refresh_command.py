@@ -22,6 +22,7 @@ from tinyai_registry.documents.report import report
 from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.lab.table_file import require_ending
 from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.recipe import Imported
 from tinyai_registry.release import Outcome
@@ -88,6 +89,8 @@ def command(
         raise TinyaiError("--new goes with --all; one MODEL is refreshed whether or not the registry has it")
     for file in (metrics_out, note, comment, predictions):
         require_writable(file)
+    if predictions is not None:
+        require_ending(predictions)
     plugins = session.plugins()
     if (declared := plugins.find_import(model)) is not None:
         wishes = Wishes(reason, dry_run=dry_run, force=force, patience=lock_timeout)

@@ -16,8 +16,8 @@ from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.errors import LogError, TableError
 from tinyai_registry.lab.loaded_model import LoadedModel
-from tinyai_registry.lab.rows_file import ENDINGS, read_rows, write_rows
-from tinyai_registry.lab.table_file import read_file
+from tinyai_registry.lab.rows_file import read_rows, write_rows
+from tinyai_registry.lab.table_file import read_file, require_ending
 from tinyai_registry.tables.logs import is_log, read_log
 from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.text import suggest
@@ -52,8 +52,8 @@ def command(
     ends in .parquet, .csv or .json. Files are held against their digests and the model against its test vector first.
     """
     require_writable(output)
-    if output is not None and output.suffix.lower() not in ENDINGS:
-        raise TableError(f"cannot write {output}: its name must end in {', '.join(ENDINGS)}")
+    if output is not None:
+        require_ending(output)
     loaded = load(model, session.config.registry_folder(registry), twin=twin)
     if loaded.arrays:
         needed = ", ".join(loaded.arrays)

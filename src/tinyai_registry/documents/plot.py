@@ -184,9 +184,9 @@ def _draw_values(
     known = [value for value in values.values() if value is not None]
     gates = [c["threshold"] for c in sidecar["recipe"]["criteria"] if c["metric"] == metric and "against" not in c]
     bounds = [*known, *gates]
-    low = (
-        min(0.0, *bounds) if min(bounds, default=0.0) < 0 or max(bounds, default=1.0) > 1 else min(bounds, default=0.0)
-    )
+    # Shares, such as correlations, lie close together near 1 and are drawn from the least of them; others from zero.
+    shares = all(0 <= bound <= 1 for bound in bounds)
+    low = min(bounds, default=0.0) if shares else min(0.0, *bounds)
     scale = Scale(low - 0.02 * abs(low), max(bounds, default=1.0), left, left + 68)
     page.text(left, top + 14, metric.upper(), fill=QUIET)
     for place, value in values.items():

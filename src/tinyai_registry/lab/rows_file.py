@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.parquet import open_parquet
-from tinyai_registry.lab.table_file import read_file
+from tinyai_registry.lab.table_file import read_file, require_ending
 
 Columns = dict[str, NDArray[Any]]
 
 PARQUET = b"PAR1"
-ENDINGS = (".parquet", ".csv", ".json")
 
 
 def read_rows(path: Path, wanted: Iterable[str]) -> Columns:
@@ -33,12 +32,6 @@ def read_rows(path: Path, wanted: Iterable[str]) -> Columns:
     data = read_file(path)
     table = _read_parquet(path, data, wanted) if data.startswith(PARQUET) else _read_csv(path, data, wanted)
     return {name: _as_array(table[name]) for name in table.column_names}
-
-
-def require_ending(path: Path) -> None:
-    """Raise TableError unless the ending of ``path`` says a format that :func:`write_rows` writes."""
-    if path.suffix.lower() not in ENDINGS:
-        raise TableError(f"cannot write {path}: its name must end in {', '.join(ENDINGS)}")
 
 
 def write_rows(path: Path, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:

@@ -18,6 +18,9 @@ MAX_FILE_BYTES = 2**31
 # A file whose columns alone are read need not fit into memory.
 MAX_STREAMED_BYTES = 2**36
 
+# The formats in which rows are written.
+ENDINGS = (".parquet", ".csv", ".json")
+
 
 def read_file(path: Path) -> bytes:
     """What the file holds. Raises TableError if it cannot be read, is too large, or is a Git LFS pointer."""
@@ -69,3 +72,9 @@ def join_digests(data: DataSet, digests: Sequence[str]) -> str:
     names = list(data.corpora) or [data.file]
     lines = [f"{sha256}  {name}\n" for sha256, name in zip(digests, names, strict=True)]
     return sha256_of("".join((*lines, *(f"{json.dumps(names)}\n" for names in data.same))).encode())
+
+
+def require_ending(path: Path) -> None:
+    """Raise TableError unless the ending of ``path`` says a format that rows are written in."""
+    if path.suffix.lower() not in ENDINGS:
+        raise TableError(f"cannot write {path}: its name must end in {', '.join(ENDINGS)}")

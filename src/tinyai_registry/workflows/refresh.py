@@ -48,13 +48,10 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         # It takes seconds to import, which a release that is up to date need not wait for.
         from tinyai_registry.lab.predictions import write_predictions  # noqa: PLC0415
         from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
-        from tinyai_registry.lab.rows_file import require_ending  # noqa: PLC0415
         from tinyai_registry.workflows.candidate import make_candidate  # noqa: PLC0415
         from tinyai_registry.workflows.evaluate import judge, judge_artifacts, train  # noqa: PLC0415
         from tinyai_registry.workflows.export import export  # noqa: PLC0415
         from tinyai_registry.workflows.shipped import compare_with_shipped  # noqa: PLC0415
-    if request.predictions is not None:
-        require_ending(request.predictions)
     trained = train(owner, request.table, progress)
     judgement = judge(owner, trained, start.sidecar, progress)
     if request.predictions is not None:
@@ -74,18 +71,8 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         account, request.command, request.registry, owner.plugin.distribution, recipe.seeds, cpu_capability()
     )
     candidate = make_candidate(owner, trained, judgement, artifacts, provenance, progress)
-    if request.dry_run:
-        with progress.step("compare and describe"):
-            release = _compose(request, candidate, start)
-    else:
-        with progress.step("publish"):
-            _, release = publish(
-                request.registry,
-                recipe.id,
-                lambda: _compose_now(request, candidate, start.previous),
-                account,
-                request.lock_timeout,
-            )
+    with progress.step("compare and describe" if request.dry_run else "publish"):
+        release = _release(request, candidate, start, account)
     return Outcome(
         model=recipe.id,
         status="dry-run" if request.dry_run else "published",
@@ -93,6 +80,17 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         sidecar=sidecar.read_back(release),
         withdrawn=release.withdrawn,
     )
+
+
+def _release(request: Request, candidate: Candidate, start: StartingPoint, account: Account) -> Release:
+    """What is published, or would be, by a dry run."""
+    if request.dry_run:
+        return _compose(request, candidate, start)
+    model, patience = candidate.recipe.id, request.lock_timeout
+    _, release = publish(
+        request.registry, model, lambda: _compose_now(request, candidate, start.previous), account, patience
+    )
+    return release
 
 
 def _refuse(owner: Owner, request: Request, start: StartingPoint, judgement: Judgement, account: Account) -> Outcome:
