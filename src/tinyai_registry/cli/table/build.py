@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
+from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.cli.table.command_line import describe_command
 from tinyai_registry.cli.table.display import TableDisplay
-from tinyai_registry.errors import TinyaiError
 from tinyai_registry.workflows.executor import Engine, prepare
 
 
@@ -34,10 +33,8 @@ def _words(text: str | None) -> tuple[str, ...]:
 @click.option(
     "--croissant", is_flag=True, help="Also write FILE.croissant.json, a description of the table in Croissant."
 )
-@click.option("--engine", type=click.Choice(["processes", "dask"]), default="processes", show_default=True)
-@click.option("--scheduler", help="With --engine dask: the address of a scheduler [default: workers of our own].")
-@click.option("--jobs", type=click.IntRange(min=1), help="So many processes [default: one for each core].")
 @in_session
+@engine_options
 def build(
     session: Session,
     manifest: str,
@@ -52,16 +49,14 @@ def build(
     extractor: str | None,
     strict: bool,
     croissant: bool,
-    engine: Literal["processes", "dask"],
-    scheduler: str | None,
-    jobs: int | None,
+    engine: Engine | None,
 ) -> int:
     """Build a table from libvmaf's logs: JSON, XML, CSV or sub.
 
     Beside it lies its record, FILE.json: the digest of each log, and what was found in them. Exit codes: 0 done, 2 bad
     input.
     """
-    workers = _engine(engine, scheduler, jobs)
+    workers = engine or Engine()
     prepare(workers, "tinyai_registry.tables.part")
     from tinyai_registry.tables.build import Order, build
     from tinyai_registry.tables.pooling import parse_pools
@@ -89,9 +84,3 @@ def build(
     else:
         display.tell(built, output)
     return 0
-
-
-def _engine(name: Literal["processes", "dask"], scheduler: str | None, jobs: int | None) -> Engine:
-    if scheduler is not None and name != "dask":
-        raise TinyaiError("--scheduler goes with --engine dask")
-    return Engine(name, jobs, scheduler) if jobs else Engine(name, scheduler=scheduler)
