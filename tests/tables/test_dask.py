@@ -11,7 +11,7 @@ import work
 from tinyai_registry.errors import EngineError
 from tinyai_registry.tables import build as building
 from tinyai_registry.workflows import executor
-from tinyai_registry.workflows.executor import Engine, carry_out
+from tinyai_registry.workflows.executor import ATTEMPTS, Engine, carry_out
 
 distributed = pytest.importorskip("distributed")
 
@@ -67,8 +67,13 @@ def test_work_whose_worker_dies_is_done_again(engine, tmp_path):
 
 
 def test_work_that_kills_its_workers_each_time_is_given_up(engine):
-    with pytest.raises(EngineError, match="killed its workers again and again"):
+    with pytest.raises(EngineError, match=f"workers died {ATTEMPTS} times at the same part of the work, 0 of 1"):
         carry_out(engine, work.die, [1], lambda _: None)
+
+
+def test_what_kills_its_workers_each_time_can_be_left_to_the_caller(engine):
+    done = carry_out(engine, work.die_of_two, range(4), lambda _: None, lost=lambda item: -item)
+    assert done == [0, 1, -2, 3]
 
 
 def test_a_cluster_of_our_own_comes_and_goes(tmp_path):

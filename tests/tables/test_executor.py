@@ -55,8 +55,14 @@ def test_work_whose_worker_dies_is_done_again(tmp_path):
 
 
 def test_work_that_kills_its_workers_each_time_is_given_up():
-    with pytest.raises(EngineError, match=f"workers died {ATTEMPTS} times, 0 of 2 parts are done"):
+    with pytest.raises(EngineError, match=f"workers died {ATTEMPTS} times at the same part of the work, 0 of 2"):
         carry_out(TWO, work.die, [1, 2], ignore)
+
+
+def test_what_kills_its_workers_each_time_can_be_left_to_the_caller():
+    told: list[int] = []
+    assert carry_out(TWO, work.die_of_two, range(6), told.append, lost=lambda item: -item) == [0, 1, -2, 3, 4, 5]
+    assert told == list(range(1, 7))
 
 
 def test_what_the_work_raises_is_raised():

@@ -27,6 +27,13 @@ def die(_: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_of_two(number: int) -> int:
+    """Two kills its worker each time."""
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
 def fail(number: int) -> int:
     if number == 2:
         raise ValueError("two")

@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -60,32 +61,45 @@ class Engine:
 
 
 def carry_out(
-    engine: Engine, work: Callable[[Item], Done], items: Sequence[Item], tell: Callable[[int], None]
+    engine: Engine,
+    work: Callable[[Item], Done],
+    items: Sequence[Item],
+    tell: Callable[[int], None],
+    lost: Callable[[Item], Done] | None = None,
 ) -> list[Done]:
     """``work`` of each of ``items``, in their order; ``tell`` is called with how many are done.
 
     ``work`` is a function of a module, and does the same when it is done twice: where a worker dies, what it was at is
-    done again. Raises EngineError where that does not help, or nobody is there to work. However this ends, no process
-    that it has started is left.
+    done again. If its worker dies ATTEMPTS times, ``lost(item)`` is the result; without it EngineError is raised, as it
+    is where nobody is there to work. However this ends, no process that it has started is left.
     """
     if len(items) <= 1 and engine.name == "processes":
         return [work(item) for item in items]  # it is done before a process has started
     finished: dict[int, Done] = {}
-    for _ in range(ATTEMPTS):
-        left = [place for place in range(len(items)) if place not in finished]
+    deaths: Counter[int] = Counter()
+    while left := [place for place in range(len(items)) if place not in finished]:
+        # One of those that were at work when a worker died may have killed it: each shows by itself whether it does.
+        alone = [place for place in left if deaths[place]][:1]
         try:
-            with _open(engine, work, len(left)) as pool:
-                futures = {pool.submit(work, items[place]): place for place in left}
-                for future in _as_they_come(futures, pool):
-                    finished[futures[future]] = future.result()
+            with _open(engine, work, len(alone or left)) as pool:
+                for place, done in _as_they_come(pool, work, items, alone or left):
+                    finished[place] = done
                     tell(len(finished))
-        except BrokenExecutor:
-            continue
-        return [finished[place] for place in range(len(items))]
-    raise EngineError(
-        f"workers died {ATTEMPTS} times, {len(finished)} of {len(items)} parts are done; is there too little memory? "
-        "Try fewer --jobs"
-    )
+        except _WorkerDiedError as died:
+            deaths.update(died.times)
+            for place in [place for place in died.times if deaths[place] >= ATTEMPTS]:
+                finished[place] = _lose(items[place], lost, f"{len(finished)} of {len(items)}")
+                tell(len(finished))
+    return [finished[place] for place in range(len(items))]
+
+
+def _lose(item: Item, lost: Callable[[Item], Done] | None, done: str) -> Done:
+    if lost is None:
+        raise EngineError(
+            f"workers died {ATTEMPTS} times at the same part of the work, {done} parts are done; is there too little "
+            "memory for it? What was finished is kept, so run this again"
+        )
+    return lost(item)
 
 
 def prepare(engine: Engine, module: str) -> None:
@@ -97,34 +111,65 @@ def prepare(engine: Engine, module: str) -> None:
             forkserver.ensure_running()
 
 
+class _WorkerDiedError(Exception):
+    """A worker died; ``times`` says how often one did at each of the places that may have killed it."""
+
+    def __init__(self, times: Mapping[int, int]) -> None:
+        super().__init__(times)
+        self.times = times
+
+
 @dataclass(frozen=True)
 class _Pool:
-    """An executor, and whether there is still somebody behind it: ``watch`` raises EngineError if not."""
+    """An executor, and how many pieces of work it is given at a time.
+
+    ``killed`` are the errors by which a future says that its own work has killed workers again and again; ``watch``
+    raises EngineError if there is nobody behind the executor any more.
+    """
 
     executor: Executor
+    width: int
+    killed: tuple[type[Exception], ...] = ()
     watch: Callable[[], None] = lambda: None
 
-    def submit(self, work: Callable[[Item], Done], item: Item) -> Future[Done]:
-        return self.executor.submit(work, item)
+
+def _as_they_come(
+    pool: _Pool, work: Callable[[Item], Done], items: Sequence[Item], places: Sequence[int]
+) -> Iterator[tuple[int, Done]]:
+    """The places of what is done, each with its result. Raises _WorkerDiedError for those that may have killed one."""
+    waiting = deque(places)
+    pending: dict[Future[Done], int] = {}
+    try:
+        while waiting or pending:
+            while waiting and len(pending) < pool.width:
+                pending[pool.executor.submit(work, items[waiting[0]])] = waiting[0]
+                waiting.popleft()
+            done, _ = wait(pending, MOMENT, FIRST_COMPLETED)
+            pool.watch()
+            for future in sorted(done, key=pending.__getitem__):
+                result = _result(future, pending[future], pool)
+                yield pending.pop(future), result
+    except BrokenExecutor as error:
+        at_work = [*pending.values()] or [waiting[0]]
+        raise _WorkerDiedError(dict.fromkeys(at_work, 1)) from error
 
 
-def _as_they_come(futures: dict[Future[Done], int], pool: _Pool) -> Iterator[Future[Done]]:
-    pending = set(futures)
-    while pending:
-        done, pending = wait(pending, MOMENT, FIRST_COMPLETED)
-        pool.watch()
-        yield from sorted(done, key=futures.__getitem__)
+def _result(future: Future[Done], place: int, pool: _Pool) -> Done:
+    try:
+        return future.result()
+    except pool.killed as error:
+        raise _WorkerDiedError({place: ATTEMPTS}) from error
 
 
 @contextmanager
 def _open(engine: Engine, work: Callable[..., Any], items: int) -> Iterator[_Pool]:
     with _workers_import_their_work_alone():
         if engine.name == "dask":
-            with _dask(engine) as pool:
+            with _dask(engine, items) as pool:
                 yield pool
         else:
             with _processes(min(engine.jobs, max(items, 1)), work.__module__) as executor:
-                yield _Pool(executor)
+                yield _Pool(executor, width=engine.jobs)
 
 
 @contextmanager
@@ -192,16 +237,15 @@ def _end_with(lifeline: Connection) -> None:
 
 
 @contextmanager
-def _dask(engine: Engine) -> Iterator[_Pool]:
+def _dask(engine: Engine, items: int) -> Iterator[_Pool]:
     distributed = import_module("distributed")
     with _quiet(), _cluster(distributed, engine) as address, _client(distributed, address) as client:
         executor = client.get_executor(retries=ATTEMPTS, pure=False)
         try:
-            yield _Pool(executor, lambda: _require_scheduler(client, address))
+            killed = (distributed.scheduler.KilledWorker,)
+            yield _Pool(executor, items, killed, lambda: _require_scheduler(client, address))
         except (CancelledError, distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise _gone(address) from error
-        except distributed.scheduler.KilledWorker as error:
-            raise EngineError(f"a part of the work killed its workers again and again: {error}") from error
         finally:
             executor.shutdown(wait=False)
 
