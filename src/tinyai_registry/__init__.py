@@ -40,6 +40,7 @@ from tinyai_registry.evaluation import (
     TrainedModel,
     Verdict,
 )
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.plugins.hookspecs import hookimpl
 from tinyai_registry.recipe import (
     MLP,
@@ -113,6 +114,7 @@ __all__ = [
     "Metrics",
     "OneHot",
     "PredefinedSplit",
+    "Progress",
     "Protocol",
     "Published",
     "Ratio",

@@ -16,6 +16,7 @@ from tinyai_registry.catalogue import chart
 from tinyai_registry.catalogue.collection import MAX_DOWNLOAD, Listed
 from tinyai_registry.documents import front_matter
 from tinyai_registry.documents.refusal import refusal
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import File, Folder
 from tinyai_registry.workflows.status import STATES
 
@@ -29,15 +30,15 @@ _BELOW = {f"h{level}": f"h{level + 1}" for level in range(1, 6)}
 _TITLE = re.compile(r"\A\s*# .*\n")
 
 
-def render(models: Sequence[Listed], folder: Folder, title: str) -> Iterator[tuple[str, bytes]]:
+def render(models: Sequence[Listed], folder: Folder, title: str, progress: Progress) -> Iterator[tuple[str, bytes]]:
     """Every page of the catalogue with its path, then the style, the script and the files of the models.
 
-    One at a time: a registry may be larger than the memory.
+    One at a time: a registry may be larger than the memory. ``progress`` is told how many models are done.
     """
     shared: dict[str, Any] = {"title": title, "models": models, "states": STATES, "chart": chart}
     yield "index.html", _page("index.html", top=".", **shared)
     yield "compare.html", _page("compare.html", top=".", comparison=[_comparison(m) for m in models], **shared)
-    for model in models:
+    for model in progress.each(models, "the models"):
         history = chart.draw_history(model.entries)
         page = _page("model.html", top="../..", model=model, history=history, **shared)
         yield f"models/{model.place}/index.html", page

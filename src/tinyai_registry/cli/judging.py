@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tinyai_registry.cli.bar import Bar
+from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.markdown import metric_names
 from tinyai_registry.documents.parts import HEADLINES, headlines
 from tinyai_registry.documents.side_by_side import figure
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
-from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.release import Outcome
 from tinyai_registry.text import log_line
 
@@ -32,29 +30,13 @@ def exit_code(outcome: Outcome) -> int:
     return 0 if all(verdict.passed for verdict in verdicts) else REFUSED
 
 
-class Display(Progress):
+class Display(Steps):
     """Writes steps and folds as they come, then the outcome, to standard error; nothing at all if ``quiet``."""
-
-    def __init__(self, quiet: bool) -> None:
-        super().__init__()
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
-        self._bar: Bar | None = None
 
     def begin(self, name: str) -> None:
         """Write one dim line for a step."""
         self._line(f"{name} …", style="dim")
-        self._bar = None if self.console.quiet else Bar(self.console, name)
-
-    def advance(self, done: int, total: int) -> None:
-        """Move the step's bar, or write a line for each tenth where there is no terminal."""
-        if self._bar is not None and total > 0:
-            self._bar.advance(done, total)
-
-    def end(self, name: str) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        super().begin(name)
 
     def fold(self, fold: Fold, before: Report | None = None) -> None:
         """Write one line for a fold, old beside new where there is an old one."""
@@ -64,7 +46,7 @@ class Display(Progress):
             figures = " ".join(f"{m.upper()} {figure(now[m])}" for m in shown)
             self._line(f"  {fold.group:<16} {fold.rows:>5} rows {figures}")
         else:
-            pairs = (f"{m.upper()} {_short(before.get(m))} → {_short(now[m])}" for m in COMPARED)
+            pairs = (f"{m.upper()} {' → '.join(_short(before.get(m), now[m]))}" for m in COMPARED)
             self._line(f"  {fold.group:<14} {'  '.join(pairs)}")
 
     def outcome(self, document: Report) -> None:
@@ -149,6 +131,7 @@ def sentence(document: Report) -> str:
     }[document["status"]]
 
 
-def _short(value: float | None) -> str:
-    """As narrow as is of use: an error in target units needs fewer decimals than a correlation."""
-    return figure(value) if value is None or abs(value) <= 1 else f"{value:.2f}"
+def _short(*values: float | None) -> list[str]:
+    """As narrow as is of use: errors in target units need fewer decimals than correlations."""
+    large = any(value is not None and abs(value) > 1 for value in values)
+    return [f"{value:.2f}" if large and value is not None else figure(value) for value in values]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.cli.steps import Steps
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.workflows.status import read_status
@@ -32,10 +33,11 @@ def command(session: Session, registry: Path | None, output: Path, title: str | 
     from tinyai_registry.catalogue.collection import collect
     from tinyai_registry.catalogue.site import write
 
-    found = session.open_to_read(registry)
+    found, steps = session.open_to_read(registry), Steps(session.as_json)
     standings = read_status(found, session.plugins(), session.config)
     models = collect(found, standings, validate(found.root, session.config.runtime))
-    write(render(models, Folder(found.root), title or found.root.resolve().name), output)
+    with steps.step("write pages"):
+        write(render(models, Folder(found.root), title or found.root.resolve().name, steps), output)
     if session.as_json:
         session.answer({"folder": str(output), "models": len(models)})
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -33,6 +33,8 @@ from tinyai_registry.lab.sources import make_one
 from tinyai_registry.lab.table_file import file_digest
 from tinyai_registry.recipe import Recipe, numeric_sources
 from tinyai_registry.text import encodable
+
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ class Corpus:
         )
 
 
-def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
+def read_corpus(path: Path, corpus: str | None, recipe: Recipe, tell: Tell | None = None) -> Corpus:
     """The file at ``path``, of which ``corpus`` says what ``recipe`` may ask for by that name.
 
-    Raises TableError for whatever the table contract refuses of one file.
+    ``tell`` is called after each column with how many have been read, and of how many. Raises TableError for whatever
+    the table contract refuses of one file.
     """
     sha256, before = file_digest(path), path.stat()
     file = open_parquet(path)
@@ -88,7 +91,11 @@ def read_corpus(path: Path, corpus: str | None, recipe: Recipe) -> Corpus:
     if not file.metadata.num_rows:
         raise TableError(f"{path} has no rows; nothing can be trained from it")
     read = file.read_each(columns, text=[name for name in columns if name not in numbers])
-    converted = {n: _as_series((as_numbers if n in numbers else as_text)(path, n, values)) for n, values in read}
+    converted = {}
+    for name, values in read:
+        converted[name] = _as_series((as_numbers if name in numbers else as_text)(path, name, values))
+        if tell is not None:
+            tell(len(converted), len(columns))
     everything = pd.DataFrame(converted, copy=False)
     _refuse_changed(path, before)
     if corpus is not None:

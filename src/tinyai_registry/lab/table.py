@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS, DataSet, TableFingerprint
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.contract import MAKERS, check_groups, check_vocabularies
 from tinyai_registry.lab.corpora import Corpus, join, read_corpus
 from tinyai_registry.lab.keys import count_distinct
@@ -120,15 +121,17 @@ def split_inputs(inputs: Sequence[Input | Tensor], features: NDArray[np.float32]
     return {i.tensor: np.ascontiguousarray(part) for i, part in zip(named, parts, strict=True)}
 
 
-def read_table(data: DataSet | Path, recipe: Recipe, fetch: Fetch | None = None) -> Table:
+def read_table(
+    data: DataSet | Path, recipe: Recipe, fetch: Fetch | None = None, progress: Progress | None = None
+) -> Table:
     """The table that ``data`` names, with the rows and columns that ``recipe`` needs and no others.
 
-    ``fetch`` gives the tensors of some of its rows, for a recipe that has any. Raises TableError for whatever the table
+    ``fetch`` gives the tensors of some of its rows, for a recipe that has any. ``progress`` is told how many columns
+    have been read. Raises TableError for whatever the table
     contract refuses.
     """
     data = data if isinstance(data, DataSet) else DataSet(data)
-    files = data.corpora.items() or [(None, path) for path in data.paths]
-    corpora = [read_corpus(path, corpus, recipe) for corpus, path in files]
+    corpora = _read_corpora(data, recipe, progress or Progress())
     frame = join(corpora, data, recipe)
     check_groups(data, frame, recipe)
     check_vocabularies(data, frame, recipe)
@@ -176,6 +179,19 @@ def _describe(column: NDArray[np.float64]) -> tuple[float, float]:
     empty = np.isnan(column)
     filled = np.where(empty, np.nanmedian(column), column) if empty.any() else column
     return float(filled.mean()), float(filled.std())
+
+
+def _read_corpora(data: DataSet, recipe: Recipe, progress: Progress) -> list[Corpus]:
+    files = data.corpora.items() or [(None, path) for path in data.paths]
+    corpora: list[Corpus] = []
+
+    def tell(done: int, columns: int) -> None:
+        whole = len(files) * columns
+        progress.advance(len(corpora) * columns + done, whole, f"{whole} columns")
+
+    for corpus, path in files:
+        corpora.append(read_corpus(path, corpus, recipe, tell))
+    return corpora
 
 
 def _moments(values: NDArray[np.float64]) -> Moments:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tinyai_registry import files
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import DataSet
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import FileProblemError, is_lfs_pointer, read_bytes, sha256_of
 
 # A table of this size has ten million rows; a larger one is not read into memory to find out what it is.
@@ -30,10 +31,13 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of the file, in hex; it need not fit into memory. Raises what :func:`read_file` raises."""
+def file_digest(path: Path, tell: Callable[[int], None] | None = None) -> str:
+    """SHA-256 of the file, in hex; it need not fit into memory. Raises what :func:`read_file` raises.
+
+    ``tell`` is called with the bytes of each piece that has been read.
+    """
     with _telling_of(path):
-        sha256 = files.digest(path, MAX_STREAMED_BYTES)
+        sha256 = files.digest(path, MAX_STREAMED_BYTES, tell)
         with path.open("rb") as file:
             beginning = file.read(len(files.LFS_POINTER))
     _refuse_pointer(path, beginning)
@@ -55,10 +59,21 @@ def _refuse_pointer(path: Path, data: bytes) -> None:
         raise TableError(f"the table {path} is a Git LFS pointer; run `git lfs pull`")
 
 
-def digest(data: DataSet | Path) -> str:
-    """SHA-256, in hex, of the file, or of what says which files there are. Raises what :func:`file_digest` raises."""
+def digest(data: DataSet | Path, progress: Progress | None = None) -> str:
+    """SHA-256, in hex, of the file, or of what says which files there are. Raises what :func:`file_digest` raises.
+
+    ``progress`` is told how many bytes have been read.
+    """
     data = data if isinstance(data, DataSet) else DataSet(data)
-    return join_digests(data, [file_digest(path) for path in data.paths])
+    whole, done = sum(path.stat().st_size for path in data.paths if path.is_file()), 0
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress.advance(min(done, whole), whole, f"{whole / 1e6:.1f} MB")
+
+    return join_digests(data, [file_digest(path, tell) for path in data.paths])
 
 
 def join_digests(data: DataSet, digests: Sequence[str]) -> str:

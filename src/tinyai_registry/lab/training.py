@@ -42,7 +42,7 @@ MOMENT = 0.2
 
 
 def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Progress | None = None) -> list[TrainedMLP]:
-    """One trained MLP for each fit, in order; ``progress`` is told how many steps of all fits are done.
+    """One trained MLP for each fit, in order; ``progress`` is told how many steps of all of them are done.
 
     Raises RecipeError if the recipe declares no MLP or no training settings, TableError if a fit has no value at all of
     some feature.
@@ -60,6 +60,7 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Prog
     shares = _shares(cohorts, settings)
     taken = [0] * len(shares)
     whole = sum(len(cohort.members) * cohort.steps(settings) for cohort in cohorts)
+    pieces = f"{len(fits)} fits × {settings.epochs} epochs"  # noqa: RUF001 - a product
 
     def train(number: int) -> dict[int, Parameters]:
         def tell(fits: int) -> None:
@@ -72,7 +73,7 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Prog
         for stack in [pool.submit(train, number) for number in range(len(shares))]:
             while not wait([stack], MOMENT).done:
                 if progress is not None:
-                    progress.advance(sum(taken), whole)
+                    progress.advance(sum(taken), whole, pieces)
             trained.update(stack.result())
     tensors = tuple(i.tensor for i in recipe.inputs)
     scalers = {i: scaler for cohort in cohorts for i, scaler in zip(cohort.members, cohort.scalers, strict=True)}

@@ -75,7 +75,7 @@ def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Pr
     """Train all ``fits``; return one model for each, in order. Called for the owner, else the built-in.
 
     All fits come at once so that folds can be trained together. Draw randomness from ``fit.seed`` only. Whoever watches
-    sees a bar that ``progress.advance(done, total)`` moves, in whatever pieces of work: call it a few times a second.
+    sees a bar that ``progress.advance(done, total)`` moves, in whatever pieces of work: call it as often as you like.
 
     >>> import numpy as np
     >>> from tinyai_registry import hookimpl

@@ -30,6 +30,7 @@ from tinyai_registry.recipe import Protocol, Scheme
 
 Prediction = NDArray[np.float64]
 Compute = Callable[[NDArray[np.float64], NDArray[np.float64]], Metrics]
+Tell = Callable[[Fold], None]
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,25 @@ def train_folds(owner: Owner, table: Table, scheme: Scheme, progress: Progress) 
     return Trained(table, plan, tuple(fold_models), final)
 
 
+def _tell_nobody(fold: Fold) -> None:
+    """A fold that nobody watches for."""
+
+
 def evaluate_folds(
-    owner: Owner, trained: Trained, compute: Compute = metrics.standard_metrics, *, by_seed: bool = True
+    owner: Owner,
+    trained: Trained,
+    compute: Compute = metrics.standard_metrics,
+    tell: Tell = _tell_nobody,
+    *,
+    by_seed: bool = True,
 ) -> Evaluation:
     """Every fold, and the test split if there is one, judged on what was held out.
 
-    ``by_seed`` says whether each member of an ensemble is judged by itself, too.
+    Each is handed to ``tell`` as soon as it is judged. ``by_seed`` says whether each member of an ensemble is judged by
+    itself, too.
     """
     if owner.recipe.output_shape:
-        return _measure_folds(owner, trained)
+        return _measure_folds(owner, trained, tell)
     predicted = _predict(owner, trained)
     seeds = owner.recipe.seeds if by_seed and owner.recipe.ensemble else ()
     each = [predicted, *(predicted.of_member(number) for number in range(len(seeds)))]
@@ -99,7 +110,8 @@ def evaluate_folds(
     )
     size = len(predicted.unseen)
     whole, *members = (
-        _judge(trained.table, one, extras[k * size : (k + 1) * size], compute) for k, one in enumerate(each)
+        _judge(trained.table, one, extras[k * size : (k + 1) * size], compute, _tell_nobody if k else tell)
+        for k, one in enumerate(each)
     )
     return replace(
         whole,
@@ -112,13 +124,15 @@ def evaluate_folds(
     )
 
 
-def _measure_folds(owner: Owner, trained: Trained) -> Evaluation:
+def _measure_folds(owner: Owner, trained: Trained, tell: Tell) -> Evaluation:
     """The same for a target that is a tensor, by what the owner measures of each row."""
     table, plan = trained.table, trained.plan
 
     def judged(models: Sequence[TrainedModel], split: folds.Split) -> Fold:
         measured = _measure(owner, models, table, split.group, split.held_out)
-        return fold_of(table, split.group, split.held_out, measured)
+        fold = fold_of(table, split.group, split.held_out, measured)
+        tell(fold)
+        return fold
 
     within = [judged(models, split) for models, split in zip(trained.folds, plan.splits, strict=True)]
     return Evaluation(
@@ -192,12 +206,19 @@ def _of_member(part: HeldOutRows, number: int) -> HeldOutRows:
     return replace(part, prediction=part.members[number], members=part.members[number : number + 1])
 
 
-def _judge(table: Table, predicted: Predicted, extras: Sequence[Mapping[str, float]], compute: Compute) -> Evaluation:
+def _judge(
+    table: Table,
+    predicted: Predicted,
+    extras: Sequence[Mapping[str, float]],
+    compute: Compute,
+    tell: Tell = _tell_nobody,
+) -> Evaluation:
     """``extras`` are the plugin's own metrics of each unseen part."""
-    unseen = [
-        fold_of(table, part.group, part.rows, metrics.extend(compute(part.prediction, part.target), extra))
-        for part, extra in zip(predicted.unseen, extras, strict=True)
-    ]
+    unseen = []
+    for part, extra in zip(predicted.unseen, extras, strict=True):
+        judged = metrics.extend(compute(part.prediction, part.target), extra)
+        unseen.append(fold_of(table, part.group, part.rows, judged))
+        tell(unseen[-1])
     within = unseen[: len(predicted.held_out)]
     own = predicted.in_sample
     return Evaluation(

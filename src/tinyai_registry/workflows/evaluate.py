@@ -48,7 +48,7 @@ def evaluate(owner: Owner, data: DataSet | Path, progress: Progress, protocol: s
         known = f"it declares: {', '.join(declared) or 'none'}{suggest(protocol, declared)}"
         raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
-        table = read_table(data, recipe, fetch_by(owner))
+        table = read_table(data, recipe, fetch_by(owner), progress)
     with progress.step(f"protocol {protocol}"):
         result = evaluate_protocol(owner, table, declared[protocol], progress)
     verdicts = _verdicts(result) if result.protocol.criteria else ()
@@ -83,17 +83,19 @@ def train(owner: Owner, data: DataSet | Path, progress: Progress) -> Trained:
     Raises TableError if the table does not do for one of the recipe's schemes, or no sidecar could hold its folds.
     """
     with progress.step("read table"):
-        table = read_trainable(data, owner.recipe, fetch_by(owner))
+        table = read_trainable(data, owner.recipe, fetch_by(owner), progress)
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds, progress)
 
 
-def read_trainable(data: DataSet | Path, recipe: Recipe, fetch: Fetch | None = None) -> Table:
+def read_trainable(
+    data: DataSet | Path, recipe: Recipe, fetch: Fetch | None = None, progress: Progress | None = None
+) -> Table:
     """The table ``data``, from which a model of ``recipe`` can be trained and released; ``fetch`` gives its tensors.
 
     Raises TableError if it cannot: for the table's own sake, for one of the recipe's schemes, or for the sidecar's.
     """
-    table = read_table(data, recipe, fetch)
+    table = read_table(data, recipe, fetch, progress)
     _check_plans(table)
     return table
 
@@ -119,11 +121,9 @@ def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, pr
     ``previous`` is the registered sidecar, for criteria that look back.
     """
     recipe, fingerprint = owner.recipe, trained.table.fingerprint
-    with progress.step("evaluate"):
-        evaluation = evaluate_folds(owner, trained)
     before = {fold["group"]: fold for fold in (previous or {}).get("evaluation", {}).get("folds", ())}
-    for fold in (*evaluation.folds, *([evaluation.test] if evaluation.test else [])):
-        progress.fold(fold, before.get(fold.group))
+    with progress.step("evaluate"):
+        evaluation = evaluate_folds(owner, trained, tell=lambda fold: progress.fold(fold, before.get(fold.group)))
     protocols = evaluate_protocols(owner, trained.table, recipe.judged_protocols, progress)
     with progress.step("gate"):
         criteria = (*recipe.gate, *owner.added_criteria(evaluation, previous))

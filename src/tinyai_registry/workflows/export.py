@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import onnx
 
 from tinyai_registry.errors import PluginError
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.feed import Tensors, feeds
 from tinyai_registry.lab.quantisation import choose_rows, quantise
 from tinyai_registry.lab.verification import verify, verify_twin
@@ -20,8 +21,8 @@ from tinyai_registry.workflows.cross_validation import Trained
 Graphs = Mapping[str, onnx.ModelProto]
 
 
-def export(owner: Owner, trained: Trained, runtime: Runtime) -> tuple[Artifact, ...]:
-    """Every artifact of the release, verified for ``runtime``.
+def export(owner: Owner, trained: Trained, runtime: Runtime, progress: Progress | None = None) -> tuple[Artifact, ...]:
+    """Every artifact of the release, verified for ``runtime``; ``progress`` is told of each.
 
     Raises PluginError if they are not those that the recipe names, VerificationError if one fails a check.
     """
@@ -31,11 +32,14 @@ def export(owner: Owner, trained: Trained, runtime: Runtime) -> tuple[Artifact, 
     _check_names(owner, protos)
     members = dict(zip(recipe.member_names, trained.final, strict=False))
     int8 = f"{recipe.id}.int8"
+    graphs = [name for name in protos if name != int8]
+    each = (progress or Progress()).each
     with owner.plugin.blame_for("verification of its artifacts"):  # it calls the plugin's predict
         artifacts = {
-            name: verify(name, proto, [members[name]] if name in members else trained.final, trained.table, runtime)
-            for name, proto in protos.items()
-            if name != int8
+            name: verify(
+                name, protos[name], [members[name]] if name in members else trained.final, trained.table, runtime
+            )
+            for name in each(graphs, "the graphs")
         }
     twins = [_make_twin(trained, twin, artifacts[recipe.id], protos.get(int8), runtime) for twin in recipe.twins]
     return (*artifacts.values(), *twins)

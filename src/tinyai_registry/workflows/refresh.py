@@ -38,7 +38,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         if not request.dry_run:
             settle(request.registry)
         start = starting_point(*read_as_it_stands(request.registry, recipe.id), recipe)
-        current = not request.force and is_up_to_date(start, owner, digest(request.table))
+        current = not request.force and is_up_to_date(start, owner, digest(request.table, progress))
     if current:
         return Outcome(recipe.id, "up-to-date", sidecar=start.sidecar)
     with progress.step("check prerequisites"):
@@ -61,7 +61,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         judgement = compare_with_shipped(judgement, trained, request.registry, recipe.id, start.previous)
     if judgement.passed:
         with progress.step("export and verify"):
-            artifacts = export(owner, trained, load_runtime(request.runtime))
+            artifacts = export(owner, trained, load_runtime(request.runtime), progress)
         judgement = judge_artifacts(judgement, artifacts)
     account = _account(request, judgement)
     if not judgement.passed:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from tinyai_registry import Table
+    from tinyai_registry import Progress, Table
     from tinyai_registry.lab.torch_training import TrainedModule
 
 COLUMNS = ("top", "left", "noise", "seed")
@@ -81,12 +81,12 @@ def tinyai_measure(
 
 
 @hookimpl
-def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit]) -> Sequence[TrainedModel]:
+def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Progress) -> Sequence[TrainedModel]:
     """One fit after another."""
     from tinyai_learned_filter.network import Network
     from tinyai_registry.lab.torch_training import train_module
 
-    return [train_module(Network, table, fit) for fit in fits]
+    return [train_module(Network, table, fit) for fit in progress.each(fits, "the fits")]
 
 
 @hookimpl

@@ -77,8 +77,8 @@ def build(
         croissant=croissant,
         engine=workers,
     )
-    with TableDisplay(session.as_json) as display:
-        built = build(order, display)
+    display = TableDisplay(session.as_json)
+    built = build(order, display)
     if session.as_json:
         session.answer(built.answer)
     else:

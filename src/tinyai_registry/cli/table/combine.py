@@ -29,8 +29,8 @@ def combine(session: Session, tables: tuple[str, ...], output: Path, rename: tup
 
     require_writable(output)
     ingredients = parse_ingredients(tables, rename)
-    with TableDisplay(session.as_json) as display:
-        built = combine_tables(ingredients, output, describe_command(), display, fill=fill)
+    display = TableDisplay(session.as_json)
+    built = combine_tables(ingredients, output, describe_command(), display, fill=fill)
     if session.as_json:
         session.answer(built.answer)
     else:
