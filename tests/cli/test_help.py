@@ -12,7 +12,7 @@ import click
 import pytest
 
 from tinyai_registry.cli.app import COMMANDS, main
-from tinyai_registry.cli.completion_command import SHELLS
+from tinyai_registry.cli.commands.completion import SHELLS
 from tinyai_registry.cli.examples import EXAMPLES
 
 
@@ -107,9 +107,9 @@ def registered(registry, tmp_path, monkeypatch):
 
 
 def test_commands_are_completed_without_importing_one(complete, monkeypatch):
-    monkeypatch.delitem(sys.modules, "tinyai_registry.cli.score_command", raising=False)
+    monkeypatch.delitem(sys.modules, "tinyai_registry.cli.commands.score", raising=False)
     assert {"score", "schema", "show", "status"} <= set(complete("s"))
-    assert "tinyai_registry.cli.score_command" not in sys.modules
+    assert "tinyai_registry.cli.commands.score" not in sys.modules
 
 
 @pytest.mark.parametrize("command", ["show", "log", "score", "diff", "rollback", "migrate"])

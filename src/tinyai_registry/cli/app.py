@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import StringIO
+from keyword import iskeyword
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -126,7 +127,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            command: click.Command = _import(f"tinyai_registry.cli.{cmd_name.replace('-', '_')}_command").command
+            command: click.Command = _import(f"tinyai_registry.cli.commands.{_module(cmd_name)}").command
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("tinyai_registry"):
                 raise
@@ -149,6 +150,11 @@ class Commands(click.Group):
 def _asks_for_json(words: Sequence[str]) -> bool:
     """Whether ``--json`` is among the options. Click may have failed before it parsed that."""
     return "--json" in words[: words.index("--") if "--" in words else None]
+
+
+def _module(command: str) -> str:
+    """What the module of ``command`` is called; a word of Python's takes an underscore, as is usual."""
+    return f"{command.replace('-', '_')}{'_' * iskeyword(command)}"
 
 
 def _import(name: str) -> ModuleType:

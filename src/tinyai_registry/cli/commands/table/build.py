@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
+from tinyai_registry.cli.commands.table.command_line import describe_command
+from tinyai_registry.cli.commands.table.display import TableDisplay
 from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session
-from tinyai_registry.cli.table.command_line import describe_command
-from tinyai_registry.cli.table.display import TableDisplay
 from tinyai_registry.workflows.executor import Engine, prepare
 
 

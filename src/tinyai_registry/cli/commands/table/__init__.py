@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from tinyai_registry.cli.table.build import build
-from tinyai_registry.cli.table.check import check
-from tinyai_registry.cli.table.combine import combine
-from tinyai_registry.cli.table.diff import diff
+from tinyai_registry.cli.commands.table.build import build
+from tinyai_registry.cli.commands.table.check import check
+from tinyai_registry.cli.commands.table.combine import combine
+from tinyai_registry.cli.commands.table.diff import diff
 
 
 @click.group()

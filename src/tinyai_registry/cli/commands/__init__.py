@@ -1,0 +1,1 @@
+"""The commands of ``tinyai``, each in the module that is named after it: a click command called ``command``."""

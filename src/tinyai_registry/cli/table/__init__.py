@@ -1,1 +1,0 @@
-"""The commands of ``tinyai table``, a module for each."""
