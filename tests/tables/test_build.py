@@ -321,5 +321,5 @@ def test_a_url_where_nothing_is_is_one_line(tinyai, write_logs, tmp_path):
     manifest = write_logs(2)
     ran = tinyai("table", "build", "--manifest", manifest, "--logs", "file:///nowhere", "-o", tmp_path / "t.parquet")
     assert ran.code == 2
-    assert ran.err.startswith("tinyai: pairs.csv:2: the log 0000.json cannot be fetched: FileNotFoundError")
+    assert ran.err.startswith("tinyai: pairs.csv:2: the log 0000.json cannot be fetched: it is not there")
     assert ran.err.endswith("(and 1 other logs cannot be used)\n")

@@ -76,7 +76,7 @@ def test_a_combined_table_leads_to_the_logs_of_both(tinyai, build, write_logs, t
     build(write_logs(3, "one"), output="one.parquet")
     build(write_logs(5, "two"), output="two.parquet")
     assert tinyai("table", "combine", "one.parquet", "two.parquet", "-o", "all.parquet").code == 0
-    record = table_record.read_beside(tmp_path / "all.parquet")
+    record = table_record.read_beside(str(tmp_path / "all.parquet"))
     assert record is not None
     origin = table_record.origin(record)
     assert (origin.logs, origin.libvmaf) == (8, ("3.0.0",))

@@ -92,7 +92,7 @@ def test_the_table_may_lie_behind_a_url(tinyai, released, table):
     assert ran.json["answer"] == "identical"
     ran = tinyai("reproduce", "duo_v1", "--table", "file:///nowhere.parquet", "--registry", released)
     assert ran.code == 2
-    assert "cannot fetch the table" in ran.err
+    assert ran.err.startswith("tinyai: file:///nowhere.parquet cannot be fetched: it is not there")
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

@@ -7,11 +7,11 @@ where they are.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.checks.subject import Subject
 from tinyai_registry.documents import table_record
+from tinyai_registry.documents.url import UrlError, name_of
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import File, Folder, Problem
 from tinyai_registry.text import shorten
@@ -48,8 +48,8 @@ LOG_DIFFERS = Rule(
 ORIGIN = "/table/origin/record_sha256"
 
 
-def of_model(model: Subject, table: Path | None, logs: Folder) -> Iterator[Finding]:
-    """Whether the digests in the sidecar lead to the record beside ``table``, and from there to the files in ``logs``.
+def of_model(model: Subject, table: str | None, logs: Folder) -> Iterator[Finding]:
+    """Whether digests lead from the sidecar to the record beside ``table`` (a path or URL), and from there to ``logs``.
 
     A release whose table said nothing of itself leads nowhere, and nothing is found.
     """
@@ -60,11 +60,11 @@ def of_model(model: Subject, table: Path | None, logs: Folder) -> Iterator[Findi
         return
     try:
         record = None if table is None else table_record.read_beside(table)
-    except DocumentError as error:
+    except (DocumentError, UrlError) as error:
         yield model.in_sidecar(RECORD_MISSING, str(error), ORIGIN)
         return
     if record is None or table_record.digest(record) != wanted:
-        where = "tinyai.toml names no table of it" if table is None else f"beside {table.name} lies no record"
+        where = "tinyai.toml names no table of it" if table is None else f"beside {name_of(table)} lies no record"
         what = f"{where} with the SHA-256 {shorten(str(wanted))}"
         yield model.in_sidecar(RECORD_MISSING, what, ORIGIN)
         return

@@ -100,7 +100,7 @@ table_option = click.option(
     "--table",
     multiple=True,
     metavar="FILE",
-    help="The feature table, parquet; CORPUS=FILE for each of several [default: from tinyai.toml].",
+    help="The feature table, parquet, a path or URL; CORPUS=FILE for each of several [default: from tinyai.toml].",
 )
 
 

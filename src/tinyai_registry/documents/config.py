@@ -11,11 +11,41 @@ from typing import Any
 from tinyai_registry.documents.excuses import Excuse, of_settings
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.trust_policy import Trust, read_trust
+from tinyai_registry.documents.url import fetch, is_url
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.evaluation import DataSet
 from tinyai_registry.onnxfile.runtime import DEFAULT, runtime_names
 
 NAME = "tinyai.toml"
+
+
+@dataclass(frozen=True)
+class TableSetting:
+    """Where the files of a data set lie, and what is said of the names in them: a :class:`DataSet` before it is here.
+
+    ``files`` is one path or URL, or one for each corpus; none where nothing is known but what people have said.
+    """
+
+    files: str | Mapping[str, str] = field(default_factory=dict)
+    same: tuple[tuple[str, ...], ...] = ()
+    distinct: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """Of every file."""
+        return (self.files,) if isinstance(self.files, str) else tuple(self.files.values())
+
+    @property
+    def missing(self) -> str | None:
+        """The first file that is not there. What lies behind a URL is not asked for."""
+        return next((each for each in self.locations if not is_url(each) and not Path(each).is_file()), None)
+
+    def fetch(self) -> DataSet:
+        """The files as they lie here. Raises UrlError for one that cannot be had."""
+        if isinstance(self.files, str):
+            return DataSet(fetch(self.files), self.same, self.distinct)
+        here = {corpus: fetch(location) for corpus, location in self.files.items()}
+        return DataSet(here, self.same, self.distinct)
 
 
 @dataclass(frozen=True)
@@ -29,7 +59,7 @@ class Config:
 
     root: Path
     registry: Path | None = None
-    tables: Mapping[str, DataSet] = field(default_factory=dict)
+    tables: Mapping[str, TableSetting] = field(default_factory=dict)
     policy: tuple[str, ...] = ()
     runtime: str = DEFAULT
     excuses: tuple[Excuse, ...] = ()
@@ -48,24 +78,24 @@ class Config:
     def table(self, dataset: str, given: Sequence[str] = ()) -> DataSet:
         """The files that ``--table`` or the configuration names. Raises ConfigError if neither does.
 
-        ``given`` is one file, or ``CORPUS=FILE`` for each corpus; what the configuration says of sources holds for
-        them.
+        ``given`` is one file or URL, or ``CORPUS=FILE`` for each corpus; what the configuration says of sources holds
+        for them. Raises UrlError where one lies behind a URL and cannot be had.
         """
-        found = self.tables.get(dataset, DataSet({}))
+        found = self.tables.get(dataset, TableSetting())
         if given:
-            return replace(found, files=_files(given))
-        if not found.paths:
+            return replace(found, files=_files(given)).fetch()
+        if not found.locations:
             raise ConfigError(f'which table? Give --table FILE, or name it in {NAME}: [tables] {dataset} = "FILE"')
-        return found
+        return found.fetch()
 
 
-def _files(given: Sequence[str]) -> Path | Mapping[str, Path]:
-    if len(given) == 1 and ("=" not in given[0] or Path(given[0]).exists()):
-        return Path(given[0])
+def _files(given: Sequence[str]) -> str | Mapping[str, str]:
+    if len(given) == 1 and ("=" not in given[0].partition("://")[0] or Path(given[0]).exists()):
+        return given[0]
     named = [words.partition("=")[::2] for words in given]
     if not all(corpus and file for corpus, file in named) or len({corpus for corpus, _ in named}) < len(named):
         raise ConfigError(f"--table {' --table '.join(given)}: give one FILE, or CORPUS=FILE once for each corpus")
-    return {corpus: Path(file) for corpus, file in named}
+    return dict(named)
 
 
 def find_config(start: Path) -> Config:
@@ -102,17 +132,21 @@ def _read(path: Path) -> Config:
     )
 
 
-def _data_sets(root: Path, data: Mapping[str, Any]) -> dict[str, DataSet]:
-    """The files of each data set, and what is said of its sources."""
+def _data_sets(root: Path, data: Mapping[str, Any]) -> dict[str, TableSetting]:
+    """Where the files of each data set lie, and what is said of its sources."""
     said: Mapping[str, Mapping[str, Any]] = data.get("sources", {})
-    files: dict[str, Path | Mapping[str, Path]] = {name: {} for name in said}
+    files: dict[str, str | Mapping[str, str]] = {name: {} for name in said}
     for name, table in data.get("tables", {}).items():
         several = isinstance(table, dict)
-        files[name] = {corpus: root / file for corpus, file in table.items()} if several else root / table
+        files[name] = {c: _locate(root, file) for c, file in table.items()} if several else _locate(root, table)
     return {
-        name: DataSet(found, *(tuple(map(tuple, said.get(name, {}).get(key, ()))) for key in ("same", "distinct")))
+        name: TableSetting(found, *(tuple(map(tuple, said.get(name, {}).get(key, ()))) for key in ("same", "distinct")))
         for name, found in files.items()
     }
+
+
+def _locate(root: Path, file: str) -> str:
+    return file if is_url(file) else str(root / file)
 
 
 def _check(path: Path, data: Mapping[str, Any]) -> None:

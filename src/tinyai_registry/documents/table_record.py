@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tinyai_registry.documents import url
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.evaluation import TableOrigin
-from tinyai_registry.files import FileProblemError, explain, read_bytes, sha256_of
+from tinyai_registry.files import FileProblemError, Problem, explain, read_bytes, sha256_of
 
 # The key of the record in the metadata of a parquet file.
 KEY = b"tinyai.table"
@@ -50,22 +51,34 @@ def decode(data: bytes, where: str) -> Record:
     return dict(record)
 
 
-def read_beside(table: Path) -> Record | None:
-    """The record that lies beside ``table``, if there is one. Raises DocumentError if it cannot be read."""
-    path = beside(table)
+def read_beside(table: str) -> Record | None:
+    """The record that lies beside ``table``, a path or URL, if there is one.
+
+    Raises DocumentError or UrlError if it cannot be read.
+    """
+    where = url.without_secrets(f"{table}.json")
     try:
-        document = json.loads(read_bytes(path, MAX_BYTES))
-        record = document["record"]
-    except FileProblemError as error:
-        if not path.exists():
-            return None
-        raise DocumentError(f"{path} {error.what}") from error
+        data = _read_beside(table)
+        record = None if data is None else json.loads(data)["record"]
     except OSError as error:
-        raise DocumentError(f"{path}: {explain(error)}") from error
+        raise DocumentError(f"{where}: {explain(error)}") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise DocumentError(f"{path} is no record of a table; build the table again") from error
-    require_valid("table-record", record, f"{path}: the record is broken")
+        raise DocumentError(f"{where} is no record of a table; build the table again") from error
+    if record is None:
+        return None
+    require_valid("table-record", record, f"{where}: the record is broken")
     return dict(record)
+
+
+def _read_beside(table: str) -> bytes | None:
+    if url.is_url(table):
+        return url.read(url.beside(table, ".json"), MAX_BYTES)
+    try:
+        return read_bytes(beside(Path(table)), MAX_BYTES)
+    except FileProblemError as error:
+        if error.problem is Problem.MISSING:
+            return None
+        raise
 
 
 def logs(record: Record) -> Iterator[Mapping[str, Any]]:

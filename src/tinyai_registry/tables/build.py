@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from tinyai_registry.documents import strict_json, table_record
+from tinyai_registry.documents.url import is_url, without_secrets
 from tinyai_registry.errors import EngineError, LogError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import sha256_of
@@ -23,7 +24,7 @@ from tinyai_registry.tables.manifest import MAX_BYTES, Line, Manifest, read_mani
 from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.tables.part import Assignment, LogFacts, Part, open_part, write_part
 from tinyai_registry.tables.record import beside_table, compose_record
-from tinyai_registry.tables.sources import is_url, list_logs, read_source
+from tinyai_registry.tables.sources import list_logs, read_source
 from tinyai_registry.tables.writing import write_parquet, write_text
 from tinyai_registry.text import shorten
 from tinyai_registry.workflows.executor import Engine, carry_out
@@ -83,11 +84,12 @@ def build(order: Order, progress: Progress) -> Built:
 
 
 def _read_manifest(order: Order) -> Manifest:
+    name = without_secrets(order.manifest)
     try:
         data = read_source(order.manifest, MAX_BYTES)
     except LogError as error:
-        raise LogError(f"the manifest {order.manifest} {error}") from error
-    manifest = read_manifest(order.manifest, data, order.keys)
+        raise LogError(f"the manifest {name} {error}") from error
+    manifest = read_manifest(name, data, order.keys)
     return manifest.with_constants({"teacher_model": order.teacher, "extractor": order.extractor})
 
 

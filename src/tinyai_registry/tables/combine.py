@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tinyai_registry.documents import strict_json, table_record
+from tinyai_registry.documents.url import fetch
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import FileProblemError, digest
@@ -245,7 +246,9 @@ def _column(each: Opened, columns: Mapping[str, pa.Array], field: pa.Field, rows
 def parse_ingredients(words: Sequence[str], renames: Sequence[str]) -> list[Ingredient]:
     """``NAME=FILE`` or ``FILE`` (whose name is that of the file) each, and ``NAME:OLD=NEW`` for a column of one.
 
-    Raises TableError for words of another form.
+    A file is given by its path or URL.
+
+    Raises TableError for words of another form, UrlError for what cannot be fetched.
     """
     pairs = [_pair(word) for word in words]
     renamed: dict[str, dict[str, str]] = {name: {} for name, _ in pairs}
@@ -261,5 +264,8 @@ def parse_ingredients(words: Sequence[str], renames: Sequence[str]) -> list[Ingr
 
 
 def _pair(word: str) -> tuple[str, Path]:
-    name, equals, path = word.partition("=")
-    return (name, Path(path)) if equals and "/" not in name else (Path(word).stem, Path(word))
+    name, equals, location = word.partition("=")
+    if not equals or "/" in name:
+        name, location = "", word
+    path = fetch(location)
+    return name or path.stem, path

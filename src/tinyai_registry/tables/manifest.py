@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from tinyai_registry.documents.url import name_of
 from tinyai_registry.errors import LogError
 from tinyai_registry.files import sha256_of
 from tinyai_registry.tables.arrow import doubles, integers, texts
-from tinyai_registry.tables.sources import name_of
 from tinyai_registry.text import shorten
 
 LOG, DIGEST = "log", "sha256"  # which log is meant and, if the manifest says so, what must be in it

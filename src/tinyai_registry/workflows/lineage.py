@@ -33,6 +33,6 @@ def follow(root: Path, config: Config, logs: Path) -> list[Finding]:
         dataset = training.get("dataset") if isinstance(training, dict) else None
         data = config.tables.get(dataset) if isinstance(dataset, str) else None
         # Of several files no sidecar names the origin.
-        table = data.files if data is not None and isinstance(data.files, Path) else None
+        table = data.files if data is not None and isinstance(data.files, str) else None
         found += lineage.of_model(model, table, Folder(logs))
     return locate(folder, found)

@@ -18,9 +18,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from tinyai_registry.documents.config import Config
+from tinyai_registry.documents.config import Config, TableSetting
 from tinyai_registry.documents.headline import Score, read_score
 from tinyai_registry.documents.refusal import refusal
+from tinyai_registry.errors import TinyaiError
 from tinyai_registry.recipe import Recipe
 
 # Seconds that are waited for a child at a time. Python handles a signal once the main thread comes back from a wait,
@@ -86,12 +87,15 @@ def _wait_for(future: Future[Result]) -> Result:
 
 
 def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str], children: _Children) -> Result:
-    data = config.tables.get(recipe.dataset)
-    if data is None or not data.paths:
+    said = config.tables.get(recipe.dataset, TableSetting())
+    if not said.locations:
         return Result(recipe.id, SKIPPED, 0, f"tinyai.toml names no table of {recipe.dataset}")
-    for path in data.paths:
-        if not path.is_file():
-            return Result(recipe.id, SKIPPED, 0, f"no table: {path}")
+    if said.missing is not None:
+        return Result(recipe.id, SKIPPED, 0, f"no table: {said.missing}")
+    try:
+        data = said.fetch()
+    except TinyaiError as error:
+        return Result(recipe.id, FAILED, error.exit_code, str(error))
     tables = [word for named in data.name_files() for word in ("--table", named)]
     words = ["refresh", recipe.id, *tables, "--registry", str(registry), "--json", *options]
     try:

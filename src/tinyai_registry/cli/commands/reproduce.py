@@ -18,7 +18,7 @@ from tinyai_registry.release.provenance import give_account
 from tinyai_registry.text import log_line
 from tinyai_registry.trust.environment import lock as lock_file
 from tinyai_registry.trust.growth import find_changed
-from tinyai_registry.trust.material import find_table, tables_at
+from tinyai_registry.trust.material import find_table
 from tinyai_registry.trust.reproduce import NotMadeHereError, Released, Reproduction, read_released, reproduce
 from tinyai_registry.trust.witness import as_document, testify
 
@@ -83,11 +83,8 @@ def _one(session: Session, released: Released, table: Sequence[str]) -> Reproduc
     said, config = released.sidecar, session.config
     owner, display = find_owner(session.plugins(), said["id"], config.policy), Display(session.as_json)
     account, dataset = give_account(released.folder.root), said["training"]["dataset"]
-    if not table:
-        found = find_table(config, dataset, said["table"]["sha256"])
-        return reproduce(owner, released, found, config.runtime, display, account)
-    with tables_at(table, config, dataset) as given:
-        return reproduce(owner, released, given, config.runtime, display, account)
+    data = config.table(dataset, table) if table else find_table(config, dataset, said["table"]["sha256"])
+    return reproduce(owner, released, data, config.runtime, display, account)
 
 
 def _every(session: Session, root: Path, since: str | None) -> int:

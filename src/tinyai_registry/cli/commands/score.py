@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tinyai_registry.cli.columns import align
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.documents.url import fetch
 from tinyai_registry.errors import LogError, TableError
 from tinyai_registry.lab.loaded_model import LoadedModel
 from tinyai_registry.lab.rows_file import read_rows, write_rows
@@ -31,7 +32,7 @@ Columns = Mapping[str, NDArray[Any]]
 
 @click.command()
 @click.argument("model")
-@click.argument("rows", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("rows", metavar="INPUT")
 @registry_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a prediction for each row here.")
 @click.option("--by", metavar="COLUMN", help="Pool the rows of each value of COLUMN, too: a clip, for instance.")
@@ -40,7 +41,7 @@ Columns = Mapping[str, NDArray[Any]]
 def command(
     session: Session,
     model: str,
-    rows: Path,
+    rows: str,
     registry: Path | None,
     output: Path | None,
     by: str | None,
@@ -48,8 +49,9 @@ def command(
 ) -> int:
     """Predict with a registered model: a score for each row of a table or log, and pooled.
 
-    INPUT is a log that vmaf wrote (JSON, XML, CSV or sub), or a table, parquet or CSV, with the model's columns. OUTPUT
-    ends in .parquet, .csv or .json. Files are held against their digests and the model against its test vector first.
+    INPUT is the path or URL of a log that vmaf wrote (JSON, XML, CSV or sub), or of a table, parquet or CSV, with the
+    model's columns. OUTPUT ends in .parquet, .csv or .json. Files are held against their digests and the model against
+    its test vector first.
     """
     require_writable(output)
     if output is not None:
@@ -62,7 +64,8 @@ def command(
         )
     keys = [*loaded.sidecar.get("recipe", {}).get("key", []), FRAME]
     wanted = [*loaded.sources, *keys, *([by] if by else [])]
-    columns = _read_log(rows) if is_log(rows) else read_rows(rows, wanted)
+    path = fetch(rows)
+    columns = _read_log(path) if is_log(path) else read_rows(path, wanted)
     if by is not None and by not in columns:
         raise TableError(f"{rows} has no column {by!r}{suggest(by, columns)}")
     predictions = loaded.predict(columns)

@@ -11,6 +11,7 @@ from tinyai_registry.cli.commands.table.display import TableDisplay
 from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session
+from tinyai_registry.documents.url import folder_of
 from tinyai_registry.workflows.executor import Engine, prepare
 
 
@@ -64,7 +65,7 @@ def build(
     require_writable(output)
     order = Order(
         manifest=manifest,
-        logs=logs if logs is not None else manifest.rpartition("/")[0] or ".",
+        logs=logs if logs is not None else folder_of(manifest),
         output=output,
         command=describe_command(),
         target=None if no_target else target,

@@ -19,7 +19,7 @@ from tinyai_registry.cli.session import Session, in_session
 @click.option("--fill", is_flag=True, help="Leave cells empty that a table lacks; the record counts them.")
 @in_session
 def combine(session: Session, tables: tuple[str, ...], output: Path, rename: tuple[str, ...], fill: bool) -> int:
-    """Combine several tables into one, by the names of their columns.
+    """Combine several tables, paths or URLs, into one, by the names of their columns.
 
     The column corpus has the NAME of the table that a row comes from, by default its file's. Exit codes: 0 done, 2 bad
     input.

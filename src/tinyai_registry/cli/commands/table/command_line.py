@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
+
+from tinyai_registry.documents.url import name_of
 
 # Who does the work and where things lie changes nothing in a table.
 _ELSEWHERE = ("engine", "scheduler", "jobs", "strict", "as_json", "logs", "output", "croissant")
@@ -29,5 +29,7 @@ def describe_command() -> str:
 
 def _without_folder(word: str) -> str:
     """``word``, of ``NAME=FILE`` the file, without what leads to it."""
-    name, equals, path = word.rpartition("=")
-    return f"{name}{equals}{Path(path).name}" if "/" in path else word
+    name, equals, location = word.partition("=")
+    if "/" in name:  # the sign belongs to a path or URL
+        name, equals, location = "", "", word
+    return f"{name}{equals}{name_of(location)}" if "/" in location else word

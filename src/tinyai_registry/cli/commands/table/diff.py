@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tinyai_registry.cli.session import Session, in_session
+from tinyai_registry.documents.url import fetch
 from tinyai_registry.plugins.owner import find_owner
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ SHOWN = 10
 
 
 @click.command()
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("old")
+@click.argument("new")
 @click.option("--group", default="source", show_default=True, help="The column of groups.")
 @click.option("--clip", default="dis_basename", show_default=True, help="The column of clips.")
 @click.option("--model", help="Take both from the recipe of this model, and its columns.")
 @in_session
-def diff(session: Session, old: Path, new: Path, group: str, clip: str, model: str | None) -> int:
+def diff(session: Session, old: str, new: str, group: str, clip: str, model: str | None) -> int:
     """Say what differs between two tables: rows, groups and clips that came and went, and what moved how far.
 
-    A shift is one of the mean, in standard deviations of the old table. Nothing is written. Exit codes: 0 done, 2 bad
-    input.
+    OLD and NEW are paths or URLs. A shift is one of the mean, in standard deviations of the old table. Nothing is
+    written. Exit codes: 0 done, 2 bad input.
     """
     from tinyai_registry.tables.diff import diff as diff_tables
 
@@ -42,9 +42,10 @@ def diff(session: Session, old: Path, new: Path, group: str, clip: str, model: s
             recipe.clip,
             (*recipe.feature_order, *([recipe.target] if isinstance(recipe.target, str) else [])),
         )
-    found = diff_tables(old, new, group, clip, columns)
+    before, now = fetch(old), fetch(new)
+    found = diff_tables(before, now, group, clip, columns)
     if session.as_json:
-        session.answer({"old": old.name, "new": new.name, **_document(found)})
+        session.answer({"old": before.name, "new": now.name, **_document(found)})
     else:
         session.say(*_lines(found))
     return 0
