@@ -38,6 +38,16 @@ def installed() -> str:
     return ",".join(sorted(point.name for point in entry_points(group="tinyai_registry")))
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    """Dask's, of two workers, each a process that imports what a test could when the first one asked for them."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as two:
+        yield two
+
+
 @pytest.fixture
 def registry(tinyai_registry) -> Path:
     """An empty registry, from the kit for plugin authors, as ``tinyai`` is, too."""

@@ -11,21 +11,13 @@ import work
 from tinyai_registry.errors import EngineError
 from tinyai_registry.tables import build as building
 from tinyai_registry.workflows import executor
-from tinyai_registry.workflows.executor import ATTEMPTS, Engine, carry_out
+from tinyai_registry.workflows.engine import Engine
+from tinyai_registry.workflows.executor import ATTEMPTS, carry_out
 
 distributed = pytest.importorskip("distributed")
 
 # What a cluster does while it comes up and goes down is its own business.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two workers, each a process."""
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as two:
-        yield two
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.workflows.executor import Engine
+from tinyai_registry.workflows.engine import Engine
 
 Run = Callable[..., int]
 

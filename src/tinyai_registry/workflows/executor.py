@@ -23,15 +23,16 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import forkserver, get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from tinyai_registry.errors import EngineError
+from tinyai_registry.workflows.engine import Engine
 
 # Seconds that are waited at a time. Python handles a signal once the main thread comes back from a wait.
 MOMENT = 0.2
@@ -49,15 +50,6 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """Who does the work: ``jobs`` processes of this machine, or Dask's workers, of those at ``scheduler`` if named."""
-
-    name: Literal["processes", "dask"] = "processes"
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
-    scheduler: str | None = None
 
 
 def carry_out(

@@ -14,14 +14,17 @@ from tinyai_registry.checks.finding import Finding
 from tinyai_registry.checks.location import text_of
 from tinyai_registry.checks.selection import find_codes, is_failure, select_findings
 from tinyai_registry.cli import colour
+from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.cli.session import Session, in_session, registry_option
+from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.config import NAME, Config
 from tinyai_registry.documents.excuses import BASELINE, read_baseline, render_baseline
 from tinyai_registry.errors import RegistryError, TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.trust.growth import find_trust_changes, find_withdrawals
+from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.lineage import follow
 from tinyai_registry.workflows.validate import validate
 
@@ -44,6 +47,7 @@ from tinyai_registry.workflows.validate import validate
     "--write-baseline", is_flag=True, help=f"Record what is found in {BASELINE}; later runs report what is new."
 )
 @in_session
+@engine_options
 def command(
     session: Session,
     folder: Path | None,
@@ -56,6 +60,7 @@ def command(
     since: str | None,
     logs: Path | None,
     write_baseline: bool,
+    engine: Engine | None,
 ) -> int:
     """Check a registry: every document, file and graph, and whether they agree.
 
@@ -65,12 +70,14 @@ def command(
     """
     config = session.config
     root, runtime, trust = config.registry_folder(folder or registry), config.runtime, config.trust
+    if engine is not None and not loads:
+        raise TinyaiError("--engine and --jobs go with --load")
     if trust is not None:
         trust.require_outside(root)
     known = rules()
     find_codes((*select, *ignore), known)  # an unknown name is an error before the work, not after it
     taken_back = [] if since is None else [*find_withdrawals(root, since), *_trust_changes(config, since)]
-    found = [*validate(root, runtime, trust), *(_load(root, runtime) if loads else ()), *taken_back]
+    found = [*validate(root, runtime, trust), *(_load(session, root, runtime, engine) if loads else ()), *taken_back]
     found += [] if logs is None else follow(root, session.config, logs)
     session.tell_pending(root)
     asked = {"--load": loads, "--since": since, "--logs": logs}
@@ -112,12 +119,12 @@ def _trust_changes(config: Config, since: str) -> list[Finding]:
         return []
 
 
-def _load(root: Path, runtime: str) -> list[Finding]:
+def _load(session: Session, root: Path, runtime: str, engine: Engine | None) -> list[Finding]:
     try:
         from tinyai_registry.workflows.load import load
     except ModuleNotFoundError as error:
         raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
-    return load(root, runtime)
+    return load(root, runtime, engine or Engine(), Steps(session.as_json))
 
 
 def _models(root: Path) -> list[str]:
