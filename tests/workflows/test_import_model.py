@@ -238,6 +238,80 @@ def test_a_plugin_declares_a_model_of_others_and_a_newer_file_is_a_refresh(write
     assert tinyai(*words, "--force").json["entry"] == 3
 
 
+@pytest.fixture
+def declared(write, install, installed, registry, tmp_path, monkeypatch):
+    """A project whose one plugin declares ``up_v1``, with the file of its makers."""
+    install("up", PLUGIN)
+    write()
+    (tmp_path / "tinyai.toml").write_text(
+        '[registry]\npath = "registry"\n[tables]\nupstream = "upstream/theirs.onnx"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", installed)
+    return registry
+
+
+def standing(tinyai) -> tuple[str, list[str], list[str] | None]:
+    [found] = tinyai("status", "--json").json["models"]
+    return found["state"], found["reasons"], found["command"]
+
+
+REFRESH = ["tinyai", "refresh", "up_v1"]
+
+
+def test_status_says_what_a_declared_model_of_others_needs(declared, tinyai, write, tmp_path):
+    assert standing(tinyai) == ("not-imported", [], REFRESH)
+    assert tinyai("refresh", "up_v1").code == 0
+    assert standing(tinyai) == ("imported", ["from https://example.org/up, as its plugin says"], None)
+    assert tinyai("status", "--check").code == 0
+    path = write(TABLE.replace("2.0}", "3.0}"))
+    assert standing(tinyai) == ("stale", ["upstream has changed"], REFRESH)
+    assert tinyai("status", "--check").code == 1
+    path.unlink()
+    state, [why], command = standing(tinyai)
+    assert (state, command) == ("no-table", None)
+    assert "theirs.onnx" in why
+
+
+def test_status_tells_of_another_version_that_the_plugin_names(declared, tinyai, install):
+    tinyai("refresh", "up_v1")
+    install("up", PLUGIN.replace("0123abc", "4567def"), version="2.0")
+    said = "its plugin now says https://example.org/up at 4567def"
+    assert standing(tinyai) == ("stale", [said], REFRESH)
+    tinyai("refresh", "up_v1")
+    assert standing(tinyai)[0] == "imported"
+
+
+def test_status_says_what_to_do_with_a_model_of_others_that_no_plugin_declares(write, take, registry, tinyai, duo):
+    take(write())
+    found = {m["model"]: m for m in tinyai("status", "--registry", registry, "--json").json["models"]}
+    assert (found["up_v1"]["state"], found["up_v1"]["command"]) == ("imported", None)
+    assert found["up_v1"]["reasons"] == ["`tinyai import` takes a newer file of its makers"]
+
+
+def test_a_refresh_of_all_says_of_each_imported_model_that_it_is_skipped(declared, tinyai, write, take):
+    tinyai("refresh", "up_v1")
+    take(write(), model="other_v1")
+    ran = tinyai("refresh", "--all")
+    assert ran.code == 0
+    assert [line.split()[:2] for line in ran.err.splitlines() if line.startswith(("up_v1 ", "other_v1 "))] == [
+        ["other_v1", "skipped"],
+        ["up_v1", "skipped"],
+    ]
+    found = {each["model"]: each for each in tinyai("refresh", "--all", "--json").json["models"]}
+    assert {each["status"] for each in found.values()} == {"skipped"}
+    assert found["up_v1"]["why"] == ("imported: others made it; `tinyai refresh up_v1` takes a newer file of theirs")
+    assert found["other_v1"]["why"] == "imported: others made it, and no plugin declares it"
+
+
+def test_a_broken_sidecar_of_an_imported_model_stops_no_refresh_of_the_others(declared, tinyai):
+    tinyai("refresh", "up_v1")
+    (declared / "up_v1.json").write_text("{")
+    [found] = tinyai("refresh", "--all", "--json").json["models"]
+    assert found["status"] == "skipped"
+    assert found["why"].startswith("up_v1.json")
+
+
 def test_two_plugins_that_declare_it_are_both_named(write, install, registry, tinyai):
     install("up", PLUGIN)
     install("down", PLUGIN)

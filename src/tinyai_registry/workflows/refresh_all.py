@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -22,7 +22,11 @@ from tinyai_registry.documents.config import Config, TableSetting
 from tinyai_registry.documents.headline import Score, read_score
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.files import Folder
+from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.recipe import Recipe
+from tinyai_registry.store.glance import glance_sidecar
+from tinyai_registry.store.registry import Registry
 
 # Seconds that are waited for a child at a time. Python handles a signal once the main thread comes back from a wait,
 # and one that arrives just before a wait does not end it.
@@ -78,6 +82,31 @@ def refresh_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def set_aside(registry: Registry, plugins: Plugins) -> list[Result]:
+    """The registered models that no recipe makes: each is skipped, with why."""
+    made, folder = {recipe.id for recipe in plugins.recipes}, Folder(registry.root)
+    declared = {each.id for plugin in plugins.all for each in plugin.imports}
+    aside = []
+    for row in registry.rows:
+        model = str(row.get("id"))
+        try:
+            sidecar = glance_sidecar(folder, row)
+            why = _tell_why(model, sidecar, declared)
+        except TinyaiError as error:
+            sidecar, why = {}, str(error)
+        if model not in made and sidecar.get("member_of") not in made:
+            aside.append(Result(model, SKIPPED, 0, why))
+    return aside
+
+
+def _tell_why(model: str, sidecar: Mapping[str, Any], imports: Collection[str]) -> str:
+    if model in imports:
+        return f"imported: others made it; `tinyai refresh {model}` takes a newer file of theirs"
+    if "recipe_fingerprint" in sidecar:
+        return "no plugin declares it any more"
+    return "imported: others made it, and no plugin declares it"
 
 
 def _wait_for(future: Future[Result]) -> Result:

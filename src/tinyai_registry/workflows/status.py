@@ -20,22 +20,25 @@ from tinyai_registry.files import MAX_BYTES, Folder, Unreadable
 from tinyai_registry.lab.table_file import file_digest, join_digests
 from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.plugins.owner import Owner, find_owner
-from tinyai_registry.recipe import Recipe
+from tinyai_registry.recipe import Imported, Recipe
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.glance import glance_sidecar
 from tinyai_registry.store.registry import Registry
 from tinyai_registry.workflows.starting_point import what_changed
 
 # In the order in which they want somebody's attention.
-State = Literal["damaged", "refused", "stale", "untrained", "no-table", "no-plugin", "imported", "up-to-date"]
+State = Literal[
+    "damaged", "refused", "stale", "untrained", "not-imported", "no-table", "no-plugin", "imported", "up-to-date"
+]
 STATES: Mapping[State, str] = {
     "damaged": "its files are not those of its release",
     "refused": "the gate refused the last refresh, and nothing has changed since",
     "stale": "something has changed since its release",
     "untrained": "a plugin declares it, and it was never trained here",
-    "no-table": "its table is missing, so whether it is stale cannot be told",
+    "not-imported": "a plugin declares it as made by others, and it was never imported here",
+    "no-table": "its table, or its makers' file, is missing, so whether it is stale cannot be told",
     "no-plugin": "it was trained here, and no plugin declares it any more",
-    "imported": "others made it, and no plugin declares it",
+    "imported": "others made it; nothing was trained or judged here",
     "up-to-date": "same recipe, table and plugin as its release",
 }
 # What fails a job that asks whether everything is up to date.
@@ -79,6 +82,7 @@ class _Place:
     folder: Folder
     plugins: Plugins
     recipes: Mapping[str, Recipe]
+    imports: Mapping[str, Imported]
     policy: tuple[str, ...]
     tables: Mapping[str, _Table]
     logged: frozenset[str]
@@ -90,18 +94,21 @@ def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[St
     One whose documents or plugin cannot be read is told of like the others.
     """
     recipes = {recipe.id: recipe for recipe in plugins.recipes}
-    datasets = {recipe.dataset for recipe in recipes.values()}
+    imports = {each.id: each for plugin in plugins.all for each in plugin.imports}
+    named = {recipe.dataset for recipe in recipes.values()} | {each.file for each in imports.values()}
     place = _Place(
         folder=Folder(registry.root),
         plugins=plugins,
         recipes=recipes,
+        imports=imports,
         policy=config.policy,
-        tables={dataset: _read_table(config, dataset) for dataset in datasets},
+        tables={name: _read_table(config, name) for name in named},
         logged=frozenset(layout.logged_models(registry.root)),
     )
     found = [_of_row(place, row) for row in registry.rows]
-    missing = recipes.keys() - {each.model for each in found}
-    found += [_of_recipe(place, recipes[model]) for model in missing]
+    registered = {each.model for each in found}
+    found += [_of_recipe(place, recipes[model]) for model in recipes.keys() - registered]
+    found += [_of_import(place, imports[model]) for model in imports.keys() - recipes.keys() - registered]
     order = list(STATES)
     return sorted(found, key=lambda each: (order.index(each.state), each.model))
 
@@ -141,13 +148,21 @@ def _of_recipe(place: _Place, recipe: Recipe) -> Standing:
     return Standing(recipe.id, state, reasons, _mend(state, recipe.id), read_headline(NOTHING, NOTHING), None)
 
 
+def _of_import(place: _Place, declared: Imported) -> Standing:
+    """A model of others that a plugin declares and the registry does not have."""
+    table = place.tables[declared.file]
+    state: State = "no-table" if table.sha256 is None else "not-imported"
+    reasons = (table.why,) if table.sha256 is None else ()
+    return Standing(declared.id, state, reasons, _mend(state, declared.id), read_headline(NOTHING, NOTHING), None)
+
+
 def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> tuple[State, tuple[str, ...]]:
     if damage := tuple(_damage(place.folder, row)):
         return "damaged", damage
     recipe = place.recipes.get(str(sidecar.get("member_of", row.get("id"))))
     is_ours = "recipe_fingerprint" in sidecar
     if recipe is None:
-        return ("no-plugin" if is_ours else "imported"), ()
+        return ("no-plugin", ()) if is_ours else _judge_import(place, row, sidecar)
     table = place.tables[recipe.dataset]
     if last is not None and _is_refused(last, table):
         return "refused", _refusals(last)
@@ -159,6 +174,31 @@ def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> t
     if table.sha256 is None:
         return "no-table", (table.why,)
     return ("up-to-date", ()) if is_ours else ("untrained", ("another tool registered it",))
+
+
+def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple[str, ...]]:
+    """A model that others made, held against what its plugin declares now, if one does."""
+    declared, said = place.imports.get(str(row.get("id"))), sidecar.get("upstream", NOTHING)
+    if declared is None:
+        return "imported", (_tell_origin(sidecar),)
+    if not said:
+        return "not-imported", ("another tool registered it",)
+    table = place.tables[declared.file]
+    if table.sha256 is None:
+        return "no-table", (table.why,)
+    reasons = [f"{declared.file} has changed"] if table.sha256 != said.get("sha256") else []
+    now, then = (declared.source, declared.commit), (said.get("source"), said.get("commit"))
+    reasons += [f"its plugin now says {' at '.join(filter(None, now))}"] if now != then else []
+    return ("stale", tuple(reasons)) if reasons else ("imported", (f"from {declared.source}, as its plugin says",))
+
+
+def _tell_origin(sidecar: Json) -> str:
+    """What can be done for a model of others that no plugin declares."""
+    if "upstream" in sidecar:
+        return "`tinyai import` takes a newer file of its makers"
+    if "imported_from" in sidecar:
+        return "another tool made it; to refresh it here, declare it in a plugin"
+    return "another tool made it; `tinyai migrate` puts its sidecar into today's words"
 
 
 def _tell_change(what: str, owner: Owner, sidecar: Json, table: _Table) -> str:
@@ -175,7 +215,7 @@ def _tell_change(what: str, owner: Owner, sidecar: Json, table: _Table) -> str:
 
 def _mend(state: State, model: str) -> tuple[str, ...]:
     """The command that a model in ``state`` needs; none where there is nothing to do, or somebody must decide."""
-    if state in {"stale", "untrained"}:
+    if state in {"stale", "untrained", "not-imported"}:
         return "refresh", model
     return {"damaged": ("validate",), "refused": ("log", model)}.get(state, ())
 

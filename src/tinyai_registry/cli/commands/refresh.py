@@ -31,7 +31,7 @@ from tinyai_registry.text import log_line
 from tinyai_registry.trust.signing import PrivateKey, SignatureError, read_signable, sign
 from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
 from tinyai_registry.workflows.refresh import refresh
-from tinyai_registry.workflows.refresh_all import Result, refresh_all
+from tinyai_registry.workflows.refresh_all import Result, refresh_all, set_aside
 from tinyai_registry.workflows.starting_point import Request
 
 
@@ -150,11 +150,15 @@ def _sign(config: Config, root: Path, outcome: Outcome) -> None:
 
 def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str], *, new: bool) -> int:
     folder = session.config.registry_folder(registry)
-    registered = {row.get("id") for row in open_registry(folder).rows}
-    declared = session.plugins().recipes
+    opened, plugins = open_registry(folder), session.plugins()
+    registered = {row.get("id") for row in opened.rows}
+    declared = plugins.recipes
     recipes = [recipe for recipe in declared if new or recipe.id in registered]
     session.watch(folder, dict.fromkeys(recipe.id for recipe in recipes))
-    results = refresh_all(recipes, session.config, folder, options, jobs, _echo)
+    aside = set_aside(opened, plugins)
+    for each in aside:
+        _echo(each)
+    results = [*refresh_all(recipes, session.config, folder, options, jobs, _echo), *aside]
     left = [recipe.id for recipe in declared if recipe not in recipes]
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results], "not_registered": left})

@@ -64,7 +64,7 @@ def _lines(found: Sequence[Standing], tail: Sequence[str]) -> Iterator[str]:
 
 def _facts(each: Standing) -> tuple[str, str, str]:
     known = each.headline
-    stage = [known.stage or "-"]
+    stage = [known.stage] if known.stage else []
     stage += ["int8"] if known.twin else []
     stage += [f"signature {each.signature}"] if each.signature else []
-    return str(known.score or "-"), (known.released or "-")[:10], ", ".join(stage)
+    return str(known.score or "-"), (known.released or "-")[:10], ", ".join(stage) or "-"
