@@ -28,6 +28,7 @@ from tinyai_registry.recipe import Recipe
 TABLES = Path(__file__).parent
 AIM, MANY_FITS = 0.35, 10
 WARM_UP = 1
+THREADS = torch.get_num_threads()
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -51,6 +52,7 @@ def race(recipe: Recipe, table: Table, rounds: int) -> str:
     jobs = folds.fits(folds.plan(table, recipe.folds), recipe.seeds)
 
     def stack() -> None:
+        torch.set_num_threads(THREADS)
         train_mlps(recipe, table, jobs)
 
     def loop() -> None:

@@ -148,10 +148,12 @@ def test_the_folds_of_the_table_are_as_unequal_as_real_ones(recipe, all_fits):
     assert all(size % batch for size in sizes)  # and their last batch is short
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_a_fit_is_the_same_alone_and_in_any_stack(recipe, table, all_fits, workers, monkeypatch):
+@pytest.mark.parametrize(("workers", "fits_of_a_stack"), [(1, 12), (1, 1), (1, 5), (2, 12), (2, 2), (3, 12)])
+def test_a_fit_is_the_same_alone_and_in_any_stack(recipe, table, all_fits, workers, fits_of_a_stack, monkeypatch):
     alone = [bits(train_mlps(recipe, table, [fit])[0]) for fit in all_fits]
+    torch.set_num_threads(workers)
     monkeypatch.setattr(training, "WORKERS", workers)
+    monkeypatch.setattr(training, "WIDEST", 4 * recipe.training.batch_size * 12 * fits_of_a_stack)
     for chosen in (range(12), range(11, -1, -1), (11, 0), (5, 5, 2), (9,)):
         together = train_mlps(recipe, table, [all_fits[i] for i in chosen])
         assert [bits(model) for model in together] == [alone[i] for i in chosen]
@@ -406,7 +408,7 @@ class Recorder(Progress):
         super().__init__()
         self.told = []
 
-    def advance(self, done, total):
+    def advance(self, done, total, _=""):
         self.told.append((done, total))
 
 

@@ -10,11 +10,11 @@ not change by being stacked, and a fit does not depend on its neighbours.
 from __future__ import annotations
 
 import math
-import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import accumulate
 from threading import Event
 
 import numpy as np
@@ -27,13 +27,18 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.derived import make_unknown
 from tinyai_registry.lab.draws import draw_unknown
 from tinyai_registry.lab.mlp import TrainedMLP, output_bounds, prepared
-from tinyai_registry.lab.stack import Cohort, Parameters, Stack
+from tinyai_registry.lab.stack import Cohort, Stack
 from tinyai_registry.lab.standardisation import Standardisation, standardise
 from tinyai_registry.lab.table import Table
 from tinyai_registry.recipe import MLP, Recipe, Training
 
-# Two workers of one thread each beat one worker of two threads: the tensors of a step are too small to be
-# worth splitting. More workers would leave too few fits in each stack.
+# Bytes of the widest tensor of a step: with what is made from it, it lies in the second-level cache of a core (1 MiB on
+# most servers), and passes that follow each other find it there. A larger stack takes a fifth more time for each fit, a
+# much smaller one as much: every operation is begun anew.
+WIDEST = 1 << 19
+
+# Workers of one thread each beat one worker of several threads: the tensors of a step are too small to be worth
+# splitting. Where more than these would leave too few fits in each stack, there are no more.
 WORKERS = 2
 
 # Seconds that are waited for a worker at a time. Python handles a signal once the main thread comes back from a wait,
@@ -51,53 +56,80 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Prog
         raise RecipeError(
             f"recipe {recipe.id} declares no architecture and training, and its plugin brings no tinyai_train"
         )
-    mlp, settings = recipe.architecture, recipe.training
-    bounds = output_bounds(mlp, recipe.target_range)
-    cohorts = _cohorts(table, fits, mlp)
-    trained: dict[int, Parameters] = {}
+    settings = recipe.training
+    room = _room(recipe.architecture, settings)
+    workers = min(torch.get_num_threads(), max(WORKERS, len(fits) // room))
+    parts = _cut(fits, settings, workers, room)
+    taken = [0] * len(parts)
+    whole = sum(_steps(fit, settings) for fit in fits)
+    trained: dict[int, TrainedMLP] = {}
     cancelled = Event()
 
-    shares = _shares(cohorts, settings)
-    taken = [0] * len(shares)
-    whole = sum(len(cohort.members) * cohort.steps(settings) for cohort in cohorts)
     pieces = f"{len(fits)} fits × {settings.epochs} epochs"  # noqa: RUF001 - a product
 
-    def train(number: int) -> dict[int, Parameters]:
+    def train(number: int) -> dict[int, TrainedMLP]:
         def tell(fits: int) -> None:
             taken[number] += fits
 
-        with torch.inference_mode():
-            return Stack(shares[number], mlp, settings, bounds).train(cancelled, tell)
+        return _train(table, recipe, {i: fits[i] for i in parts[number]}, cancelled, tell)
 
-    with _one_thread_each(), ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool, _set_at_end(cancelled):
-        for stack in [pool.submit(train, number) for number in range(len(shares))]:
-            while not wait([stack], MOMENT).done:
+    with _one_thread_each(), ThreadPoolExecutor(workers) as pool, _set_at_end(cancelled):
+        for part in [pool.submit(train, number) for number in range(len(parts))]:
+            while not wait([part], MOMENT).done:
                 if progress is not None:
                     progress.advance(sum(taken), whole, pieces)
-            trained.update(stack.result())
+            trained.update(part.result())
+    return [trained[i] for i in range(len(fits))]
+
+
+def _room(mlp: MLP, settings: Training) -> int:
+    """How many fits of a stack the cache has room for."""
+    return max(1, WIDEST // (4 * settings.batch_size * max(mlp.hidden)))
+
+
+def _cut(fits: Sequence[Fit], settings: Training, workers: int, room: int) -> list[list[int]]:
+    """The places of ``fits`` in parts of at most ``room`` fits, or so: equally many for each worker, of equal work.
+
+    Fits that draw the same stand together, those that take as many steps too.
+    """
+    order = sorted(range(len(fits)), key=lambda i: (fits[i].seed, -len(fits[i].rows)))
+    work = [_steps(fits[i], settings) for i in order]
+    count = min(len(fits), workers * math.ceil(len(fits) / (room * workers)))
+    parts: list[list[int]] = [[] for _ in range(count)]
+    for i, own, end in zip(order, work, accumulate(work), strict=True):
+        parts[(2 * end - own) * count // (2 * sum(work))].append(i)
+    return [part for part in parts if part]
+
+
+def _steps(fit: Fit, settings: Training) -> int:
+    return settings.epochs * math.ceil(len(fit.rows) / settings.batch_size)
+
+
+def _train(
+    table: Table, recipe: Recipe, fits: Mapping[int, Fit], cancelled: Event, tell: Callable[[int], None]
+) -> dict[int, TrainedMLP]:
+    """``fits`` by their places, trained as one stack. The arguments are those of :meth:`Stack.train`."""
+    mlp, settings = recipe.architecture, recipe.training
+    assert mlp is not None  # noqa: S101 - whoever calls has seen to it
+    assert settings is not None  # noqa: S101
+    bounds = output_bounds(mlp, recipe.target_range)
+    alike: dict[tuple[int, int], dict[int, Fit]] = defaultdict(dict)
+    for place, fit in fits.items():
+        alike[fit.seed, len(fit.rows)][place] = fit
+    cohorts = [_cohort(table, members, mlp) for members in alike.values()]
+    with torch.inference_mode():
+        found = Stack(cohorts, mlp, settings, bounds).train(cancelled, tell)
     tensors = tuple(i.tensor for i in recipe.inputs)
     scalers = {i: scaler for cohort in cohorts for i, scaler in zip(cohort.members, cohort.scalers, strict=True)}
-    return [TrainedMLP(tensors, mlp, scalers[i], trained[i], bounds) for i in range(len(fits))]
+    return {i: TrainedMLP(tensors, mlp, scalers[i], parameters, bounds) for i, parameters in found.items()}
 
 
-def _cohorts(table: Table, fits: Sequence[Fit], mlp: MLP) -> list[Cohort]:
-    largest = math.ceil(len(fits) / WORKERS)  # or else one worker might have it all
-    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for index, fit in enumerate(fits):
-        alike[fit.seed, len(fit.rows)].append(index)
-    return [
-        _cohort(table, fits, together[k : k + largest], mlp)
-        for together in alike.values()
-        for k in range(0, len(together), largest)
-    ]
-
-
-def _cohort(table: Table, fits: Sequence[Fit], members: Sequence[int], mlp: MLP) -> Cohort:
-    first = fits[members[0]]
+def _cohort(table: Table, members: Mapping[int, Fit], mlp: MLP) -> Cohort:
+    first = next(iter(members.values()))
     generator = torch.Generator().manual_seed(first.seed)
     unknown = draw_unknown(table.recipe, len(first.rows), generator)
     scalers, rows, targets = [], [], []
-    for fit in (fits[i] for i in members):
+    for fit in members.values():
         features = table.features[fit.rows]
         for one_hot, drawn in unknown:
             features = make_unknown(table.recipe, one_hot, features, drawn)
@@ -114,17 +146,6 @@ def _standardisation(recipe: Recipe, fit: Fit, features: NDArray[np.float64]) ->
         column = recipe.feature_order[empty.argmax()]
         raise TableError(f"column {column} is empty in every row that {fit.label} is trained on; a median needs values")
     return standardise(features, recipe.standardised)
-
-
-def _shares(cohorts: Sequence[Cohort], settings: Training) -> list[list[Cohort]]:
-    """The cohorts dealt out to the workers, about as much work to each."""
-    shares: list[list[Cohort]] = [[] for _ in range(WORKERS)]
-    loads = [0] * WORKERS
-    for cohort in sorted(cohorts, key=lambda c: -len(c.members) * c.steps(settings)):
-        lightest = loads.index(min(loads))
-        shares[lightest].append(cohort)
-        loads[lightest] += len(cohort.members) * cohort.steps(settings)
-    return [share for share in shares if share]
 
 
 @contextmanager
