@@ -60,7 +60,8 @@ def test_what_came_and_went_and_what_moved_how_far(tinyai, frame, write_table):
     ran = tinyai("table", "diff", old, new, "--json")
     assert ran.code == 0
     found = ran.json
-    assert found["rows"] == {"old": len(frame), "new": len(changed)}
+    went = len(frame) - len(changed)
+    assert found["rows"] == {"old": len(frame), "new": len(changed), "came": 0, "went": went}
     assert found["groups"] == {"came": [], "went": ["RedMaples"]}
     assert found["columns"]["came"] == ["extra"]
     assert all(clip.startswith("RedMaples/") for clip in found["clips"]["went"])
@@ -93,6 +94,39 @@ def test_empty_cells_are_left_out_of_a_drift(tinyai, frame, write_table):
     drift = {each["column"]: each for each in tinyai("table", "diff", old, new, "--json").json["drift"]}
     wanted = (frame.adm2[::2].mean() - frame.adm2.mean()) / frame.adm2.std(ddof=0)
     assert drift["adm2"]["mean_shift"] == pytest.approx(wanted)
+
+
+def test_rows_are_told_apart_by_group_clip_and_frame(tinyai, frame, write_table):
+    """Another frame in place of one, a row twice, a clip under another name: the tables have as many rows."""
+    changed = frame.astype({"frame_index": float})
+    changed.loc[0, "frame_index"] += 1000
+    changed.loc[1] = changed.loc[2]
+    changed.loc[changed.dis_basename == changed.dis_basename.iloc[-1], "dis_basename"] = "renamed"
+    clip = (changed.dis_basename == "renamed").sum()
+    ran = tinyai("table", "diff", write_table(frame, "old.parquet"), write_table(changed, "new.parquet"), "--json")
+    assert ran.json["rows"] == {"old": len(frame), "new": len(frame), "came": 2 + clip, "went": 2 + clip}
+
+
+def test_a_drift_that_is_undefined_is_told_with_its_reason(tinyai, frame, write_table):
+    old = write_table(frame.assign(gone=1.0, here=1.0), "old.parquet")
+    changed = frame.assign(gone=np.nan, here="1.0", adm2=frame.adm2.where(frame.source != "CityNight"))
+    new = write_table(changed, "new.parquet")
+    ran = tinyai("table", "diff", old, new, "--json")
+    assert ran.code == 0
+    assert {each["column"]: each["why"] for each in ran.json["unmeasured"]} == {
+        "adm2": "no finite mean of the group CityNight in one of the tables",
+        "gone": "no finite mean in one of the tables",
+        "here": "it was double, and is large_string now",
+    }
+    assert {"gone", "here"}.isdisjoint(each["column"] for each in ran.json["drift"])
+    [night] = [each for each in ran.json["by_group"] if each["group"] == "CityNight"]
+    assert "adm2" not in {each["column"] for each in night["columns"]}
+    assert "gone: no drift, as no finite mean in one of the tables" in tinyai("table", "diff", old, new).out
+
+
+def test_a_table_without_rows_has_no_drift(tinyai, frame, write_table):
+    ran = tinyai("table", "diff", write_table(frame, "old.parquet"), write_table(frame[:0], "new.parquet"), "--json")
+    assert (ran.json["rows"]["went"], ran.json["drift"], ran.json["by_group"]) == (len(frame), [], [])
 
 
 def test_a_column_of_groups_that_is_not_there(tinyai, frame, write_table):

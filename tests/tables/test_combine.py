@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -82,6 +84,31 @@ def test_a_combined_table_leads_to_the_logs_of_both(tinyai, build, write_logs, t
     assert (origin.logs, origin.libvmaf) == (8, ("3.0.0",))
 
 
+KINDS = {
+    "empty and numbers": (pa.nulls(1), pa.array([1], pa.int32()), pa.int32(), [None, 1]),
+    "empty and text": (pa.array(["x"]), pa.nulls(1), pa.string(), ["x", None]),
+    "whole numbers": (pa.array([2**53 + 1]), pa.array([1], pa.int16()), pa.int64(), [2**53 + 1, 1]),
+    "numbers": (pa.array([1], pa.int32()), pa.array([0.1], pa.float32()), pa.float64(), [1.0, float(np.float32(0.1))]),
+    "categories": (pa.array(["x"]).dictionary_encode(), pa.array(["y"], pa.large_string()), pa.string(), ["x", "y"]),
+    "moments": (
+        pa.array([1], pa.timestamp("s")),
+        pa.array([1], pa.timestamp("ms")),
+        pa.timestamp("ms"),
+        pa.array([1000, 1], pa.timestamp("ms")).to_pylist(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "kind", "values"), KINDS.values(), ids=KINDS)
+def test_a_column_gets_a_type_that_holds_the_values_of_both(tinyai, tmp_path, monkeypatch, one, other, kind, values):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table({"x": one}), "a.parquet")
+    pq.write_table(pa.table({"x": other}), "b.parquet")
+    assert tinyai("table", "combine", "a.parquet", "b.parquet", "-o", "all.parquet").code == 0
+    column = pq.read_table("all.parquet")["x"]
+    assert (column.type, column.to_pylist()) == (kind, values)
+
+
 def teacher(frame, name):
     return frame.assign(teacher_model=name)
 
@@ -106,6 +133,22 @@ WRONG = {
         lambda t: {"a": t["a"], "b": t["a"].assign(vmaf="good")},
         (),
         "column vmaf is string in b.parquet, elsewhere double; convert one",
+    ),
+    "text and moments": (
+        lambda t: {"a": t["a"].assign(made="yesterday"), "b": t["a"].assign(made=pd.Timestamp("2026-01-01"))},
+        (),
+        "column made is timestamp[us] in b.parquet, elsewhere string; convert one",
+    ),
+    "text and truths": (
+        lambda t: {"a": t["a"].assign(made=True), "b": t["a"].assign(made="true")},
+        (),
+        "column made is string in b.parquet, elsewhere bool; convert one",
+    ),
+    "one file twice": (lambda t: {"a": t["a"], "b": t["a"]}, (), "a and b are one file, byte for byte; drop one"),
+    "two names for one": (
+        lambda t: t,
+        ("--rename", "b:adm=adm2", "--rename", "b:adm=adm3"),
+        "--rename b:adm=adm3: adm is called adm2 already; drop one",
     ),
     "a corpus already": (lambda t: {"a": t["a"].assign(corpus="x"), "b": t["a"]}, (), "a.parquet has a column corpus"),
     "no such column": (lambda t: t, ("--rename", "a:vif=vif0"), "a.parquet has no column vif to rename"),

@@ -43,3 +43,16 @@ def test_clips_are_described_as_such(build, write_logs, tmp_path):
     build(write_logs(2), "--croissant", "--pool", "mean,p10")
     said = json.loads((tmp_path / "features.parquet.croissant.json").read_text())
     assert said["description"] == "Scores by libvmaf 3.0.0 of 2 encodes, a row for each clip (mean, p10)."
+
+
+def test_columns_and_files_may_be_called_what_no_identifier_may(build, write_logs, tmp_path):
+    manifest = write_logs(2)
+    lines = manifest.read_text().splitlines()
+    manifest.write_text(
+        "".join(f"{line},{end}\n" for line, end in zip(lines, ("a b,a/b,a_b", "1,2,3", "4,5,6"), strict=True))
+    )
+    build(manifest, "--croissant", output="a table.parquet")
+    dataset = mlcroissant.Dataset(tmp_path / "a table.parquet.croissant.json")
+    assert dataset.metadata.issues.errors == set()
+    found = [tuple(row[f"rows/a_b{end}"] for end in ("", "~2", "~3")) for row in dataset.records("rows")]
+    assert found == [(1, 2, 3)] * 5 + [(4, 5, 6)] * 5

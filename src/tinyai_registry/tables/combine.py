@@ -148,10 +148,13 @@ def _open(what: Ingredient) -> Opened:
 
 
 def _check_names(opened: Sequence[Opened]) -> None:
-    names = [each.what.corpus for each in opened]
+    names, files = [each.what.corpus for each in opened], dict[str, str]()
     for each in opened:
         if names.count(each.what.corpus) > 1:
             raise TableError(f"two tables are called {each.what.corpus}; give each a name of its own: NAME=FILE")
+        if each.sha256 in files:
+            raise TableError(f"{files[each.sha256]} and {each.what.corpus} are one file, byte for byte; drop one")
+        files[each.sha256] = each.what.corpus
         if CORPUS in each.schema.names:
             raise TableError(
                 f"{each.what.path} has a column {CORPUS}; combine the tables that it came from, or rename it "
@@ -168,10 +171,12 @@ def _union(opened: Sequence[Opened], *, fill: bool) -> dict[str, pa.DataType]:
     for each in opened:
         for found in each.schema:
             kind = _plain(found.type)
-            if _is_number(columns.get(found.name, kind)) != _is_number(kind):
-                other = columns[found.name]
-                raise TableError(f"column {found.name} is {kind} in {each.what.path}, elsewhere {other}; convert one")
-            columns[found.name] = _wider(columns.get(found.name, kind), kind)
+            other = columns.get(found.name, kind)
+            try:
+                columns[found.name] = _wider(other, kind)
+            except pa.ArrowTypeError as error:
+                told = f"column {found.name} is {kind} in {each.what.path}, elsewhere {other}; convert one"
+                raise TableError(told) from error
     for each in opened:
         lacking = [name for name in columns if name not in each.schema.names]
         if lacking and not fill:
@@ -215,11 +220,11 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    if one == other:
-        return one
-    if pa.types.is_integer(one) and pa.types.is_integer(other):
-        return pa.int64()
-    return pa.float64() if _is_number(one) else pa.string()
+    """What holds the values of both. Raises ArrowTypeError where nothing does without making text of one."""
+    if one != other and _is_number(one) and _is_number(other):
+        return pa.int64() if pa.types.is_integer(one) and pa.types.is_integer(other) else pa.float64()
+    sides = [pa.schema([("either", kind)]) for kind in (one, other)]
+    return pa.unify_schemas(sides, promote_options="permissive").field("either").type
 
 
 def _pieces(opened: Sequence[Opened], schema: pa.Schema, progress: Progress) -> Iterator[pa.Table]:
@@ -259,6 +264,8 @@ def parse_ingredients(words: Sequence[str], renames: Sequence[str]) -> list[Ingr
             raise TableError(f"--rename {word}: write NAME:OLD=NEW")
         if corpus not in renamed:
             raise TableError(f"--rename {word}: no table is called {corpus} (there are: {', '.join(renamed)})")
+        if old in renamed[corpus]:
+            raise TableError(f"--rename {word}: {old} is called {renamed[corpus][old]} already; drop one")
         renamed[corpus][old] = new
     return [Ingredient(name, path, renamed[name]) for name, path in pairs]
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ import pyarrow.parquet as pq
 from tinyai_registry.text import encodable
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
-ROWS = "rows"
+FILE, ROWS = "table", "rows"
+
+# What Croissant's checker takes in an @id; it refuses blanks, and escapes of them.
+_NOT_IN_ID = re.compile(r"[^0-9A-Za-z_.-]")
 
 
 def beside(table: Path) -> Path:
@@ -32,7 +36,7 @@ def describe(table: Path, document: Mapping[str, Any]) -> dict[str, Any]:
         "@context": json.loads(Path(__file__).with_name("croissant_context.json").read_text(encoding="utf-8")),
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": table.stem,
+        "name": encodable(table.stem),
         "description": _describe(record),
         "version": "1.0.0",
         "datePublished": document["made"]["time"],
@@ -40,7 +44,7 @@ def describe(table: Path, document: Mapping[str, Any]) -> dict[str, Any]:
         "distribution": [
             {
                 "@type": "cr:FileObject",
-                "@id": name,
+                "@id": FILE,
                 "name": name,
                 "contentUrl": name,
                 "contentSize": f"{document['table']['bytes']} B",
@@ -53,19 +57,30 @@ def describe(table: Path, document: Mapping[str, Any]) -> dict[str, Any]:
                 "@type": "cr:RecordSet",
                 "@id": ROWS,
                 "name": ROWS,
-                "field": [_field(name, column, kinds[column]) for column in document["table"]["columns"]],
+                "field": [_field(own, column, kinds[column]) for own, column in _ids(document["table"]["columns"])],
             }
         ],
     }
 
 
-def _field(file: str, column: str, kind: pa.DataType) -> dict[str, Any]:
+def _ids(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """An identifier of its own for each column, where possible its name.
+
+    >>> _ids(["adm2", "a b", "a/b"])
+    [('adm2', 'adm2'), ('a_b', 'a b'), ('a_b~2', 'a/b')]
+    """
+    plain = [_NOT_IN_ID.sub("_", column) for column in columns]
+    counts = [plain[:place].count(each) for place, each in enumerate(plain, start=1)]
+    return [(f"{each}~{n}" if n > 1 else each, column) for each, n, column in zip(plain, counts, columns, strict=True)]
+
+
+def _field(own: str, column: str, kind: pa.DataType) -> dict[str, Any]:
     return {
         "@type": "cr:Field",
-        "@id": f"{ROWS}/{column}",
+        "@id": f"{ROWS}/{own}",
         "name": column,
         "dataType": _data_type(kind),
-        "source": {"fileObject": {"@id": file}, "extract": {"column": column}},
+        "source": {"fileObject": {"@id": FILE}, "extract": {"column": column}},
     }
 
 

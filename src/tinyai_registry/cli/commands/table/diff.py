@@ -55,16 +55,17 @@ def _document(found: TableDifference) -> dict[str, object]:
     document = asdict(found)
     for each, moved in zip(document["by_group"], found.by_group, strict=True):
         each["farthest"] = moved.farthest.column
-    return {**document, "rows": {"old": found.rows[0], "new": found.rows[1]}}
+    return document
 
 
 def _lines(found: TableDifference) -> list[str]:
     farthest = sorted(found.drift, key=lambda moved: -abs(moved.mean_shift))
     return [
-        f"rows: {found.rows[0]} before, {found.rows[1]} now",
+        f"rows: {found.rows.old} before, {found.rows.new} now; {found.rows.came} came, {found.rows.went} went",
         *(line for name in ("columns", "groups", "clips") for line in _change(name, getattr(found, name))),
         "drift of each column, over all rows:",
         *(f"  {_moved(moved)}" for moved in farthest),
+        *(f"  {each.column}: no drift, as {each.why}" for each in found.unmeasured),
         f"groups that moved most, of {len(found.by_group)} that both have:",
         *(
             f"  {each.group} ({each.rows[0]} rows, now {each.rows[1]}): {_moved(each.farthest)}"
