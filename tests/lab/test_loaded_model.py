@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,13 @@ def test_an_empty_cell_is_filled_where_the_sidecar_says_with_what():
         opened(SUM, said).predict({**rows, "a": [1.0, np.inf]})
 
 
+def test_whatever_holds_numbers_is_taken():
+    model, expected = opened(SUM, ORDER), [3.0, 6.0]
+    for ones in ([1, 2], (1, 2), np.array([[1], [2]]), pd.Series([1, 2], dtype="Int64"), pd.Categorical([1, 2])):
+        assert model.predict({"a": ones, "b": [Decimal(2), Decimal(4)]}).tolist() == expected
+    assert model.predict(pd.Series({"a": 1.0, "b": 2.0})).tolist() == expected[:1]
+
+
 def test_many_rows_are_as_each_by_itself():
     model = opened(SUM, ORDER)
     a = np.arange(2 * BATCH + 3, dtype=float)
@@ -115,6 +123,12 @@ def test_derived_columns_are_computed_and_what_is_not_standardised_stays_as_it_i
     rows = {**ROWS, "codec": ["x264", "x265"], "crf": [25, 50]}
     assert model.predict(rows).tolist() == [3.0 + 1.0 + 0.5, 0.0 + 0.0 + 1.0]
     assert model.predict({**ROWS, "codec=x264": [1, 0], "crf_norm": [0.5, 1.0]}).tolist() == [4.5, 1.0]
+    one = {"a": 3.0, "b": 5.0, "codec": "x264", "crf": 25}
+    assert model.predict(one).tolist() == [4.5]
+    with pytest.raises(TableError, match="column crf, which m_v1 takes, is not numeric"):
+        model.predict({**rows, "crf": ["25", "50"]})
+    with pytest.raises(TableError, match="the columns that m_v1 derives others from do not fit each other"):
+        model.predict({**rows, "crf": [25]})
     with pytest.raises(TableError, match="the rows for m_v1: column codec has the value 'vp9' in row 1"):
         model.predict({**rows, "codec": ["x264", "vp9"]})
 
@@ -137,6 +151,57 @@ REFUSED = {
     "a column of another case": (SUM, ORDER, {"a": [1.0], "B": [1.0]}, "needs the column b"),
     "a missing source": (TWO, EMBEDDED, {**ROWS, "codec": ["x264", "x264"]}, "needs the column crf"),
     "no numbers": (SUM, ORDER, {"a": ["x"], "b": [1.0]}, "column a, which m_v1 takes, is not numeric"),
+    "numbers as text": (SUM, ORDER, {"a": ["1.0"], "b": [1.0]}, "column a, which m_v1 takes, is not numeric"),
+    "text among objects": (SUM, ORDER, pd.DataFrame({"a": ["1.0"], "b": [1.0]}), "is not numeric .it has text"),
+    "moments": (SUM, ORDER, {"a": np.array([0], "M8[s]"), "b": [1.0]}, "is not numeric .it is datetime64"),
+    "complex numbers": (SUM, ORDER, {"a": [1j], "b": [1.0]}, "is not numeric .it is complex128"),
+    "two columns of a name": (
+        SUM,
+        ORDER,
+        pd.DataFrame([[1.0, 2.0, 3.0]], columns=["a", "a", "b"]),
+        r"column a, which m_v1 takes, has the shape \[1, 2\], not one value for each row",
+    ),
+    "a masked cell": (
+        SUM,
+        ORDER,
+        {"a": np.ma.masked_array([1, 2], [False, True]), "b": [1.0, 2.0]},
+        "column a, which m_v1 takes, is NaN, infinite or null in 1 rows, first in row 1",
+    ),
+    "more than float32 holds": (
+        SUM,
+        ORDER,
+        {"a": [1.0, 1e300], "b": [1.0] * 2},
+        r"a, which m_v1 takes, is 1e\+300 in row 1",
+    ),
+    "more than the graph holds": (
+        SUM.replace(
+            "ReduceSum<keepdims = 0>(features, axis)", "ReduceProd<axes = [1], keepdims = 0>(features)"
+        ).replace(AXIS, ""),
+        ORDER,
+        {"a": [1.0, 1e30], "b": [1.0, 1e30]},
+        "m_v1 gives no finite number for row 1",
+    ),
+    "a list": (
+        SUM,
+        ORDER,
+        [[1.0, 2.0]],
+        "m_v1 takes a data frame or a mapping of names to values, and was given a list",
+    ),
+    "nothing": (SUM, ORDER, None, "and was given a NoneType"),
+    "columns without names": (
+        SUM,
+        ORDER,
+        pd.DataFrame([[1.0, 2.0]]),
+        r"m_v1 needs the column a, b \(there are: 0, 1\)",
+    ),
+    "an array of text": (DOUBLED, {}, {"luma": [["x"]]}, "the array luma is not numeric"),
+    "a ragged array": (DOUBLED, {}, {"luma": [[1], [1, 2]]}, "the array luma is not numeric"),
+    "an array with a hole": (
+        DOUBLED,
+        {},
+        {"luma": np.array([0.0] * 4 + [np.nan] * 4).reshape(2, 1, 2, 2)},
+        "the array luma has a value that is not finite in row 1",
+    ),
     "a null": (SUM, ORDER, {"a": [None], "b": [1.0]}, "column a, which m_v1 takes, is NaN, infinite or null in 1 rows"),
     "different lengths": (SUM, ORDER, {"a": [1.0], "b": [1.0, 2.0]}, "have different lengths: a 1, b 2"),
     "no rows": (SUM, ORDER, {"a": [], "b": []}, "m_v1 takes one or more rows"),

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import tinyai_registry
@@ -183,6 +185,39 @@ def test_a_table_may_be_csv_and_have_no_key(score, frame, tmp_path):
     assert np.allclose([row["prediction"] for row in answer["rows"]], load(FR, REGISTRY).predict(frame.head(3)))
 
 
+LABELS = {
+    "moments": (pd.Timestamp("2026-01-01"), "2026-01-01 00:00:00", "2026-01-01"),
+    "bytes": (b"a clip", "a clip", "b'a clip'"),
+    "digits": ("007", "007", "007"),
+    "truths": (True, "True", "True"),
+    "nothing": (None, None, ""),
+}
+
+
+@pytest.mark.parametrize(("given", "read", "read_from_csv"), LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("ending", ["json", "csv", "parquet"])
+def test_a_row_keeps_its_name_whatever_type_that_has(score, frame, tmp_path, given, read, read_from_csv, ending):
+    rows = frame.head(3).assign(dis_basename=given)
+    rows.to_parquet(tmp_path / "t.parquet")
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    for table, name in (("t.parquet", read), ("t.csv", read_from_csv)):
+        answer = score(tmp_path / table, "--by", "dis_basename", "--json", "-o", tmp_path / f"out.{ending}")
+        assert [row["dis_basename"] for row in answer.json["rows"]] == [name] * 3
+        assert [row["frame_index"] for row in answer.json["rows"]] == rows.frame_index.tolist()
+        assert list(answer.json["groups"]) == [str(name)]
+
+
+def test_a_number_that_is_missing_in_a_name_is_null(score, frame, write_table):
+    rows = frame.head(3).assign(frame_index=[0.0, np.nan, 2.0])
+    answer = score(write_table(rows), "--json").json
+    assert [row["frame_index"] for row in answer["rows"]] == [0.0, None, 2.0]
+
+
+def test_a_group_may_be_called_all(score, frame, write_table):
+    lines = score(write_table(frame.head(30).assign(source="all")), "--by", "source").out.splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["all", "30"]] * 2
+
+
 def test_people_see_the_pool_and_the_lowest_rows_in_eighty_columns(score, frame, write_table):
     ran = score(write_table(frame))
     lines = ran.out.splitlines()
@@ -217,6 +252,17 @@ MISTAKES = {
     "neither parquet nor CSV": (["{tmp}/picture.png"], "is neither parquet nor CSV"),
     "a log that was cut off": (["{tmp}/cut.json"], "cut.json is no JSON in line"),
     "a column that is missing": (["{tmp}/poor.csv"], "fr_regressor_v1 needs the column vif_scale0"),
+    "a column that is nearly there": (
+        ["{tmp}/near.csv"],
+        "needs the column motion2; did you mean 'motion_2'? (there are:",
+    ),
+    "two columns of a name": (["{tmp}/twice.csv"], "twice.csv has two columns called adm2; drop one"),
+    "two in parquet": (["{tmp}/twice.parquet"], "twice.parquet has two columns called adm2; drop one"),
+    "names that are no text": (["{tmp}/latin.csv"], "latin.csv is neither parquet nor CSV"),
+    "numbers as text": (
+        ["{tmp}/text.parquet"],
+        "column adm2, which fr_regressor_v1 takes, is not numeric (it has text)",
+    ),
     "no such column to pool by": (["{table}", "--by", "sauce"], "has no column 'sauce'; did you mean"),
     "an ending that says nothing": (["{table}", "-o", "{tmp}/out.txt"], "must end in .parquet, .csv, .json"),
     "a folder that is none": (["{table}", "-o", "{tmp}/no/out.csv"], "cannot write"),
@@ -226,6 +272,14 @@ MISTAKES = {
 @pytest.mark.parametrize(("words", "told"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line(score, frame, write_table, tmp_path, words, told):
     (tmp_path / "poor.csv").write_text("adm2,vmaf\n1,2\n")
+    few = frame.head(3)
+    few.rename(columns={"motion2": "motion_2"}).to_csv(tmp_path / "near.csv", index=False)
+    few.assign(source="H\xe4user").to_csv(tmp_path / "latin.csv", index=False, encoding="latin-1")
+    few.assign(adm2=few.adm2.astype(str)).to_parquet(tmp_path / "text.parquet")
+    twice = pd.concat([few, few.adm2], axis=1)
+    twice.to_csv(tmp_path / "twice.csv", index=False)
+    arrays = [pa.array(twice.iloc[:, place]) for place in range(twice.shape[1])]
+    pq.write_table(pa.table(arrays, twice.columns.to_list()), tmp_path / "twice.parquet")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (tmp_path / "cut.json").write_text('{"version": "3", "frames": [')
     table = write_table(frame)

@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS
 from tinyai_registry.lab.keys import count_distinct, fold, refuse_lookalikes, value_type
+from tinyai_registry.lab.standardisation import LARGEST
 from tinyai_registry.recipe import OneHot, Recipe, numeric_sources
 
 # Named by some extractors; where present, a table must have been made by one of each.
 MAKERS = ("teacher_model", "extractor")
-
-# Models are fed float32, which ends at 3.4e38. A difference, and a draw ten standard deviations off, must fit too.
-LARGEST = 1e37
 
 # A target that fills a hundredth of its range, or never leaves the lowest tenth, is on another scale: of 0 to 100, the
 # scales 0 to 1, 1 to 5 and 0 to 10 end there. At the upper end a few hundredths are real: good encodes are alike.

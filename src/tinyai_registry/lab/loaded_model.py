@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyai_registry.errors import RegistryError, TableError
 from tinyai_registry.lab.call import Call
+from tinyai_registry.lab.given_values import as_numbers
+from tinyai_registry.lab.standardisation import LARGEST
+from tinyai_registry.recipe import Recipe, numeric_sources, sources
 from tinyai_registry.text import suggest
 
 if TYPE_CHECKING:
@@ -69,9 +73,12 @@ class LoadedModel:
         if it is not there. Where a graph gives more than one number for a row, that is returned
         as the graph gives it, ``[N, ...]``.
 
-        Raises TableError for a column or an array that is missing or has another length or shape, and for a feature
-        that is not finite.
+        Raises TableError for what is neither of the two, for a column or an array that is missing, not numeric, not
+        finite or has another length or shape, and where the graph gives no finite number.
         """
+        if not hasattr(rows, "keys"):
+            kind = type(rows).__name__
+            raise TableError(f"{self.id} takes a data frame or a mapping of names to values, and was given a {kind}")
         feed = {**self._feed_columns(rows), **self._feed_arrays(rows)}
         counts = {name: len(values) for name, values in feed.items()}
         if len(set(counts.values())) != 1 or not all(counts.values()):
@@ -79,6 +86,8 @@ class LoadedModel:
             raise TableError(f"{self.id} takes one or more rows, as many of each input: {told}")
         parts = [self._run(part) for part in _batches(feed, self._batch)]
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if (row := _not_finite(whole)) is not None:
+            raise TableError(f"{self.id} gives no finite number for row {row}; look at what it is given there")
         return whole.reshape(-1).astype(np.float64) if whole.size == len(whole) else whole
 
     @cached_property
@@ -117,9 +126,14 @@ class LoadedModel:
 
     def _numbers(self, rows: Rows | pd.DataFrame, name: str) -> NDArray[np.float64]:
         try:
-            values = np.asarray(rows[name], np.float64).reshape(-1)
+            values = as_numbers(rows[name])
         except (TypeError, ValueError) as error:
             raise TableError(f"column {name}, which {self.id} takes, is not numeric ({error}); convert it") from error
+        if values.ndim > 1 and values.size != len(values):
+            raise TableError(
+                f"column {name}, which {self.id} takes, has the shape {list(values.shape)}, not one value for each row"
+            )
+        values = values.reshape(-1)
         bad = np.isinf(values) if self._call.may_be_empty else ~np.isfinite(values)
         if bad.any():
             what = "infinite" if self._call.may_be_empty else "NaN, infinite or null"
@@ -127,20 +141,23 @@ class LoadedModel:
                 f"column {name}, which {self.id} takes, is {what} in {bad.sum()} rows, first in row {bad.argmax()}; "
                 "repair or drop these rows"
             )
+        if (large := np.abs(values) > LARGEST).any():
+            raise TableError(
+                f"column {name}, which {self.id} takes, is {values[large][0]:g} in row {large.argmax()}, too large for "
+                f"a model that is fed float32 (at most {LARGEST:g}); repair or drop this row"
+            )
         return values
 
     def _derive(self, rows: Rows | pd.DataFrame) -> Rows | pd.DataFrame:
         """Those columns that are not in ``rows``, as the recipe computes them."""
-        names = set(rows.keys())
+        names = list(rows.keys())
         missing = [name for name in self.columns if name not in names]
         recipe = self._call.recipe
         derived = {name for each in recipe.derived for name in each.columns} if recipe else set()
         if recipe is not None and missing and derived.issuperset(missing):
-            import pandas as pd  # it takes longer to import than most models take to run
-
             from tinyai_registry.lab.derived import derive
 
-            frame = pd.DataFrame({name: np.asarray(rows[name]) for name in recipe.columns if name in names})
+            frame = self._frame(rows, recipe)
             try:
                 derive(f"the rows for {self.id}", frame, recipe)
             except KeyError as error:
@@ -149,24 +166,54 @@ class LoadedModel:
                 return frame[missing]
         if missing:
             raise TableError(
-                f"{self.id} needs the column {', '.join(missing)}{suggest(missing[0], names)} "
+                f"{self.id} needs the column {', '.join(missing)}{suggest(missing[0], map(str, names))} "
                 f"(there are: {', '.join(map(str, names)) or 'none'})"
             )
         return {}
+
+    def _frame(self, rows: Rows | pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+        """The columns of ``rows`` that others are derived from."""
+        import pandas as pd  # it takes longer to import than most models take to run
+
+        computed = set(chain.from_iterable(map(numeric_sources, recipe.derived)))
+        needed = dict.fromkeys(name for each in recipe.derived for name in sources(each) if name in rows)
+        columns = {
+            name: self._numbers(rows, name) if name in computed else np.atleast_1d(rows[name]) for name in needed
+        }
+        try:
+            return pd.DataFrame(columns)
+        except ValueError as error:
+            raise TableError(
+                f"the columns that {self.id} derives others from do not fit each other: {error}"
+            ) from error
 
     def _feed_arrays(self, rows: Rows | pd.DataFrame) -> dict[str, Array]:
         feed = {}
         for name, shape in self.arrays.items():
             if name not in rows:
                 raise TableError(f"{self.id} needs the array {name} {_shown(shape)}: predict({{{name!r}: ...}})")
-            values = np.asarray(rows[name], self._types[name])
+            values = self._numbers_of_array(rows, name)
             known = zip(values.shape[1:], shape[1:], strict=False)
             if values.ndim != len(shape) or any(isinstance(size, int) and size != given for given, size in known):
                 raise TableError(
                     f"the array {name} has the shape {list(values.shape)}; {self.id} takes {_shown(shape)}"
                 )
+            if (row := _not_finite(values)) is not None:
+                raise TableError(f"the array {name} has a value that is not finite in row {row}; {self.id} takes none")
             feed[name] = np.ascontiguousarray(values)
         return feed
+
+    def _numbers_of_array(self, rows: Rows | pd.DataFrame, name: str) -> Array:
+        try:
+            return as_numbers(rows[name], self._types[name])
+        except (TypeError, ValueError) as error:
+            raise TableError(f"the array {name} is not numeric ({error}); {self.id} takes numbers") from error
+
+
+def _not_finite(values: Array) -> int | None:
+    """The first row of ``values`` ``[N, ...]`` that has a value that is not finite; None where there is none."""
+    finite = np.isfinite(values)
+    return None if finite.all() else int((~finite).reshape(len(values), -1).any(axis=1).argmax())
 
 
 def _shown(shape: tuple[int | str | None, ...]) -> str:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from tinyai_registry.evaluation import NEGLIGIBLE_STD
 
+# Models are fed float32, which ends at 3.4e38. A difference, and a draw ten standard deviations off, must fit too.
+LARGEST = 1e37
+
 
 @dataclass(frozen=True)
 class Standardisation:

@@ -22,6 +22,7 @@ from tinyai_registry.recipe._inputs import (
     Tensor,
     numeric_sources,
     one_hot,
+    sources,
 )
 from tinyai_registry.recipe._names import id_flaw, name_flaw
 from tinyai_registry.recipe._network import MLP, Adam, AdamW, Ensemble, Training
@@ -88,5 +89,6 @@ __all__ = [
     "plain",
     "recipe_of",
     "sets_test_aside",
+    "sources",
     "twins_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,19 @@ from tinyai_registry.cli.columns import align
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.url import fetch
-from tinyai_registry.errors import LogError, TableError
+from tinyai_registry.errors import TableError
 from tinyai_registry.lab.loaded_model import LoadedModel
-from tinyai_registry.lab.rows_file import read_rows, write_rows
-from tinyai_registry.lab.table_file import read_file, require_ending
-from tinyai_registry.tables.logs import is_log, read_log
-from tinyai_registry.tables.naming import name_columns
+from tinyai_registry.lab.rows_file import open_rows, write_rows
+from tinyai_registry.lab.table_file import require_ending
+from tinyai_registry.tables.log_rows import FRAME, open_log
+from tinyai_registry.tables.logs import is_log
 from tinyai_registry.text import suggest
 from tinyai_registry.workflows.score import Pooled, load, pool
 
-PREDICTION, ROW, FRAME = "prediction", "row", "frame"
+PREDICTION, ROW = "prediction", "row"
 # Rows that are shown: all where there are no more, else the lowest.
 MOST, LOWEST = 20, 5
-Columns = Mapping[str, NDArray[Any]]
+Labels = Mapping[str, Sequence[Any]]
 
 
 @click.command()
@@ -62,17 +62,18 @@ def command(
         raise TableError(
             f"{model} takes arrays ({needed}), which no table has; in Python: load({model!r}).predict(...)"
         )
-    keys = [*loaded.sidecar.get("recipe", {}).get("key", []), FRAME]
-    wanted = [*loaded.sources, *keys, *([by] if by else [])]
     path = fetch(rows)
-    columns = _read_log(path) if is_log(path) else read_rows(path, wanted)
+    columns = open_log(path) if is_log(path) else open_rows(path)
     if by is not None and by not in columns:
         raise TableError(f"{rows} has no column {by!r}{suggest(by, columns)}")
     predictions = loaded.predict(columns)
-    labels = {key: columns[key] for key in keys if key in columns} or {ROW: np.arange(len(predictions))}
+    if predictions.ndim > 1:
+        raise TableError(f"{model} gives several numbers for a row; in Python: load({model!r}).predict(...)")
+    keys = [*loaded.sidecar.get("recipe", {}).get("key", []), FRAME]
+    labels = {key: columns.label(key) for key in keys if key in columns} or {ROW: list(range(len(predictions)))}
     if output is not None:
         write_rows(output, {**labels, PREDICTION: predictions})
-    groups = {} if by is None else _pool_by(columns[by], predictions)
+    groups = {} if by is None else _pool_by(columns.label(by), predictions)
     if session.as_json:
         session.answer(_document(loaded, groups, labels, predictions))
     else:
@@ -80,23 +81,13 @@ def command(
     return 0
 
 
-def _read_log(path: Path) -> Columns:
-    """The scores of a log by column, and the number of each frame."""
-    try:
-        found = read_log(read_file(path))
-    except LogError as error:
-        raise LogError(f"{path} {error}") from error
-    columns = name_columns(found.names)
-    return {FRAME: found.frames, **{columns[name]: found.scores[:, k] for k, name in enumerate(found.names)}}
-
-
-def _pool_by(values: NDArray[Any], predictions: NDArray[Any]) -> dict[str, Pooled]:
-    names, which = np.unique(values.astype(str), return_inverse=True)
+def _pool_by(labels: Sequence[Any], predictions: NDArray[Any]) -> dict[str, Pooled]:
+    names, which = np.unique([str(label) for label in labels], return_inverse=True)
     return {str(name): pool(predictions[which == number]) for number, name in enumerate(names)}
 
 
 def _document(
-    loaded: LoadedModel, groups: Mapping[str, Pooled], labels: Columns, predictions: NDArray[Any]
+    loaded: LoadedModel, groups: Mapping[str, Pooled], labels: Labels, predictions: NDArray[Any]
 ) -> dict[str, Any]:
     return {
         "model": loaded.id,
@@ -105,21 +96,21 @@ def _document(
         "groups": {name: asdict(pooled) for name, pooled in groups.items()},
         "rows": [
             dict(zip((*labels, PREDICTION), row, strict=True))
-            for row in zip(*(values.tolist() for values in (*labels.values(), predictions)), strict=True)
+            for row in zip(*labels.values(), predictions.tolist(), strict=True)
         ],
     }
 
 
-def _lines(groups: Mapping[str, Pooled], labels: Columns, predictions: NDArray[Any]) -> Iterator[str]:
-    pooled = {**groups, "all": pool(predictions)}
+def _lines(groups: Mapping[str, Pooled], labels: Labels, predictions: NDArray[Any]) -> Iterator[str]:
+    pooled = [*groups.items(), ("all", pool(predictions))]
     head = ("", "rows", "mean", "harmonic mean", "p5", "min")
-    yield from align([head, *((name, str(each.rows), *_figures(each)) for name, each in pooled.items())])
+    yield from align([head, *((name, str(each.rows), *_figures(each)) for name, each in pooled)])
     few = len(predictions) <= MOST
     shown = np.arange(len(predictions)) if few else np.argsort(predictions, kind="stable")[:LOWEST]
     yield ""
     if not few:
         yield "the lowest; --output writes all:"
-    cells = [[*(str(values[row]) for values in labels.values()), f"{predictions[row]:.4f}"] for row in shown]
+    cells = [[*(str(names[row]) for names in labels.values()), f"{predictions[row]:.4f}"] for row in shown]
     yield from align([[*labels, PREDICTION], *cells])
 
 
