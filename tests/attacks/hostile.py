@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from pathlib import Path
 
 from tinyai_registry.workflows.load import Share, Told, try_models
+from tinyai_registry.workflows.portion import Portion, Predictions, predict_portion
 
 
 def try_or_die(share: Share) -> list[Told]:
@@ -13,3 +16,22 @@ def try_or_die(share: Share) -> list[Told]:
     if any(each.row["id"] == "hostile" for each in share.models):
         os.kill(os.getpid(), signal.SIGKILL)
     return try_models(share)
+
+
+def predict_or_die_once(portion: Portion) -> Predictions:
+    """As ``predict_portion``, but that the first worker is killed when it has half written one."""
+    folder = Path(portion.folder)
+    if not (folder.parent / "killed").exists():
+        (folder.parent / "killed").touch()
+        (folder / "half.npz.1.tmp").write_bytes(b"PK")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return predict_portion(portion)
+
+
+def predict_first_and_die(portion: Portion) -> Predictions:
+    """As ``predict_portion`` for the first model, once that is there; every other one kills its worker."""
+    if portion.numbers[0]:
+        while not list(Path(portion.folder).glob("*.npz")):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return predict_portion(portion)

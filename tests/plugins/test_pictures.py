@@ -14,7 +14,7 @@ import pytest
 from tinyai_registry import load
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.lab.noise import draw, make
-from tinyai_registry.recipe import KFold, MeanBy, Tensor
+from tinyai_registry.recipe import HeldOut, KFold, MeanBy, Protocol, Tensor
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 SOURCE = re.search(r'```python\n("""``shade_v1``.*?)^```', PAGE, re.MULTILINE | re.DOTALL)[1]
@@ -141,6 +141,25 @@ def test_a_model_may_give_a_picture_which_its_plugin_measures(shade, tinyai, reg
     assert refresh().json["status"] == "up-to-date"
     luma = np.linspace(0, 1, 128, dtype=np.float32).reshape(2, 1, 8, 8)
     assert np.allclose(load("shade_v1", registry).predict({"luma": luma}), 2 * luma)
+
+
+def test_portions_of_a_protocol_are_measured_as_one_process_does(shade, table, tmp_path, monkeypatch):
+    from tinyai_registry.evaluation.progress import Progress
+    from tinyai_registry.lab.table import read_table
+    from tinyai_registry.plugins.discovery import discover
+    from tinyai_registry.plugins.owner import find_owner
+    from tinyai_registry.workflows.engine import Engine
+    from tinyai_registry.workflows.held_out import fetch_by
+    from tinyai_registry.workflows.protocols import evaluate_protocols
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shade(FILTER, MEASURE)
+    owner = find_owner(discover(), "shade_v1")
+    read = read_table(table, owner.recipe, fetch_by(owner))
+    asked = [Protocol("set-aside", HeldOut(KFold(3), test=0.2))]
+    [here], [apart] = (evaluate_protocols(owner, read, asked, Progress(), engine) for engine in (None, Engine(jobs=1)))
+    assert here.evaluation.test is not None
+    assert apart == here
 
 
 WRONG = {

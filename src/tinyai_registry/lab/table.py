@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Table:
     There is no null and no NaN in it, but for empty feature cells where the recipe says how they are filled.
 
     ``fetch`` gives the tensors that no column holds, for some rows at a time; ``folder`` is where the table lies, for
-    files that its rows name.
+    files that its rows name. ``data`` is what it was read from.
     """
 
     recipe: Recipe
@@ -47,6 +47,7 @@ class Table:
     fingerprint: TableFingerprint
     folder: Path = Path()
     fetch: Fetch | None = None
+    data: DataSet = field(default_factory=lambda: DataSet({}))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -137,7 +138,7 @@ def read_table(
     check_vocabularies(data, frame, recipe)
     moments = _moments(frame[recipe.target].to_numpy(np.float64)) if isinstance(recipe.target, str) else (0.0,) * 4
     fingerprint = _fingerprint(data, corpora, frame, recipe, moments)
-    table = Table(recipe, frame, fingerprint, data.paths[0].parent, fetch)
+    table = Table(recipe, frame, fingerprint, data.paths[0].parent, fetch, data)
     return table if isinstance(recipe.target, str) else _look_at_targets(table, recipe.target)
 
 

@@ -35,7 +35,7 @@ def collect(
         reason=account.reason,
         time=account.time,
         python=platform.python_version(),
-        packages=dict(sorted(_versions((*PACKAGES, plugin)).items())),
+        packages=dict(sorted(find_versions((*PACKAGES, plugin)).items())),
         cpu_capability=cpu_capability,
         git=read_git(folder),
         seeds=seeds,
@@ -74,7 +74,8 @@ def _public(text: str | None) -> str | None:
     return encodable(text) if home == Path(home.anchor) else encodable(text).replace(str(home), "~")
 
 
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+def find_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Those of ``packages`` that are installed, and in which version."""
     versions = {}
     for package in packages:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from tinyai_registry.tables.sources import list_logs, read_source
 from tinyai_registry.tables.writing import write_parquet, write_text
 from tinyai_registry.text import shorten
 from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import carry_out
+from tinyai_registry.workflows.executor import carry_out, keep_parts
 
 # Logs of one part: so many, or of so many bytes in all. The size of a log behind a URL is not asked for.
 PART_LOGS, PART_BYTES = 32, 2**25
@@ -69,19 +68,11 @@ def build(order: Order, progress: Progress) -> Built:
         manifest = _read_manifest(order)
         unlisted = _find_unlisted(order, manifest)
     folder = order.output.with_name(f".{order.output.name}.parts")
-    folder.mkdir(exist_ok=True)
-    try:
+    with keep_parts(folder):
         with progress.step("read logs"):
             parts = _read_logs(order, manifest, folder, progress)
         with progress.step("merge and write"):
-            built = _merge(order, manifest, _Parts(folder, parts), unlisted)
-    except EngineError:
-        raise  # what was finished is kept
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    return built
+            return _merge(order, manifest, _Parts(folder, parts), unlisted)
 
 
 def _read_manifest(order: Order) -> Manifest:

@@ -8,8 +8,8 @@ from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluation import Caveat, DataSet, TableFingerprint
 from tinyai_registry.evaluation.caveats import table_caveats
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.workflows.cross_validation import fetch_by
 from tinyai_registry.workflows.evaluate import read_trainable
+from tinyai_registry.workflows.held_out import fetch_by
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,9 @@ from tinyai_registry.recipe import KFold, RepeatedHoldout, decisive, fingerprint
 from tinyai_registry.release import PARITY
 from tinyai_registry.store.publish import init
 from tinyai_registry.testing.recorder import record
-from tinyai_registry.workflows.cross_validation import Trained
 from tinyai_registry.workflows.evaluate import judge, train
 from tinyai_registry.workflows.export import export
+from tinyai_registry.workflows.held_out import Trained
 from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.starting_point import Request
 from tinyai_registry.workflows.validate import validate

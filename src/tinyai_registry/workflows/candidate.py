@@ -8,8 +8,9 @@ from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Artifact, Candidate, Provenance
-from tinyai_registry.workflows.cross_validation import Trained
-from tinyai_registry.workflows.evaluate import complete_protocols
+from tinyai_registry.workflows.engine import Engine
+from tinyai_registry.workflows.held_out import Trained
+from tinyai_registry.workflows.protocols import complete_protocols
 
 
 def make_candidate(
@@ -19,15 +20,16 @@ def make_candidate(
     artifacts: Sequence[Artifact],
     provenance: Provenance,
     progress: Progress,
+    engine: Engine | None = None,
 ) -> Candidate:
-    """The candidate of ``owner`` with everything that its plugin has to say of it."""
+    """The candidate of ``owner`` with everything that its plugin has to say of it. ``engine`` does protocols."""
     return Candidate(
         recipe=owner.recipe,
         plugin=(owner.plugin.distribution, owner.plugin.version),
         judgement=judgement,
         artifacts=tuple(artifacts),
         scaler=trained.final[0].standardisation,
-        protocols=complete_protocols(owner, trained.table, judgement.protocols, progress),
+        protocols=complete_protocols(owner, trained.table, judgement.protocols, progress, engine),
         description=owner.call("tinyai_describe", evaluation=judgement.evaluation),
         provenance=provenance,
     )

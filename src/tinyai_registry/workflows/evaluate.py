@@ -18,30 +18,33 @@ from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import Fetch, Table, read_table
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.recipe import Protocol, Recipe, columns_of
+from tinyai_registry.recipe import Recipe, columns_of
 from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import suggest
-from tinyai_registry.workflows.cross_validation import (
-    Trained,
-    evaluate_folds,
-    evaluate_protocol,
-    fetch_by,
-    train_folds,
-)
+from tinyai_registry.workflows.cross_validation import evaluate_folds
+from tinyai_registry.workflows.engine import Engine
+from tinyai_registry.workflows.held_out import Trained, fetch_by, train_folds
+from tinyai_registry.workflows.protocols import evaluate_protocols
 from tinyai_registry.workflows.unknown_values import unknown_caveats
 
 # A fold has four counts and four metrics, each on a line of its own.
 FOLD_BYTES = 200
 
 
-def evaluate(owner: Owner, data: DataSet | Path, progress: Progress, protocol: str | None = None) -> Outcome:
-    """Folds and verdict of a model on the table ``data``, or its figures under one protocol. Writes nothing.
+def evaluate(
+    owner: Owner,
+    data: DataSet | Path,
+    progress: Progress,
+    protocol: str | None = None,
+    engine: Engine | None = None,
+) -> Outcome:
+    """Folds and verdict of a model on the table ``data``, or its figures under one protocol. Publishes nothing.
 
-    Raises RecipeError if the recipe declares no such protocol.
+    ``engine`` does the work of protocols. Raises RecipeError if the recipe declares no such protocol.
     """
     recipe = owner.recipe
     if protocol is None:
-        judgement = judge(owner, train(owner, data, progress), None, progress)
+        judgement = judge(owner, train(owner, data, progress), None, progress, engine)
         return Outcome(recipe.id, "evaluated", judgement)
     declared = {p.name: p for p in recipe.protocols}
     if protocol not in declared:
@@ -49,32 +52,10 @@ def evaluate(owner: Owner, data: DataSet | Path, progress: Progress, protocol: s
         raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
         table = read_table(data, recipe, fetch_by(owner), progress)
-    with progress.step(f"protocol {protocol}"):
-        result = evaluate_protocol(owner, table, declared[protocol], progress)
+    [result] = evaluate_protocols(owner, table, [declared[protocol]], progress, engine)
     verdicts = _verdicts(result) if result.protocol.criteria else ()
     judgement = Judgement(table.fingerprint, result.evaluation, verdicts, ())
     return Outcome(recipe.id, "evaluated", judgement, protocols=(result,))
-
-
-def evaluate_protocols(
-    owner: Owner, table: Table, protocols: Sequence[Protocol], progress: Progress
-) -> tuple[ProtocolResult, ...]:
-    """The figures of the recipe under each of ``protocols``."""
-    results = []
-    for protocol in protocols:
-        with progress.step(f"protocol {protocol.name}"):
-            results.append(evaluate_protocol(owner, table, protocol, progress))
-    return tuple(results)
-
-
-def complete_protocols(
-    owner: Owner, table: Table, judged: Sequence[ProtocolResult], progress: Progress
-) -> tuple[ProtocolResult, ...]:
-    """The figures of every protocol of the recipe, in order, of which the gate has asked for some before."""
-    left = [protocol for protocol in owner.recipe.protocols if not protocol.criteria]
-    results = (*judged, *evaluate_protocols(owner, table, left, progress))
-    by_name = {result.protocol.name: result for result in results}
-    return tuple(by_name[protocol.name] for protocol in owner.recipe.protocols)
 
 
 def train(owner: Owner, data: DataSet | Path, progress: Progress) -> Trained:
@@ -115,16 +96,22 @@ def _check_plans(table: Table) -> None:
         )
 
 
-def judge(owner: Owner, trained: Trained, previous: Mapping[str, Any] | None, progress: Progress) -> Judgement:
+def judge(
+    owner: Owner,
+    trained: Trained,
+    previous: Mapping[str, Any] | None,
+    progress: Progress,
+    engine: Engine | None = None,
+) -> Judgement:
     """Evaluate each fold of ``trained`` on what it held out, and hold the evaluation to the gate.
 
-    ``previous`` is the registered sidecar, for criteria that look back.
+    ``previous`` is the registered sidecar, for criteria that look back. ``engine`` does the work of protocols.
     """
     recipe, fingerprint = owner.recipe, trained.table.fingerprint
     before = {fold["group"]: fold for fold in (previous or {}).get("evaluation", {}).get("folds", ())}
     with progress.step("evaluate"):
         evaluation = evaluate_folds(owner, trained, tell=lambda fold: progress.fold(fold, before.get(fold.group)))
-    protocols = evaluate_protocols(owner, trained.table, recipe.judged_protocols, progress)
+    protocols = evaluate_protocols(owner, trained.table, recipe.judged_protocols, progress, engine)
     with progress.step("gate"):
         criteria = (*recipe.gate, *owner.added_criteria(evaluation, previous))
         if any(criterion.against == "previous" for criterion in criteria):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -28,6 +29,7 @@ from importlib import import_module
 from multiprocessing import forkserver, get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -92,6 +94,23 @@ def _lose(item: Item, lost: Callable[[Item], Done] | None, done: str) -> Done:
             "memory for it? What was finished is kept, so run this again"
         )
     return lost(item)
+
+
+@contextmanager
+def keep_parts(folder: Path) -> Iterator[Path]:
+    """``folder``, for finished parts of some work; it is gone when the block ends.
+
+    But where an EngineError ends it, what was finished is kept, and the next run goes on from there.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield folder
+    except EngineError:
+        raise
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def prepare(engine: Engine, module: str) -> None:

@@ -53,7 +53,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         from tinyai_registry.workflows.export import export  # noqa: PLC0415
         from tinyai_registry.workflows.shipped import compare_with_shipped  # noqa: PLC0415
     trained = train(owner, request.table, progress)
-    judgement = judge(owner, trained, start.sidecar, progress)
+    judgement = judge(owner, trained, start.sidecar, progress, request.engine)
     if request.predictions is not None:
         with progress.step("write predictions"):
             write_predictions(request.predictions, trained.table, judgement.evaluation.held_out)
@@ -70,7 +70,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
     provenance = collect(
         account, request.command, request.registry, owner.plugin.distribution, recipe.seeds, cpu_capability()
     )
-    candidate = make_candidate(owner, trained, judgement, artifacts, provenance, progress)
+    candidate = make_candidate(owner, trained, judgement, artifacts, provenance, progress, request.engine)
     with progress.step("compare and describe" if request.dry_run else "publish"):
         release = _release(request, candidate, start, account)
     return Outcome(

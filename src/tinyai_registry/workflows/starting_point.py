@@ -20,13 +20,15 @@ from tinyai_registry.recipe import lock as recipe_lock
 from tinyai_registry.release import Previous
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.registry import Registered, Registry
+from tinyai_registry.workflows.engine import Engine
 
 
 @dataclass(frozen=True)
 class Request:
     """What was asked for. ``command`` is the command line, with file names in place of paths.
 
-    ``runtime`` names the profile that the registry is written for; ``predictions`` a file for the held-out predictions.
+    ``runtime`` names the profile that the registry is written for; ``predictions`` a file for the held-out predictions;
+    ``engine`` who does the work of protocols, if not this process.
     """
 
     registry: Path
@@ -38,6 +40,7 @@ class Request:
     lock_timeout: float = 60.0
     runtime: str = DEFAULT
     predictions: Path | None = None
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.judging import Display, exit_code
 from tinyai_registry.cli.session import Session, in_session, table_option
 from tinyai_registry.documents.report import report
 from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.evaluate import evaluate
 
 
@@ -16,15 +18,18 @@ from tinyai_registry.workflows.evaluate import evaluate
 @table_option
 @click.option("--protocol", help="Evaluate under one of the recipe's published protocols instead of its folds.")
 @in_session
-def command(session: Session, model: str, table: tuple[str, ...], protocol: str | None) -> int:
-    """Cross-validate a model on a table and judge it; write nothing.
+@engine_options
+def command(session: Session, model: str, table: tuple[str, ...], protocol: str | None, engine: Engine | None) -> int:
+    """Cross-validate a model on a table and judge it; publish nothing.
+
+    Protocols are done in this process, or by those that --jobs or --engine ask for.
 
     Exit codes: 0 the gate would pass, 2 bad input, 3 it would refuse.
     """
     config = session.config
     where = find_owner(session.plugins(), model, config.policy)
     display = Display(session.as_json)
-    outcome = evaluate(where, config.table(where.recipe.dataset, table), display, protocol)
+    outcome = evaluate(where, config.table(where.recipe.dataset, table), display, protocol, engine)
     document = report(outcome, display.seconds)
     session.answer(document) if session.as_json else display.outcome(document)
     return exit_code(outcome)
