@@ -7,7 +7,7 @@ whoever writes them calls the function of the medium, and nobody escapes twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 MAX_SHORTENED = 128
@@ -45,6 +45,21 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     nearest = get_close_matches(name, known, n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def name_some(known: Sequence[str]) -> str:
+    """What is ``known``, for a message: as many names as a few lines have room for.
+
+    >>> name_some(["fr_regressor_v1", "nr_metric_v1"]), name_some([])
+    ('fr_regressor_v1, nr_metric_v1', 'none')
+    >>> name_some("abcdefghijklmnop")
+    'a, b, c, d, e, f, g, h, i, j and 6 more'
+    """
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    return f"{', '.join(known[:_NAMED])}{more}" or "none"
+
+
+_NAMED = 10
 
 
 def signed(value: float, digits: int) -> str:

@@ -49,6 +49,17 @@ def test_the_help_of_every_command_has_an_example_and_fits_into_eighty_columns(t
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("words", [(), ("table",)])
+def test_the_help_of_a_group_has_examples_of_what_is_in_it(tinyai, words):
+    ran = tinyai(*words, "--help")
+    examples = ran.out.partition("\n  Examples:\n")[2].splitlines()
+    assert len(examples) > 2
+    assert {tuple(example.split()[: len(words) + 1]) for example in examples} == {("tinyai", *words)}
+    for example in examples:
+        assert main.make_context("tinyai", words_of(example))
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
 def test_there_is_no_example_of_a_command_that_there_is_not():
     assert set(EXAMPLES) == set(LEAVES)
 

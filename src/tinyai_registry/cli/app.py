@@ -17,7 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tinyai_registry.cli.answer import echo_failure, write_failure
-from tinyai_registry.cli.examples import add_examples
+from tinyai_registry.cli.examples import FIRST, add_examples, write_lines
 from tinyai_registry.cli.interruption import Interrupted, as_interrupted, raise_on_signals
 from tinyai_registry.cli.model_name import complete_names
 from tinyai_registry.cli.session import Session, in_session
@@ -177,7 +177,7 @@ def _unavailable(name: str, why: str) -> click.Command:
     return refuse
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=write_lines(FIRST))
 @click.version_option(package_name="tinyai-registry", prog_name="tinyai")
 @click.option("--debug", is_flag=True, help="Show a traceback where something goes wrong.")
 @click.option("--no-plugins", is_flag=True, help="Import no plugin but the built-in.")

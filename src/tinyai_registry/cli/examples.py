@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -57,12 +57,20 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "completion": ('eval "$(tinyai completion bash)"', "tinyai completion fish | source"),
 }
 
+# Under the help of ``tinyai`` itself: what a newcomer asks for first.
+FIRST = ("tinyai init model/tiny", "tinyai refresh fr_regressor_v1 --table features.parquet", "tinyai status")
+
+
+def write_lines(found: Sequence[str]) -> str:
+    """The examples as click's epilog."""
+    lines = (f"  {example}" for example in found)
+    return "\n".join(("\b", "Example:" if len(found) == 1 else "Examples:", *lines))
+
 
 def add_examples(command: click.Command, name: str) -> None:
     """Put the examples of ``name`` under the help of ``command``, and of each command below it."""
-    found = EXAMPLES.get(name, ())
+    found = EXAMPLES.get(name, ()) or [lines[0] for each, lines in EXAMPLES.items() if each.startswith(f"{name} ")]
     if found:
-        lines = (f"  {example}" for example in found)
-        command.epilog = "\n".join(("\b", "Example:" if len(found) == 1 else "Examples:", *lines))
+        command.epilog = write_lines(found)
     for below in command.commands.values() if isinstance(command, click.Group) else ():
         add_examples(below, f"{name} {below.name}")

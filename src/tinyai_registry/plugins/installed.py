@@ -14,7 +14,7 @@ from tinyai_registry.errors import PluginError
 from tinyai_registry.plugins.answers import check_answer
 from tinyai_registry.plugins.plugin import Plugin
 from tinyai_registry.recipe import Imported, Recipe
-from tinyai_registry.text import suggest
+from tinyai_registry.text import name_some, suggest
 
 BUILTIN = "builtin"
 
@@ -41,8 +41,7 @@ class Plugins:
             known = sorted({r.id for r in self.recipes})
             idle = "".join(f"; {p} is {p.status}: {p.reason}" for p in self.all if p.status != "active")
             raise PluginError(
-                f"no plugin declares the model {model!r}{suggest(model, known)} "
-                f"(declared: {', '.join(known) or 'none'}{idle})"
+                f"no plugin declares the model {model!r}{suggest(model, known)} (declared: {name_some(known)}{idle})"
             )
         if len(owners) > 1:
             named = " and ".join(str(plugin) for plugin, _ in owners)

@@ -22,7 +22,7 @@ from tinyai_registry.store.activity import is_pending
 from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.projection import stale_rows
 from tinyai_registry.store.registry import Registered, Registry, open_registry
-from tinyai_registry.text import suggest
+from tinyai_registry.text import name_some, suggest
 
 # Seconds between two looks at a registry in which a publish is under way, and for which a reader looks.
 PAUSE, PATIENCE = 0.02, 10.0
@@ -71,7 +71,7 @@ def _snapshot(root: Path, model: str, choose: Choice, patience: float) -> Regist
     look = _look_until_quiet(root, model, choose, patience)
     if look.found is None:
         known = [str(each.get("id")) for each in look.registry.rows]
-        they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
+        they = f"it has: {name_some(known)}{suggest(model, known)}"
         raise RegistryError(f"{root} has no model {model!r}; {they}")
     if look.wrong:
         raise RegistryError(f"{look.wrong}; `tinyai validate` says what else is wrong")

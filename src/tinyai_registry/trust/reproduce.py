@@ -30,6 +30,7 @@ from tinyai_registry.recipe import decisive
 from tinyai_registry.release import PARITY, Account, Artifact, Candidate
 from tinyai_registry.release.provenance import collect
 from tinyai_registry.store.snapshot import read_as_it_stands
+from tinyai_registry.text import name_some, suggest
 from tinyai_registry.trust.comparison import Difference, compare, compare_graphs, is_within
 from tinyai_registry.trust.environment import Deviation, deviations
 from tinyai_registry.workflows.candidate import make_candidate
@@ -104,8 +105,8 @@ def read_released(root: Path, model: str) -> Released:
     """
     registry, found = read_as_it_stands(root, model)
     if found is None:
-        known = ", ".join(str(row.get("id")) for row in registry.rows) or "none"
-        raise RegistryError(f"{root} has no release of {model!r}; it has: {known}")
+        known = [str(row.get("id")) for row in registry.rows]
+        raise RegistryError(f"{root} has no release of {model!r}; it has: {name_some(known)}{suggest(model, known)}")
     if found.sidecar is None or "evaluation" not in found.sidecar:
         raise NotMadeHereError(f"{model} was not made here: its sidecar has no evidence to hold anything against")
     if whole := found.sidecar.get("member_of"):

@@ -20,7 +20,7 @@ from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, columns_of
 from tinyai_registry.release import Artifact, Outcome
-from tinyai_registry.text import suggest
+from tinyai_registry.text import name_some, suggest
 from tinyai_registry.workflows.cross_validation import evaluate_folds
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.held_out import Trained, fetch_by, train_folds
@@ -48,7 +48,7 @@ def evaluate(
         return Outcome(recipe.id, "evaluated", judgement)
     declared = {p.name: p for p in recipe.protocols}
     if protocol not in declared:
-        known = f"it declares: {', '.join(declared) or 'none'}{suggest(protocol, declared)}"
+        known = f"it declares: {name_some(list(declared))}{suggest(protocol, declared)}"
         raise RecipeError(f"{recipe.id} declares no protocol {protocol!r}; {known}")
     with progress.step("read table"):
         table = read_table(data, recipe, fetch_by(owner), progress)

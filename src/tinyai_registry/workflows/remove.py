@@ -12,7 +12,7 @@ from tinyai_registry.store.belongings import Holding, find_ensemble, find_holdin
 from tinyai_registry.store.publish import publish, record
 from tinyai_registry.store.registry import Registry, open_registry
 from tinyai_registry.store.turn import PATIENCE
-from tinyai_registry.text import suggest
+from tinyai_registry.text import name_some, suggest
 
 
 def remove(root: Path, model: str, account: Account, patience: float = PATIENCE) -> log.Entry:
@@ -35,7 +35,7 @@ def require_removable(registry: Registry, model: str) -> Holding:
     held = find_holding(registry, model)
     if held is None:
         known = [str(row.get("id")) for row in registry.rows]
-        they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
+        they = f"it has: {name_some(known)}{suggest(model, known)}"
         raise RegistryError(f"{registry.root} has no model {model!r}; {they}")
     return held
 

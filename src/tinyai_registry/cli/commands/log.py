@@ -12,7 +12,7 @@ from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.store import layout, log
-from tinyai_registry.text import suggest
+from tinyai_registry.text import name_some, suggest
 
 INDENT = " " * 4
 
@@ -29,7 +29,7 @@ def command(session: Session, model: str | None, registry: Path | None) -> int:
     root = session.open_to_read(registry).root
     known = layout.logged_models(root)
     if model is not None and model not in known:
-        they = f"it has one of: {', '.join(known) or 'none'}{suggest(model, known)}"
+        they = f"it has one of: {name_some(known)}{suggest(model, known)}"
         raise RegistryError(f"{root} has no history of {model!r}; {they}")
     found = [entry for each in (known if model is None else [model]) for entry in log.entries(root, each)]
     found.sort(key=lambda entry: (entry.account.time, entry.model, entry.number))

@@ -15,7 +15,7 @@ from tinyai_registry.errors import RegistryError, TinyaiError
 from tinyai_registry.release import Account
 from tinyai_registry.release.provenance import give_account
 from tinyai_registry.store.registry import Registry
-from tinyai_registry.text import suggest
+from tinyai_registry.text import name_some, suggest
 from tinyai_registry.workflows import manifests, orphans
 from tinyai_registry.workflows.migrate import Migration, migrate
 from tinyai_registry.workflows.repairs import Repairs
@@ -53,7 +53,7 @@ def command(
     known = [str(row.get("id")) for row in opened.rows]
     for model in models:
         if model not in known:
-            they = f"it has: {', '.join(known) or 'none'}{suggest(model, known)}"
+            they = f"it has: {name_some(known)}{suggest(model, known)}"
             raise RegistryError(f"{opened.root} has no model {model!r}; {they}")
     if not dry_run:
         session.watch(opened.root, known)

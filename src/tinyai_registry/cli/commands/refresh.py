@@ -73,7 +73,8 @@ def command(
     """Retrain a model from a fresh table and publish it, if its gate passes.
 
     Exit codes: 0 done, 2 bad input, 3 the gate refused, 4 the recipe changed, 5 the registry is busy. With --all: the
-    highest of the models'; a model without a table is skipped, and one that is not registered left out.
+    highest of the models'; a model without a table and one that others made are skipped, and one that is not registered
+    is left out.
     """
     if everything == (model is not None):
         raise TinyaiError("name one MODEL, or give --all")

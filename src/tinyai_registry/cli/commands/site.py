@@ -24,7 +24,7 @@ from tinyai_registry.workflows.validate import validate
 def command(session: Session, registry: Path | None, output: Path, title: str | None) -> int:
     """Write the registry as a static catalogue: pages to search, compare and download, without a server.
 
-    The pages work from a disk. Nothing of the registry is changed. For example: tinyai site -o build/site
+    The pages work from a disk. Nothing of the registry is changed.
     """
     try:
         from tinyai_registry.catalogue.pages import render

@@ -16,4 +16,5 @@ def command() -> None:
 
 
 for each in (build, combine, check, diff):
+    each.short_help = (each.help or "").partition("\n")[0]  # click's own is cut in the middle of the sentence
     command.add_command(each)
