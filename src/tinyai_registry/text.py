@@ -62,6 +62,17 @@ def name_some(known: Sequence[str]) -> str:
 _NAMED = 10
 
 
+def figure(value: float | None) -> str:
+    """A number, or a dash for one that nobody recorded; a count has no decimals.
+
+    >>> figure(0.98765), figure(11.0), figure(None)
+    ('0.9877', '11', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"
+
+
 def signed(value: float, digits: int) -> str:
     """``value`` with its sign and so many decimals; what rounds to nothing has no sign.
 

@@ -11,10 +11,9 @@ from rich.text import Text
 from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.markdown import metric_names
 from tinyai_registry.documents.parts import HEADLINES, headlines
-from tinyai_registry.documents.side_by_side import figure
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
 from tinyai_registry.release import Outcome
-from tinyai_registry.text import log_line
+from tinyai_registry.text import figure, log_line
 
 Report = Mapping[str, Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,11 @@ class Session:
     as_json: bool
     no_plugins: bool
     watched: list[Watched] = field(default_factory=list)
+
+    @property
+    def room(self) -> int | None:
+        """How many characters a line of the answer has room for; None where no terminal shows it."""
+        return shutil.get_terminal_size().columns if self.answers.isatty() else None
 
     def answer(self, document: Mapping[str, Any]) -> None:
         """Write the command's one JSON document."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinyai_registry.documents import markdown
-from tinyai_registry.text import markdown_words, shorten
+from tinyai_registry.text import figure, markdown_words, shorten
 
 Json = Mapping[str, Any]
 NOTHING: Json = {}
@@ -55,17 +55,6 @@ def lay_out(found: Json) -> Iterator[Section]:
     caveats = [f"{when}: {each['message']}" for when, told in found["caveats"].items() for each in told]
     yield Section("Caveats", sentences=caveats, note="The same.")
     yield Section("Made with", ("", "old", "new"), _changes(found["made_with"]), note="The same.")
-
-
-def figure(value: float | None) -> str:
-    """A number, or a dash for one that nobody recorded; a count has no decimals.
-
-    >>> figure(0.98765), figure(11.0), figure(None)
-    ('0.9877', '11', '-')
-    """
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"
 
 
 def render_markdown(found: Json, heading: str, said: str) -> str:

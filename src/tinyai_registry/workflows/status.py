@@ -51,6 +51,8 @@ Signature = Literal["named", "missing", "void"]
 class Standing:
     """How a model stands. ``reasons`` are in words; ``command`` are those of what mends it, after ``tinyai``.
 
+    ``member_of`` is the ensemble that it is a part of.
+
     ``signature`` says of the bundle that the row names whether it is there, and made for other bytes (``void``).
     """
 
@@ -60,6 +62,7 @@ class Standing:
     command: tuple[str, ...]
     headline: Headline
     signature: Signature | None
+    member_of: str | None = None
 
 
 Json = Mapping[str, Any]
@@ -133,7 +136,8 @@ def _of_row(place: _Place, row: Json) -> Standing:
         sidecar, state, reasons = NOTHING, "damaged", (str(error),)
     headline = read_headline(row, sidecar)
     whole = str(sidecar.get("member_of", model))
-    return Standing(model, state, reasons, _mend(state, whole), headline, _signature(place.folder, row))
+    member_of = whole if whole != model else None
+    return Standing(model, state, reasons, _mend(state, whole), headline, _signature(place.folder, row), member_of)
 
 
 def _of_recipe(place: _Place, recipe: Recipe) -> Standing:

@@ -32,7 +32,7 @@ def command(session: Session, registry: Path | None) -> int:
         session.answer({"models": opened.rows, "headlines": told})
     else:
         rows = [_cells(row, known) for row, known in zip(opened.rows, headlines, strict=True)]
-        session.say(*align([HEADER, *rows]))
+        session.say(*align([HEADER, *rows], session.room))
     return 0
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,12 +41,19 @@ def command(session: Session, model: str | None, registry: Path | None) -> int:
     return 0
 
 
+def _told(entry: log.Entry) -> list[Mapping[str, Any]]:
+    """Of a refusal what was not met, of a release the first criterion on how well it does.
+
+    Verdicts on whether every fold and member was judged come before those.
+    """
+    if not entry.is_release:
+        return [verdict for verdict in entry.account.gate if not verdict["passed"]]
+    return [verdict for verdict in entry.account.gate if not verdict["criterion"].startswith("every ")][:1]
+
+
 def _lines(entry: log.Entry) -> Iterator[str]:
     digest = next((str(row.get("sha256"))[:12] for row in entry.rows), "-")
     yield f"{entry.account.time}  {entry.model} {entry.number}  {entry.action:<8}  {digest}".rstrip()
-    # The first verdict is on whether every fold was judged: where it passed, it says nothing of how well.
-    first, *criteria = entry.account.gate or (None,)
-    told = criteria[:1] if entry.is_release else [each for each in (first, *criteria) if each and not each["passed"]]
-    for verdict in told:
+    for verdict in _told(entry):
         yield f"{INDENT}{'passed' if verdict['passed'] else 'refused'}: {refusal(verdict)}"
     yield f"{INDENT}{entry.account.who}{f': {entry.account.reason}' if entry.account.reason else ''}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import wrap
+
 import click
 
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.plugins.plugin import Plugin
+
+WIDTH = 80
 
 
 @click.command()
@@ -20,13 +25,15 @@ def command(session: Session) -> int:
         session.say(f"{plugin.name}  {plugin.status}  ({plugin.distribution} {plugin.version})")
         if plugin.reason:
             session.say(f"  why     {plugin.reason}")
-        if plugin.recipes:
-            session.say(f"  models  {', '.join(recipe.id for recipe in plugin.recipes)}")
-        if plugin.imports:
-            session.say(f"  imports {', '.join(each.id for each in plugin.imports)}")
-        if plugin.hooks:
-            session.say(f"  hooks   {', '.join(plugin.hooks)}")
+        session.say(*_list("models", [recipe.id for recipe in plugin.recipes]))
+        session.say(*_list("imports", [each.id for each in plugin.imports]))
+        session.say(*_list("hooks", plugin.hooks))
     return 0
+
+
+def _list(what: str, names: Sequence[str]) -> list[str]:
+    """The names behind the word for them, on as many lines as that takes."""
+    return wrap(", ".join(names), WIDTH, initial_indent=f"  {what:<8}", subsequent_indent=" " * 10)
 
 
 def _document(plugin: Plugin) -> dict[str, object]:

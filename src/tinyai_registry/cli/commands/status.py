@@ -33,7 +33,7 @@ def command(session: Session, registry: Path | None, check: bool) -> int:
         counts = {state: sum(each.state == state for each in found) for state in STATES}
         session.answer({"models": [_document(each, tail) for each in found], "summary": counts})
     else:
-        session.say(*_lines(found, tail))
+        session.say(*_lines(found, tail, session.room))
     return int(check and any(each.state in STALE for each in found))
 
 
@@ -46,25 +46,38 @@ def _document(each: Standing, tail: Sequence[str]) -> dict[str, Any]:
         "command": ["tinyai", *each.command, *tail] if each.command else None,
         **headline,
         "signature": each.signature,
+        "member_of": each.member_of,
     }
 
 
-def _lines(found: Sequence[Standing], tail: Sequence[str]) -> Iterator[str]:
-    rows = [(each.state, each.model, *_facts(each)) for each in found]
-    head, *lines = align([("state", "model", "score", "released", "stage"), *rows])
+def _lines(found: Sequence[Standing], tail: Sequence[str], room: int | None) -> Iterator[str]:
+    states = {each.model: each.state for each in found}
+    # A member of an ensemble goes with it, and has a line of its own where it stands otherwise.
+    told = [each for each in found if states.get(each.member_of or "") != each.state]
+    members = Counter(each.member_of for each in found if each not in told)
+    rows = [(each.state, each.model, *_facts(each)) for each in told]
+    head, *lines = align([("state", "model", "score", "released", "stage"), *rows], room)
     yield head
-    for each, line in zip(found, lines, strict=True):
+    for each, line in zip(told, lines, strict=True):
         yield line
-        yield from (f"{INDENT}{reason}" for reason in each.reasons)
+        if members[each.model]:
+            yield f"{INDENT}with its {members[each.model]} members"
+        yield from (f"{INDENT}{reason}" for reason in (*each.reasons, *_doubt(each)))
         if each.command:
             yield f"{INDENT}tinyai {' '.join((*each.command, *tail))}"
     counts = Counter(each.state for each in found)
     yield ", ".join(f"{count} {state}" for state, count in counts.items()) or "no models"
 
 
+def _doubt(each: Standing) -> Iterator[str]:
+    if each.signature in {"missing", "void"}:
+        why = {"missing": "is not there", "void": "is for other bytes"}[each.signature]
+        yield f"the signature that its row names {why}"
+
+
 def _facts(each: Standing) -> tuple[str, str, str]:
     known = each.headline
     stage = [known.stage] if known.stage else []
     stage += ["int8"] if known.twin else []
-    stage += [f"signature {each.signature}"] if each.signature else []
+    stage += ["signed"] if each.signature == "named" else []
     return str(known.score or "-"), (known.released or "-")[:10], ", ".join(stage) or "-"
