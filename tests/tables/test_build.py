@@ -236,7 +236,7 @@ def interrupted(monkeypatch):
     def after(count: int, error: BaseException) -> list[str]:
         written: list[str] = []
 
-        def carry_out(_, write_part, assignments, tell):
+        def carry_out(_, write_part, assignments, tell, take):
             written.extend(write_part(assignment).file for assignment in assignments[:count])
             raise error
 
@@ -259,10 +259,10 @@ def test_finished_parts_are_kept_when_the_machines_fail_and_taken_up_again(
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     after = {}
 
-    def carry_out(engine, work, assignments, tell):
-        parts = [work(assignment) for assignment in assignments]
+    def carry_out(engine, work, assignments, tell, take):
+        for assignment in assignments:
+            take(work(assignment))
         after.update({path.name: path.stat().st_mtime_ns for path in folder.iterdir()})
-        return parts
 
     monkeypatch.setattr(building, "carry_out", carry_out)
     path, _, _ = build(manifest)
@@ -285,8 +285,9 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(build, write_logs
 
 
 def test_a_part_that_its_worker_has_not_written_so_is_not_merged(tinyai, write_logs, tmp_path, monkeypatch):
-    def carry_out(engine, work, assignments, tell):
-        return [replace(work(assignment), sha256="0" * 64) for assignment in assignments]
+    def carry_out(engine, work, assignments, tell, take):
+        for assignment in assignments:
+            take(replace(work(assignment), sha256="0" * 64))
 
     monkeypatch.setattr(building, "carry_out", carry_out)
     ran = tinyai("table", "build", "--manifest", write_logs(3), "-o", tmp_path / "t.parquet")

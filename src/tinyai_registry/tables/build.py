@@ -6,25 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
 from tinyai_registry.documents import strict_json, table_record
 from tinyai_registry.documents.url import is_url, without_secrets
-from tinyai_registry.errors import EngineError, LogError
+from tinyai_registry.errors import LogError
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.files import sha256_of
 from tinyai_registry.tables import croissant
 from tinyai_registry.tables.agreement import check_agreement, notes
-from tinyai_registry.tables.arrow import integers
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.logs import is_log
 from tinyai_registry.tables.manifest import MAX_BYTES, Line, Manifest, read_manifest
+from tinyai_registry.tables.merge import Merge
 from tinyai_registry.tables.naming import name_columns
-from tinyai_registry.tables.part import Assignment, LogFacts, Part, open_part, write_part
+from tinyai_registry.tables.part import Assignment, LogFacts, write_part
 from tinyai_registry.tables.record import beside_table, compose_record
 from tinyai_registry.tables.sources import list_logs, read_source
-from tinyai_registry.tables.writing import write_parquet, write_text
+from tinyai_registry.tables.writing import TableWriter, write_text, writing
 from tinyai_registry.text import shorten
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.executor import carry_out, keep_parts
@@ -68,11 +64,12 @@ def build(order: Order, progress: Progress) -> Built:
         manifest = _read_manifest(order)
         unlisted = _find_unlisted(order, manifest)
     folder = order.output.with_name(f".{order.output.name}.parts")
-    with keep_parts(folder):
+    with keep_parts(folder), writing(order.output) as writer:
+        merge = Merge(manifest.columns, folder, order.target, order.pools, writer)
         with progress.step("read logs"):
-            parts = _read_logs(order, manifest, folder, progress)
-        with progress.step("merge and write"):
-            return _merge(order, manifest, _Parts(folder, parts), unlisted)
+            _read_logs(order, manifest, folder, merge, progress)
+        with progress.step("write"):
+            return _finish(order, manifest, merge, writer, unlisted)
 
 
 def _read_manifest(order: Order) -> Manifest:
@@ -94,19 +91,14 @@ def _find_unlisted(order: Order, manifest: Manifest) -> list[str]:
     return unlisted
 
 
-def _read_logs(order: Order, manifest: Manifest, folder: Path, progress: Progress) -> list[Part]:
+def _read_logs(order: Order, manifest: Manifest, folder: Path, merge: Merge, progress: Progress) -> None:
     assignments = list(_assign(order, manifest, folder))
 
     def tell(done: int) -> None:
-        progress.advance(sum(len(each.names) for each in assignments[:done]), len(manifest.lines))
+        read = sum(len(each.names) for each in assignments[:done])
+        progress.advance(read, len(manifest.lines), f"{len(manifest.lines)} logs")
 
-    parts = carry_out(order.engine, write_part, assignments, tell)
-    flaws = [flaw for part in parts for flaw in part.flaws]
-    if flaws:
-        log, why = flaws[0]
-        more = f" (and {len(flaws) - 1} other logs cannot be used)" if flaws[1:] else ""
-        raise LogError(f"{_place(manifest)[log]} {why}{more}")
-    return parts
+    carry_out(order.engine, write_part, assignments, tell, take=merge.take)
 
 
 def _assign(order: Order, manifest: Manifest, folder: Path) -> Iterator[Assignment]:
@@ -157,38 +149,28 @@ def _place(manifest: Manifest) -> Mapping[str, str]:
     return {line.log: f"{manifest.file}:{line.number}: the log {shorten(line.log)}" for line in manifest.lines}
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Finished parts, in the order of the manifest. They are opened one at a time."""
-
-    folder: Path
-    parts: Sequence[Part]
-
-    def __iter__(self) -> Iterator[tuple[pa.Table, list[LogFacts]]]:
-        for part in self.parts:
-            data = (self.folder / str(part.file)).read_bytes()
-            if sha256_of(data) != part.sha256:
-                raise EngineError(f"the part {part.file} is not what its worker has written; run this again")
-            yield open_part(data)
-
-
-def _merge(order: Order, manifest: Manifest, parts: _Parts, unlisted: Sequence[str]) -> Built:
-    facts = [each for _, of_part in parts for each in of_part]
-    place = _place(manifest)
+def _finish(order: Order, manifest: Manifest, merge: Merge, writer: TableWriter, unlisted: Sequence[str]) -> Built:
+    """Put the table in its place, with its record, if all that was read agrees."""
+    facts, place = merge.facts, _place(manifest)
+    _require_no_flaws(merge.flaws, place)
     _require_target(order.target, facts, place)
     check_agreement(facts, place.__getitem__)
-    titles = _name_titles(facts[0].names, order)
-    _require_free(manifest, titles)
+    _require_free(manifest, merge.titles)
     told = tuple(notes(facts, name_columns(facts[0].names), unlisted))
     record = compose_record(manifest, facts, order.target, order.pools, told)
-    schema = _piece(manifest.columns.slice(0, 0), next(iter(parts))[0].slice(0, 0), titles).schema
-    schema = schema.with_metadata({table_record.KEY: table_record.encode(record)})
-    sha256 = write_parquet(order.output, schema, _pieces(manifest, parts, titles, schema))
-    document = beside_table(record, order.output, sha256, schema.names, order.command)
+    sha256 = writer.finish({table_record.KEY: table_record.encode(record)})
+    document = beside_table(record, order.output, sha256, writer.columns, order.command)
     write_text(table_record.beside(order.output), strict_json.dumps(document))
     if order.croissant:
         write_text(croissant.beside(order.output), strict_json.dumps(croissant.describe(order.output, document)))
     return Built(document, told)
+
+
+def _require_no_flaws(flaws: Sequence[tuple[str, str]], place: Mapping[str, str]) -> None:
+    if flaws:
+        log, why = flaws[0]
+        more = f" (and {len(flaws) - 1} other logs cannot be used)" if flaws[1:] else ""
+        raise LogError(f"{place[log]} {why}{more}")
 
 
 def _require_target(target: str | None, facts: Sequence[LogFacts], place: Mapping[str, str]) -> None:
@@ -202,32 +184,7 @@ def _require_target(target: str | None, facts: Sequence[LogFacts], place: Mappin
             )
 
 
-def _name_titles(names: Sequence[str], order: Order) -> dict[str, str]:
-    """The column of the table that each column of a part becomes; the target comes last."""
-    columns = sorted(name_columns(names).items(), key=lambda item: item[1] == order.target)
-    if not order.pools:
-        return dict(columns)
-    return {f"{name}_{each}": f"{column}_{each}" for each in order.pools for name, column in columns}
-
-
 def _require_free(manifest: Manifest, titles: Mapping[str, str]) -> None:
     both = [name for name in manifest.columns.column_names if name in titles.values()]
     if both:
         raise LogError(f"the manifest {manifest.file} has a column {both[0]}, and so have the logs; rename that one")
-
-
-def _pieces(manifest: Manifest, parts: _Parts, titles: Mapping[str, str], schema: pa.Schema) -> Iterator[pa.Table]:
-    line = 0
-    for table, facts in parts:
-        rows = np.repeat(np.arange(line, line + len(facts)), [each.rows for each in facts])
-        line += len(facts)
-        yield _piece(manifest.columns.take(integers(rows, 64)), table, titles).replace_schema_metadata(schema.metadata)
-
-
-def _piece(said: pa.Table, scores: pa.Table, titles: Mapping[str, str]) -> pa.Table:
-    """What the manifest says of some rows, beside their scores."""
-    columns = {name: said[name] for name in said.column_names}
-    counter = scores.column_names[0]
-    columns[counter] = scores[counter]
-    columns |= {column: scores[name] for name, column in titles.items()}
-    return pa.table(columns)

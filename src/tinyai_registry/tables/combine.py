@@ -18,7 +18,7 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import FileProblemError, digest
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.record import beside_table
-from tinyai_registry.tables.writing import GROUP_ROWS, write_parquet, write_text
+from tinyai_registry.tables.writing import GROUP_ROWS, write_text, writing
 from tinyai_registry.text import encodable
 
 CORPUS = "corpus"
@@ -89,9 +89,11 @@ def combine(
             _check_maker(name, opened, fill=fill)
     filled = {each.what.corpus: [n for n in columns if n not in each.schema.names] for each in opened}
     record = _record(opened, filled, {name: _maker(name, opened) for name in MAKERS})
-    schema = pa.schema([(CORPUS, pa.string()), *columns.items()], {table_record.KEY: table_record.encode(record)})
-    with progress.step("write"):
-        sha256 = write_parquet(output, schema, _pieces(opened, schema, progress))
+    schema = pa.schema([(CORPUS, pa.string()), *columns.items()])
+    with progress.step("write"), writing(output) as writer:
+        for piece in _pieces(opened, schema, progress):
+            writer.write(piece)
+        sha256 = writer.finish({table_record.KEY: table_record.encode(record)})
         document = beside_table(record, output, sha256, schema.names, command)
         write_text(table_record.beside(output), strict_json.dumps(document))
     return Built(document, tuple(record["notes"]))
@@ -229,6 +231,7 @@ def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 def _pieces(opened: Sequence[Opened], schema: pa.Schema, progress: Progress) -> Iterator[pa.Table]:
     done, total = 0, sum(each.rows for each in opened)
+    yield schema.empty_table()  # it says what columns there are, where no table has a row
     for each in opened:
         for batch in each.file.iter_batches(GROUP_ROWS):
             columns = dict(zip(each.schema.names, batch.columns, strict=True))

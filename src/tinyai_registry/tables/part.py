@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def write_part(assignment: Assignment) -> Part:
 def open_part(data: bytes) -> tuple[pa.Table, list[LogFacts]]:
     """The frames in a part, ``frame_index`` (or ``frames``) first, and what is to know of each of its logs."""
     with pa.ipc.open_file(pa.py_buffer(data)) as file:
-        facts = json.loads(file.schema.metadata[FACTS])
+        facts = orjson.loads(file.schema.metadata[FACTS])
         table = file.read_all().replace_schema_metadata(None)
     return table, [LogFacts(**{**each, "names": tuple(each["names"])}) for each in facts]
 
@@ -145,6 +146,8 @@ def _other_names(parsed: Sequence[tuple[LogFacts, VmafLog]]) -> list[tuple[str, 
 
 def differ(first: LogFacts, names: Sequence[str]) -> str | None:
     """How a log with ``names`` has other scores than the ``first``, in words that follow its name."""
+    if names == first.names:
+        return None
     lacking = [name for name in first.names if name not in names]
     more = [name for name in names if name not in first.names]
     if not lacking and not more:
@@ -156,12 +159,13 @@ def differ(first: LogFacts, names: Sequence[str]) -> str | None:
 def _write(path: Path, parsed: Sequence[tuple[LogFacts, VmafLog]], pools: Sequence[str]) -> None:
     names = parsed[0][0].names
     blocks = [pool(_in_order(log, names), pools) if pools else _in_order(log, names) for _, log in parsed]
+    scores = np.ascontiguousarray(np.concatenate(blocks).T)
     counts = [len(log.frames) for _, log in parsed] if pools else np.concatenate([log.frames for _, log in parsed])
     columns = {FRAMES if pools else FRAME_INDEX: integers(counts, 32)}
     titles = [f"{name}_{each}" for each in pools for name in names] if pools else list(names)
-    for title, values in zip(titles, np.ascontiguousarray(np.concatenate(blocks).T), strict=True):
+    for title, values in zip(titles, scores, strict=True):
         columns[title] = doubles(values)
-    facts = json.dumps([vars(each) for each, _ in parsed])
+    facts = orjson.dumps([vars(each) for each, _ in parsed])
     table = pa.table(columns).replace_schema_metadata({FACTS: facts})
     # Two attempts at one part write files of their own, and what is under the name of the part is whole.
     own = path.with_name(f"{path.name}.{os.getpid()}.tmp")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,56 +17,101 @@ from tinyai_registry.errors import TableError
 GROUP_ROWS = 2**16
 
 
-def write_parquet(path: Path, schema: pa.Schema, pieces: Iterable[pa.Table]) -> str:
-    """Write ``pieces``, all of ``schema``, one after another into ``path``; returns the SHA-256 of the file.
+class TableWriter:
+    """A parquet file that comes to be beside the place where it goes, a piece at a time."""
 
-    What was at ``path`` stays until the new file is whole. Raises TableError if it cannot be written.
-    """
-    own = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    numbers = [field.name for field in schema if pa.types.is_floating(field.type)]
+    def __init__(self, path: Path) -> None:
+        self.path, self.own = path, _own(path)
+        self._file: pq.ParquetWriter | None = None
+        self._sink: pa.NativeFile | None = None
+        self._held: list[pa.Table] = []
+        self._rows = 0
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of those that were written."""
+        return [] if self._file is None else list(self._file.schema.names)
+
+    def write(self, piece: pa.Table) -> None:
+        """Append the rows of ``piece``, which has the columns of the first one. Raises TableError."""
+        self._held.append(piece)
+        self._rows += piece.num_rows
+        if self._rows >= GROUP_ROWS:
+            together = pa.concat_tables(self._held)
+            whole = self._rows - self._rows % GROUP_ROWS
+            self._append(together.slice(0, whole))
+            self._held, self._rows = [together.slice(whole)], self._rows - whole
+
+    def finish(self, metadata: Mapping[bytes, bytes]) -> str:
+        """Put the file, of which a piece at least was written, in its place; returns its SHA-256. Raises TableError."""
+        file = self._append(pa.concat_tables(self._held))
+        with _telling_of(self.path):
+            file.add_key_value_metadata(metadata)
+            self._close()
+            with self.own.open("rb+") as written:
+                os.fsync(written.fileno())
+                sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+            self.own.replace(self.path)
+        return sha256
+
+    def discard(self) -> None:
+        """Leave nothing of a file that was not finished."""
+        with suppress(OSError):  # where writing has failed, it fails once more
+            self._close()
+        self.own.unlink(missing_ok=True)
+
+    def _append(self, rows: pa.Table) -> pq.ParquetWriter:
+        with _telling_of(self.path):
+            self._sink = self._sink or pa.OSFile(os.fsencode(self.own), "wb")
+            self._file = self._file or _open(self._sink, rows.schema)
+            if rows.num_rows:
+                self._file.write_table(rows, row_group_size=GROUP_ROWS)
+        return self._file
+
+    def _close(self) -> None:
+        if self._file is not None and self._file.is_open:
+            try:
+                self._file.close()
+            finally:
+                self._file.is_open = False  # or it would try again when it is collected, and write of that
+        if self._sink is not None:
+            self._sink.close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[TableWriter]:
+    """A table for ``path``. What was there stays until the new one is finished; of one that is not, nothing is left."""
+    writer = TableWriter(path)
     try:
-        with pq.ParquetWriter(
-            own,
-            schema,
-            compression="zstd",
-            use_dictionary=[name for name in schema.names if name not in numbers],  # scores hardly repeat
-        ) as writer:
-            for group in _regroup(pieces):
-                writer.write_table(group, row_group_size=GROUP_ROWS)
-        with own.open("rb+") as file:
-            os.fsync(file.fileno())
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        own.replace(path)
-    except OSError as error:
-        raise TableError(f"cannot write {path}: {error.strerror or error}") from error
+        yield writer
     finally:
-        own.unlink(missing_ok=True)
-    return sha256
+        writer.discard()
 
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` into ``path``, whole or not at all. Raises TableError if that is impossible."""
-    own = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    own = _own(path)
     try:
-        own.write_text(text, encoding="utf-8")
-        own.replace(path)
-    except OSError as error:
-        raise TableError(f"cannot write {path}: {error.strerror or error}") from error
+        with _telling_of(path):
+            own.write_text(text, encoding="utf-8")
+            own.replace(path)
     finally:
         own.unlink(missing_ok=True)
 
 
-def _regroup(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of ``pieces``, ``GROUP_ROWS`` at a time."""
-    held: list[pa.Table] = []
-    rows = 0
-    for piece in pieces:
-        held.append(piece)
-        rows += piece.num_rows
-        if rows >= GROUP_ROWS:
-            together = pa.concat_tables(held)
-            whole = rows - rows % GROUP_ROWS
-            yield together.slice(0, whole)
-            held, rows = [together.slice(whole)], rows - whole
-    if rows:
-        yield pa.concat_tables(held)
+def _own(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _open(sink: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
+    numbers = [field.name for field in schema if pa.types.is_floating(field.type)]
+    repeated = [name for name in schema.names if name not in numbers]  # scores hardly repeat
+    return pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=repeated)
+
+
+@contextmanager
+def _telling_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TableError(f"cannot write {path}: {error.strerror or error}") from error

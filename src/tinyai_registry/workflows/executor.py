@@ -31,7 +31,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tinyai_registry.errors import EngineError
 from tinyai_registry.workflows.engine import Engine
@@ -60,31 +60,49 @@ def carry_out(
     items: Sequence[Item],
     tell: Callable[[int], None],
     lost: Callable[[Item], Done] | None = None,
+    take: Callable[[Done], None] = lambda _: None,
 ) -> list[Done]:
     """``work`` of each of ``items``, in their order; ``tell`` is called with how many are done.
+
+    ``take`` is called with each result, in the order of ``items``, as soon as it and all before it are there.
 
     ``work`` is a function of a module, and does the same when it is done twice: where a worker dies, what it was at is
     done again. If its worker dies ATTEMPTS times, ``lost(item)`` is the result; without it EngineError is raised, as it
     is where nobody is there to work. However this ends, no process that it has started is left.
     """
+    finished = _Finished[Done](tell, take)
     if len(items) <= 1 and engine.name == "processes":
-        return [work(item) for item in items]  # it is done before a process has started
-    finished: dict[int, Done] = {}
+        for place, item in enumerate(items):
+            finished.add(place, work(item))  # it is done before a process has started
     deaths: Counter[int] = Counter()
-    while left := [place for place in range(len(items)) if place not in finished]:
+    while left := [place for place in range(len(items)) if place not in finished.results]:
         # One of those that were at work when a worker died may have killed it: each shows by itself whether it does.
         alone = [place for place in left if deaths[place]][:1]
         try:
             with _open(engine, work, len(alone or left)) as pool:
                 for place, done in _as_they_come(pool, work, items, alone or left):
-                    finished[place] = done
-                    tell(len(finished))
+                    finished.add(place, done)
         except _WorkerDiedError as died:
             deaths.update(died.times)
             for place in [place for place in died.times if deaths[place] >= ATTEMPTS]:
-                finished[place] = _lose(items[place], lost, f"{len(finished)} of {len(items)}")
-                tell(len(finished))
-    return [finished[place] for place in range(len(items))]
+                finished.add(place, _lose(items[place], lost, f"{len(finished.results)} of {len(items)}"))
+    return [finished.results[place] for place in range(len(items))]
+
+
+class _Finished(Generic[Done]):
+    """Results by their place; whoever waits for them is told."""
+
+    def __init__(self, tell: Callable[[int], None], take: Callable[[Done], None]) -> None:
+        self.results: dict[int, Done] = {}
+        self._tell, self._take, self._taken = tell, take, 0
+
+    def add(self, place: int, done: Done) -> None:
+        """Keep ``done``, and hand over what follows on what was handed over before."""
+        self.results[place] = done
+        while self._taken in self.results:
+            self._take(self.results[self._taken])
+            self._taken += 1
+        self._tell(len(self.results))
 
 
 def _lose(item: Item, lost: Callable[[Item], Done] | None, done: str) -> Done:
@@ -117,7 +135,7 @@ def prepare(engine: Engine, module: str) -> None:
     """Let the process that workers are copies of import ``module`` meanwhile: there will be work for them."""
     context = _context()
     if engine.name == "processes" and context.get_start_method() == "forkserver":
-        context.set_forkserver_preload([module])
+        context.set_forkserver_preload([module, __name__])
         with _workers_import_their_work_alone():
             forkserver.ensure_running()
 
@@ -180,7 +198,7 @@ def _open(engine: Engine, work: Callable[..., Any], items: int) -> Iterator[_Poo
                 yield pool
         else:
             with _processes(min(engine.jobs, max(items, 1)), work.__module__) as executor:
-                yield _Pool(executor, width=engine.jobs)
+                yield _Pool(executor, width=2 * engine.jobs)  # while one is done, the next lies ready
 
 
 @contextmanager
@@ -213,7 +231,7 @@ def _processes(count: int, module: str) -> Iterator[Executor]:
     do it, they are copies of one process that has imported ``module``.
     """
     context = _context()
-    context.set_forkserver_preload([module])
+    context.set_forkserver_preload([module, __name__])
     theirs, ours = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(count, context, _begin, (theirs,))
     try:

@@ -33,14 +33,10 @@ def read(data: bytes) -> VmafLog:
     frames = document.get(FRAMES)
     if not isinstance(frames, list):
         raise LogError("is JSON without a list of frames; give the log that vmaf --json wrote")
-    for place, frame in enumerate(frames):
-        if not (isinstance(frame, dict) and FRAME in frame and isinstance(frame.get(METRICS), dict)):
-            raise LogError(f"has a frame without {FRAME} or {METRICS} at place {place}; give the log as vmaf wrote it")
-    _refuse_repeated_keys(data, document, frames)
-    numbers = [frame[FRAME] for frame in frames]
-    metrics: list[dict[str, Any]] = [frame[METRICS] for frame in frames]
+    numbers, metrics = _take_apart(frames)
+    _refuse_repeated_keys(data, document, frames, metrics)
     names = list(metrics[0]) if metrics else []
-    if any(list(each) != names for each in metrics):
+    if not all(map(names.__eq__, map(list, metrics))):
         metrics = [_in_order(number, each, names) for number, each in zip(numbers, metrics, strict=True)]
     version = document.get("version")
     return VmafLog(
@@ -71,13 +67,34 @@ def _parse_without_infinities(data: bytes, first: orjson.JSONDecodeError) -> Any
         ) from first
 
 
-def _refuse_repeated_keys(data: bytes, document: Mapping[str, Any], frames: Sequence[Mapping[str, Any]]) -> None:
+def _take_apart(frames: Sequence[Any]) -> tuple[list[Any], list[dict[str, Any]]]:
+    """The number of each frame, and its scores by name."""
+    try:
+        numbers, metrics = [frame[FRAME] for frame in frames], [frame[METRICS] for frame in frames]
+    except (KeyError, TypeError, IndexError):
+        metrics = [None]
+    if set(map(type, metrics)) <= {dict}:
+        return numbers, metrics
+    place = next(k for k, each in enumerate(frames) if not _is_frame(each))
+    raise LogError(f"has a frame without {FRAME} or {METRICS} at place {place}; give the log as vmaf wrote it")
+
+
+def _is_frame(value: object) -> bool:
+    return isinstance(value, dict) and FRAME in value and isinstance(value.get(METRICS), dict)
+
+
+def _refuse_repeated_keys(
+    data: bytes,
+    document: Mapping[str, Any],
+    frames: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Mapping[str, Any]],
+) -> None:
     """A reader of JSON takes the last of two equal keys, and says nothing; so keys are counted in the text.
 
     Each has a colon behind it. Only where there are more colons than keys, the text is looked at again.
     """
     others = [value for key, value in document.items() if key != FRAMES]
-    keys = len(document) + sum(map(len, frames)) + sum(len(frame[METRICS]) for frame in frames) + _count_keys(others)
+    keys = len(document) + sum(map(len, frames)) + sum(map(len, metrics)) + _count_keys(others)
     if np.count_nonzero(np.frombuffer(data, np.uint8) == ord(":")) > keys and len(_KEY.findall(data)) > keys:
         raise LogError("has a key twice in one object, and readers disagree which one counts; run vmaf again")
 
@@ -97,13 +114,11 @@ def _in_order(number: object, scores: Mapping[str, Any], names: Sequence[str]) -
     return {name: scores[name] for name in names}
 
 
-def _scores(
-    metrics: Sequence[Mapping[str, Any]], numbers: Sequence[object], names: Sequence[str]
-) -> NDArray[np.float64]:
-    rows = [list(each.values()) for each in metrics]
-    if not set(map(type, chain.from_iterable(rows))) <= {int, float, type(None)}:
+def _scores(metrics: Sequence[dict[str, Any]], numbers: Sequence[object], names: Sequence[str]) -> NDArray[np.float64]:
+    values = list(chain.from_iterable(map(dict.values, metrics)))
+    if not set(map(type, values)) <= {int, float, type(None)}:
         _refuse_strange(metrics, numbers)
-    return np.array(rows, np.float64).reshape(len(rows), len(names))  # null becomes NaN
+    return np.array(values, np.float64).reshape(len(metrics), len(names))  # null becomes NaN
 
 
 def _refuse_strange(metrics: Sequence[Mapping[str, Any]], numbers: Sequence[object]) -> NoReturn:
