@@ -5,7 +5,8 @@ The index of each frame here has the row numbers of the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS
+from tinyai_registry.lab.blocks import find
 from tinyai_registry.lab.keys import count_distinct, fold, refuse_lookalikes, value_type
 from tinyai_registry.lab.standardisation import LARGEST
 from tinyai_registry.recipe import OneHot, Recipe, numeric_sources
@@ -29,12 +31,13 @@ MAKERS = ("teacher_model", "extractor")
 SLIVER, LOWEST_PART = 0.01, 0.1
 
 
-def as_numbers(path: Path, column: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """``values`` as float64. Raises TableError if they are no numbers."""
-    kind = value_type(values)
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        raise TableError(f"{path}: column {column} is {kind}, not numeric; convert it")
-    return values.cast(kind).cast(pa.float64(), safe=False)
+def as_numbers(path: Path, column: str, batches: Iterable[pa.Array]) -> Iterator[NDArray[np.float64]]:
+    """Each of ``batches`` as float64, NaN where there is no value. Raises TableError if they are no numbers."""
+    for batch in batches:
+        kind = value_type(batch)
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            raise TableError(f"{path}: column {column} is {kind}, not numeric; convert it")
+        yield batch.cast(kind).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
 def check_present(path: Path, names: Sequence[str], recipe: Recipe, corpus: str | None = None) -> None:
@@ -96,24 +99,23 @@ def check_features(path: Path, frame: pd.DataFrame, recipe: Recipe) -> None:
     """Raises TableError unless every feature of ``recipe``, and what it is derived from, is a number that fits."""
     sources = chain.from_iterable(map(numeric_sources, recipe.derived))
     for column in dict.fromkeys((*sources, *recipe.feature_order)):
-        numbers = frame[column].to_numpy(np.float64)
         _check_finite(path, column, frame[column], may_be_empty=recipe.missing == "median")
-        if np.isnan(numbers).all():
+        if find(frame[column].to_numpy(np.float64), np.isnan)[0] == len(frame):
             raise TableError(f"{path}: column {column} is empty; a median needs values")
 
 
 def _check_finite(path: Path, column: str, values: pd.Series[float], *, may_be_empty: bool = False) -> None:
     numbers = values.to_numpy(np.float64)
-    bad = np.isinf(numbers) if may_be_empty else ~np.isfinite(numbers)
-    if bad.any():
+    bad, first = find(numbers, np.isinf if may_be_empty else lambda block: ~np.isfinite(block))
+    if bad:
         raise TableError(
             f"{path}: column {column} is {'infinite' if may_be_empty else 'NaN, infinite or null'} in "
-            f"{bad.sum()} rows, first in row {_first(values, bad)}; repair or drop these rows"
+            f"{bad} rows, first in row {values.index[first]}; repair or drop these rows"
         )
-    large = np.abs(numbers) > LARGEST
-    if large.any():
+    large, first = find(numbers, lambda block: np.abs(block) > LARGEST)
+    if large:
         raise TableError(
-            f"{path}: column {column} is {numbers[large][0]:g} in row {_first(values, large)}, too large for a model "
+            f"{path}: column {column} is {numbers[first]:g} in row {values.index[first]}, too large for a model "
             f"that is fed float32 (at most {LARGEST:g}); repair or drop this row"
         )
 
@@ -123,25 +125,34 @@ def check_target(path: Path, frame: pd.DataFrame, column: str, recipe: Recipe) -
     low, high = recipe.target_range
     target = frame[column].to_numpy(np.float64)
     _check_finite(path, column, frame[column])
-    outside = (target < low) | (target > high)
-    if outside.any():
+    outside, first = find(target, lambda block: (block < low) | (block > high))
+    if outside:
         raise TableError(
             f"{path}: column {column} is outside the target range {low:g} to {high:g} of {recipe.id} in "
-            f"{outside.sum()} rows, first in row {_first(frame, outside)} ({target[outside][0]:g}); bring it to that "
-            "scale, or drop these rows"
+            f"{outside} rows, first in row {frame.index[first]} ({target[first]:g}); bring it to that scale, or drop "
+            "these rows"
         )
-    corpora = frame.groupby(CORPUS, dropna=False).indices if CORPUS in frame else {"": np.arange(len(frame))}
-    for corpus, members in corpora.items():
-        rows = np.asarray(members)
-        least, most = rows[target[rows].argmin()], rows[target[rows].argmax()]
-        width, top = target[most] - target[least], target[most] - low
-        if width <= SLIVER * (high - low) or top <= LOWEST_PART * (high - low):
+    for corpus, rows in _by_corpus(frame):
+        found = target if rows is None else target[rows]
+        least, most = found.min(), found.max()
+        if most - least <= SLIVER * (high - low) or most - low <= LOWEST_PART * (high - low):
             where = f" of the corpus {corpus}" if CORPUS in frame else ""
+            places = [find(found, partial(np.equal, end))[1] for end in (least, most)]
+            numbers = frame.index[places if rows is None else rows[places]]
             raise TableError(
-                f"{path}: column {column}{where} lies between {target[least]:g} (row {frame.index[least]}) and "
-                f"{target[most]:g} (row {frame.index[most]}), a sliver of the target range {low:g} to {high:g} of "
+                f"{path}: column {column}{where} lies between {least:g} (row {numbers[0]}) and "
+                f"{most:g} (row {numbers[1]}), a sliver of the target range {low:g} to {high:g} of "
                 f"{recipe.id}; if it is on another scale, bring it to that one"
             )
+
+
+def _by_corpus(frame: pd.DataFrame) -> Iterator[tuple[object, NDArray[np.int64] | None]]:
+    """The rows of each corpus, by its name; None, all of them, where no column says so."""
+    if CORPUS not in frame:
+        yield "", None
+        return
+    for corpus, members in frame.groupby(CORPUS, dropna=False, observed=True).indices.items():
+        yield corpus, np.asarray(members)
 
 
 def check_groups(where: object, frame: pd.DataFrame, recipe: Recipe) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import singledispatch
 from pathlib import Path
 
@@ -10,31 +11,34 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
+from tinyai_registry.lab.keys import by_name
 from tinyai_registry.recipe import Constant, Derived, Log, Lookup, OneHot, Ratio, Recipe, Scaled
 
-Columns = NDArray[np.float64]
+Column = NDArray[np.float64]
 
 _MODEL = "{model}"  # stands in a reason for the model that needs the column
 
 
-def derive(path: Path | str, frame: pd.DataFrame, recipe: Recipe) -> None:
-    """Add to ``frame``, whose index are the row numbers of the file at ``path``, every derived column of ``recipe``.
+def derive(path: Path | str, frame: pd.DataFrame, recipe: Recipe) -> Iterator[tuple[str, Column]]:
+    """Every derived column of ``recipe``, ``[N]``; the index of ``frame`` are the row numbers of the file at ``path``.
 
-    Raises TableError, naming column and row, for a value from which one cannot be computed.
+    Each is to be in ``frame`` before the next is asked for, which may be made of it. Raises TableError, naming column
+    and row, for a value from which one cannot be computed.
     """
     for derived in recipe.derived:
         try:
             with np.errstate(all="ignore"):
-                values = _compute(derived, frame)
+                columns = _compute(derived, frame)
         except UnderivableError as error:
             row, value = frame.index[error.at], frame[error.of].iloc[[error.at]].tolist()[0]
             why = error.why.replace(_MODEL, recipe.id)
             raise TableError(f"{path}: column {error.of} has the value {value!r} in row {row}, {why}") from error
-        for name, column in zip(derived.columns, values, strict=True):
-            frame[name] = column
+        yield from zip(derived.columns, columns, strict=True)
 
 
-def make_unknown(recipe: Recipe, one_hot: OneHot, features: NDArray[np.float64], rows: NDArray[np.bool_]) -> Columns:
+def make_unknown(
+    recipe: Recipe, one_hot: OneHot, features: NDArray[np.float64], rows: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """``features`` ``[N, F]`` in feature order, with the unknown slot of ``one_hot`` set in the rows of the mask."""
     made = features.copy()
     for name in one_hot.columns:
@@ -50,60 +54,65 @@ class UnderivableError(Exception):
         self.of, self.at, self.why = of, int(bad.argmax()), why
 
 
-def _numbers(frame: pd.DataFrame, column: str) -> Columns:
-    values: Columns = frame[column].to_numpy(np.float64)
+def _numbers(frame: pd.DataFrame, column: str) -> Column:
+    values: Column = frame[column].to_numpy(np.float64)
     return values
 
 
 @singledispatch
-def _compute(derived: Derived, frame: pd.DataFrame) -> Columns:  # noqa: ARG001  # the rules look at it
-    """``[columns, N]``."""
+def _compute(derived: Derived, frame: pd.DataFrame) -> Iterable[Column]:  # noqa: ARG001  # the rules look at it
+    """Each of its columns, ``[N]``."""
     raise TypeError(f"no rule computes {type(derived).__name__}")
 
 
 @_compute.register
-def _(derived: Lookup, frame: pd.DataFrame) -> Columns:
-    numbers: Columns = np.asarray(frame[derived.of].map(dict(derived.values)), np.float64)
-    _refuse(derived.of, np.isnan(numbers), f"for which {_MODEL} declares no {derived.column}")
-    return numbers[None]
+def _(derived: Lookup, frame: pd.DataFrame) -> Iterable[Column]:
+    known = dict(derived.values)
+    numbers = by_name(frame[derived.of], lambda found: np.asarray(found.map(known), np.float64))
+    _refuse(
+        derived.of,
+        frame[derived.of].isna().to_numpy() | np.isnan(numbers),
+        f"for which {_MODEL} declares no {derived.column}",
+    )
+    return [numbers]
 
 
 @_compute.register
-def _(derived: Scaled, frame: pd.DataFrame) -> Columns:
-    return (_numbers(frame, derived.of)[None] - derived.low) / (derived.high - derived.low)
+def _(derived: Scaled, frame: pd.DataFrame) -> Iterable[Column]:
+    return [(_numbers(frame, derived.of) - derived.low) / (derived.high - derived.low)]
 
 
 @_compute.register
-def _(derived: Log, frame: pd.DataFrame) -> Columns:
+def _(derived: Log, frame: pd.DataFrame) -> Iterable[Column]:
     values = _numbers(frame, derived.of)
     _refuse(derived.of, values <= 0, f"which has no logarithm, and {_MODEL} needs {derived.column}")
-    logarithms: Columns = np.log(values)
-    return logarithms[None]
+    return [np.log(values)]
 
 
 @_compute.register
-def _(derived: Ratio, frame: pd.DataFrame) -> Columns:
+def _(derived: Ratio, frame: pd.DataFrame) -> Iterable[Column]:
     whole = _numbers(frame, derived.to)
     _refuse(derived.to, whole == 0, f"and {_MODEL} divides by it for {derived.column}")
-    return (_numbers(frame, derived.of) / whole)[None]
+    return [_numbers(frame, derived.of) / whole]
 
 
 @_compute.register
-def _(derived: Constant, frame: pd.DataFrame) -> Columns:
-    return np.full((1, len(frame)), derived.value)
+def _(derived: Constant, frame: pd.DataFrame) -> Iterable[Column]:
+    return [np.full(len(frame), derived.value)]
 
 
 @_compute.register
-def _(derived: OneHot, frame: pd.DataFrame) -> Columns:
+def _(derived: OneHot, frame: pd.DataFrame) -> Iterable[Column]:
     found = frame[derived.of]
     if pd.api.types.is_numeric_dtype(found):
         _refuse(derived.of, np.ones(len(found), bool), f"a number, and {_MODEL} tells texts apart; convert it to text")
     _refuse(derived.of, found.isna().to_numpy(), f"which is none, so no value of {_MODEL} stands for it")
-    slots = found.map({value: slot for slot, value in enumerate(derived.values)}).to_numpy(np.float64)
-    if derived.unknown:
-        slots = np.where(np.isnan(slots), len(derived.values), slots)
-    _refuse(derived.of, np.isnan(slots), f"and {_MODEL} knows: {', '.join(derived.values)}")
-    return np.stack([slots == slot for slot in range(len(derived.columns))]).astype(np.float64)
+    known = {value: slot for slot, value in enumerate(derived.values)}
+    slots = by_name(found, lambda names: names.map(known).to_numpy(np.float64))
+    if not derived.unknown:
+        _refuse(derived.of, np.isnan(slots), f"and {_MODEL} knows: {', '.join(derived.values)}")
+    slots = np.nan_to_num(slots, nan=len(derived.values))
+    return ((slots == slot).astype(np.float64) for slot in range(len(derived.columns)))
 
 
 def _refuse(of: str, bad: NDArray[np.bool_], why: str) -> None:

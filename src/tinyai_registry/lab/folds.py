@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -25,6 +25,7 @@ from tinyai_registry.recipe import (
 )
 
 Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 ByGroup = LeaveOneGroupOut | GroupKFold
 
 # Rows that all fits of a plan train on together: more take hours, and their numbers alone two gigabytes.
@@ -33,11 +34,24 @@ MAX_TRAINED_ROWS = 2**28
 
 @dataclass(frozen=True)
 class Split:
-    """One fold: its name, the row numbers that are trained on, and those that are held out; int64, ascending."""
+    """One fold: its name, and for each row of the table, ``[N]``, whether it is trained on and whether it is held out.
+
+    A row may be neither.
+    """
 
     group: str
-    train: Rows
-    held_out: Rows
+    trained: Mask
+    held: Mask
+
+    @property
+    def train(self) -> Rows:
+        """The row numbers that are trained on, ascending."""
+        return np.flatnonzero(self.trained)
+
+    @property
+    def held_out(self) -> Rows:
+        """The row numbers that are held out, ascending."""
+        return np.flatnonzero(self.held)
 
 
 @dataclass(frozen=True)
@@ -45,8 +59,13 @@ class Plan:
     """Every split of a scheme, the rows of the final fit, and the test split if the scheme sets one aside."""
 
     splits: tuple[Split, ...]
-    development: Rows
+    developed: Mask
     test: Split | None = None
+
+    @property
+    def development(self) -> Rows:
+        """The row numbers that the final fit is trained on, ascending."""
+        return np.flatnonzero(self.developed)
 
 
 def plan(table: Table, scheme: Scheme) -> Plan:
@@ -54,50 +73,61 @@ def plan(table: Table, scheme: Scheme) -> Plan:
 
     Raises TableError where the table is too small for it, or so large that training would never end.
     """
+    splits, developed, test = _cut(table, scheme)
+    return Plan(tuple(splits), developed, test)
+
+
+def names(table: Table, scheme: Scheme) -> list[str]:
+    """What the splits of ``scheme`` are called. Each is cut and let go: raises what :func:`plan` raises."""
+    splits, _, _ = _cut(table, scheme)
+    return [split.group for split in splits]
+
+
+def _cut(table: Table, scheme: Scheme) -> tuple[Iterator[Split], Mask, Split | None]:
+    """The splits, one after another, the rows of the final fit, and the test split."""
     _refuse_endless(_count_splits(scheme, table) + 1, len(table))
-    everything = np.arange(len(table))
     match scheme:
         case HeldOut():
             return _set_aside(scheme, table)
         case PredefinedSplit():
             return _predefined(scheme, table)
         case _:
-            return Plan(tuple(_splits(scheme, table, everything)), everything)
+            everything = np.ones(len(table), bool)
+            return _splits(scheme, table, everything), everything, None
 
 
-def _set_aside(scheme: HeldOut, table: Table) -> Plan:
-    shuffled = np.random.default_rng(scheme.seed).permutation(np.unique(table.groups))
-    chosen = shuffled[: max(1, round(scheme.test * len(shuffled)))]
-    in_test = np.isin(table.groups, chosen)
-    development, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
-    return Plan(tuple(_splits(scheme.within, table, development)), development, Split("test", development, test))
+def _set_aside(scheme: HeldOut, table: Table) -> tuple[Iterator[Split], Mask, Split]:
+    labels = _labels(table, None)
+    shuffled = np.random.default_rng(scheme.seed).permutation(labels.names)
+    in_test = labels.are_among(shuffled[: max(1, round(scheme.test * len(shuffled)))])
+    return _splits(scheme.within, table, ~in_test), ~in_test, Split("test", ~in_test, in_test)
 
 
-def _predefined(scheme: PredefinedSplit, table: Table) -> Plan:
-    found = table.frame[scheme.column].to_numpy(str)
-    strange = ~np.isin(found, scheme.parts)
+def _predefined(scheme: PredefinedSplit, table: Table) -> tuple[Iterator[Split], Mask, Split | None]:
+    labels = _labels(table, scheme.column)
+    strange = ~labels.are_among(np.array(scheme.parts))
     if strange.any():
         first = strange.argmax()
         raise TableError(
-            f"column {scheme.column} is {str(found[first])!a} in row {first}, and {strange.sum()} rows are of no part; "
-            f"the recipe knows {', '.join(scheme.parts)}"
+            f"column {scheme.column} is {str(labels.names[labels.codes[first]])!a} in row {first}, and {strange.sum()} "
+            f"rows are of no part; the recipe knows {', '.join(scheme.parts)}"
         )
-    parts = {part: np.flatnonzero(found == part) for part in scheme.parts}
+    parts = {part: labels.are_among(np.array([part])) for part in scheme.parts}
     for part, rows in parts.items():
-        if not len(rows):
+        if not rows.any():
             raise TableError(f"column {scheme.column} is {part!r} in no row; the recipe asks for such rows")
     train, held_out = parts[scheme.train], parts[scheme.validation]
-    development = np.union1d(train, held_out)
+    development = train | held_out
     test = None if scheme.test is None else Split("test", development, parts[scheme.test])
-    return Plan((Split(scheme.validation, train, held_out),), development, test)
+    return iter([Split(scheme.validation, train, held_out)]), development, test
 
 
 def shared_groups(cut: Plan, table: Table) -> tuple[str, ...]:
     """The groups of the recipe that have rows on both sides of a split."""
     parts = (*cut.splits, *([cut.test] if cut.test else []))
     labels = _labels(table, None)
-    both = [np.intersect1d(labels.codes[part.train], labels.codes[part.held_out]) for part in parts]
-    return tuple(labels.names[np.unique(np.concatenate(both))].tolist())
+    both = [np.intersect1d(labels.of(part.trained), labels.of(part.held)) for part in parts]
+    return tuple(np.unique(np.concatenate(both)).tolist())
 
 
 def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
@@ -105,12 +135,10 @@ def fits(cut: Plan, seeds: Sequence[int]) -> list[Fit]:
 
     Raises TableError where training them would never end.
     """
-    _refuse_endless((len(cut.splits) + 1) * len(seeds), len(cut.development))
-    return [
-        Fit(label, rows, seed)
-        for label, rows in (*((s.group, s.train) for s in cut.splits), ("final", cut.development))
-        for seed in seeds
-    ]
+    development = cut.development
+    _refuse_endless((len(cut.splits) + 1) * len(seeds), len(development))
+    parts = ((split.group, split.train) for split in cut.splits)
+    return [Fit(label, rows, seed) for label, rows in (*parts, ("final", development)) for seed in seeds]
 
 
 def _refuse_endless(count: int, rows: int) -> None:
@@ -136,49 +164,52 @@ def _count_splits(scheme: Scheme, table: Table) -> int:
 
 
 @singledispatch
-def _splits(scheme: Scheme, table: Table, rows: Rows) -> list[Split]:
+def _splits(scheme: Scheme, table: Table, among: Mask) -> Iterator[Split]:
+    """The splits of the rows ``among`` those of the table."""
     raise TypeError(f"no rule splits a table by {type(scheme).__name__}")
 
 
 @_splits.register
-def _(scheme: LeaveOneGroupOut, table: Table, rows: Rows) -> list[Split]:
-    labels = _labels(table, scheme.by)
-    groups = _held_out_groups(scheme, table, rows, labels)
+def _(scheme: LeaveOneGroupOut, table: Table, among: Mask) -> Iterator[Split]:
+    labels, may = _labels(table, scheme.by), _may_be_held_out(scheme, table, among)
+    groups = labels.of(may)
     _require(len(groups), 2, "groups")  # a test split may have left fewer than the table has
-    return [_hold_out_groups(group, scheme, table, rows, labels, np.array([group])) for group in groups]
+    return (_hold_out_groups(group, among, may, labels, np.array([group])) for group in groups)
 
 
 @_splits.register
-def _(scheme: KFold, table: Table, rows: Rows) -> list[Split]:
+def _(scheme: KFold, table: Table, among: Mask) -> Iterator[Split]:
+    rows = np.flatnonzero(among)
     _require(len(rows), scheme.folds, "rows")
     generator = np.random.default_rng(scheme.seed)
     if not scheme.stratify:
-        return _deal(rows, rows[generator.permutation(len(rows))], scheme.folds)
+        parts = np.array_split(rows[generator.permutation(len(rows))], scheme.folds)
+        return (_hold_out(f"fold-{k}", among, part) for k, part in enumerate(parts, start=1))
     # Rows of like target lie side by side; each run of them is dealt out, one to a fold, in random order.
     ranked = rows[np.argsort(table.target[rows], kind="stable")]
     runs = np.array_split(ranked, range(scheme.folds, len(ranked), scheme.folds))
     assigned = np.concatenate([generator.permutation(scheme.folds)[: len(run)] for run in runs])
-    return [_hold_out(f"fold-{k + 1}", rows, np.isin(rows, ranked[assigned == k])) for k in range(scheme.folds)]
+    return (_hold_out(f"fold-{k + 1}", among, ranked[assigned == k]) for k in range(scheme.folds))
 
 
 @_splits.register
-def _(scheme: GroupKFold, table: Table, rows: Rows) -> list[Split]:
-    labels = _labels(table, scheme.by)
-    groups = _held_out_groups(scheme, table, rows, labels)
+def _(scheme: GroupKFold, table: Table, among: Mask) -> Iterator[Split]:
+    labels, may = _labels(table, scheme.by), _may_be_held_out(scheme, table, among)
+    groups = labels.of(may)
     _require(len(groups), scheme.folds, "groups")
     shuffled = np.random.default_rng(scheme.seed).permutation(groups)
     parts = np.array_split(shuffled, scheme.folds)
-    return [_hold_out_groups(f"fold-{k}", scheme, table, rows, labels, part) for k, part in enumerate(parts, start=1)]
+    return (_hold_out_groups(f"fold-{k}", among, may, labels, part) for k, part in enumerate(parts, start=1))
 
 
 @_splits.register
-def _(scheme: RepeatedHoldout, table: Table, rows: Rows) -> list[Split]:
+def _(scheme: RepeatedHoldout, table: Table, among: Mask) -> Iterator[Split]:  # one rule's signature
+    rows = np.flatnonzero(among)
     size = max(1, round(scheme.test * len(rows)))
     _require(len(rows), size + 1, "rows")
     generator = np.random.default_rng(scheme.seed)
-    chosen = [generator.permutation(len(rows))[:size] for _ in range(scheme.splits)]
-    everyone = np.arange(len(rows))
-    return [_hold_out(f"split-{k}", rows, np.isin(everyone, part)) for k, part in enumerate(chosen, start=1)]
+    chosen = (generator.permutation(len(rows))[:size] for _ in range(scheme.splits))
+    return (_hold_out(f"split-{k}", among, rows[part]) for k, part in enumerate(chosen, start=1))
 
 
 def _labels(table: Table, column: str | None) -> Labels:
@@ -186,29 +217,20 @@ def _labels(table: Table, column: str | None) -> Labels:
     return label(table.frame[table.recipe.group if column is None else column])
 
 
-def _may_be_held_out(scheme: ByGroup, table: Table, rows: Rows) -> NDArray[np.bool_]:
-    return np.ones(len(rows), bool) if scheme.within is None else choose(table.frame.iloc[rows], scheme.within)
+def _may_be_held_out(scheme: ByGroup, table: Table, among: Mask) -> Mask:
+    return among if scheme.within is None else among & choose(table.frame, scheme.within)
 
 
-def _held_out_groups(scheme: ByGroup, table: Table, rows: Rows, labels: Labels) -> NDArray[np.str_]:
-    return labels.names[np.unique(labels.codes[rows[_may_be_held_out(scheme, table, rows)]])]
-
-
-def _hold_out_groups(
-    name: str, scheme: ByGroup, table: Table, rows: Rows, labels: Labels, groups: NDArray[np.str_]
-) -> Split:
+def _hold_out_groups(name: str, among: Mask, may: Mask, labels: Labels, groups: NDArray[np.str_]) -> Split:
     """No row of ``groups`` is trained on, and those that may be are held out."""
-    theirs = labels.are_among(groups)[rows]
-    return Split(str(name), rows[~theirs], rows[theirs & _may_be_held_out(scheme, table, rows)])
+    theirs = labels.are_among(groups)
+    return Split(str(name), among & ~theirs, may & theirs)
 
 
-def _hold_out(group: str, rows: Rows, mask: NDArray[np.bool_]) -> Split:
-    return Split(str(group), rows[~mask], rows[mask])
-
-
-def _deal(rows: Rows, shuffled: Rows, folds: int) -> list[Split]:
-    parts = np.array_split(shuffled, folds)
-    return [_hold_out(f"fold-{k}", rows, np.isin(rows, part)) for k, part in enumerate(parts, start=1)]
+def _hold_out(name: str, among: Mask, rows: Rows) -> Split:
+    held = np.zeros(len(among), bool)
+    held[rows] = True
+    return Split(name, among & ~held, held)
 
 
 def _require(there: int, needed: int, what: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
+from tinyai_registry.lab.blocks import blocks
 from tinyai_registry.lab.parquet import MAX_BYTES
 
 # What writers fill text of a fixed width with.
@@ -26,7 +28,7 @@ MAX_CHARACTERS = MAX_BYTES // 4
 
 
 def as_text(path: Path, column: str, values: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """``values`` as text, null where there is none.
+    """``values`` as text, null where there is none: a dictionary of sorted names, each of which it has once.
 
     Numbers stay numbers: they have one text already, and are sorted as numbers. Raises TableError for bytes that are
     not UTF-8, and for a type of which a value is no name.
@@ -48,7 +50,10 @@ def as_text(path: Path, column: str, values: pa.ChunkedArray) -> pa.Array | pa.C
             row = pc.index(encoded.indices, number).as_py()
             if row >= 0:  # else no row has it
                 raise TableError(f"{path}: column {column} in row {row} {flaw}")
-    return pa.array(texts, pa.large_string()).take(encoded.indices)  # as pandas keeps it
+    names = sorted({text for text in texts if text is not None})
+    places = {name: place for place, name in enumerate(names)}
+    codes = pa.array([None if text is None else places[text] for text in texts], pa.int32()).take(encoded.indices)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.large_string()))
 
 
 def _flaw(value: object, text: str | None, rows: int) -> str | None:
@@ -59,7 +64,7 @@ def _flaw(value: object, text: str | None, rows: int) -> str | None:
     return None
 
 
-def value_type(values: pa.ChunkedArray) -> pa.DataType:
+def value_type(values: pa.Array | pa.ChunkedArray) -> pa.DataType:
     """The type of the values, whether or not each is kept once and referred to (a category)."""
     return values.type.value_type if pa.types.is_dictionary(values.type) else values.type
 
@@ -82,36 +87,70 @@ def _text(value: object) -> str | None:
 
 @dataclass(frozen=True)
 class Labels:
-    """A column of names, each kept once: ``names`` are sorted, ``codes``, int32 ``[N]``, say which one a row has."""
+    """A column of names, each kept once: ``names`` are sorted, ``codes``, integers ``[N]``, say which one a row has."""
 
     names: NDArray[np.str_]
-    codes: NDArray[np.int32]
+    codes: NDArray[np.integer]
 
     def are_among(self, names: NDArray[np.str_]) -> NDArray[np.bool_]:
         """For each row, ``[N]``, whether its name is one of ``names``."""
-        among: NDArray[np.bool_] = np.isin(self.names, names)[self.codes]
-        return among
+        return _look_up(np.isin(self.names, names), self.codes)
+
+    def of(self, rows: NDArray[np.bool_]) -> NDArray[np.str_]:
+        """The names that the rows of the mask have, sorted."""
+        return self.names[np.sort(pd.unique(self.codes[rows]))]
 
 
 def label(column: pd.Series[Any]) -> Labels:
     """The names in ``column``, which has no empty cell, as text."""
+    codes, found = _codes(column)
+    used = pd.unique(codes)
+    names, order = np.unique(np.asarray(found[used]).astype(str), return_inverse=True)
+    places = np.zeros(len(found), np.min_scalar_type(len(names)))
+    places[used] = order
+    return Labels(names, _look_up(places, codes))
+
+
+def by_name(column: pd.Series[Any], compute: Callable[[pd.Series[Any]], NDArray[Any]]) -> NDArray[Any]:
+    """What ``compute`` gives for the values of ``column``, ``[N]``, asked once for each name; 0 where there is none."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return compute(column)
+    found = compute(pd.Series(column.cat.categories))
+    codes = column.cat.codes.to_numpy()
+    return _look_up(np.append(found, found.dtype.type(0)), np.where(codes < 0, codes.dtype.type(len(found)), codes))
+
+
+def _codes(column: pd.Series[Any]) -> tuple[NDArray[np.integer], pd.Index[Any]]:
+    """Which of the values, given beside, each row has; not every one need be there."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories
     codes, found = pd.factorize(column)
-    names, order = np.unique(np.asarray(found).astype(str), return_inverse=True)
-    return Labels(names, order.astype(np.int32)[codes])
+    return codes, pd.Index(found)
+
+
+def _look_up(values: NDArray[Any], places: NDArray[np.integer]) -> NDArray[Any]:
+    """``values[places]``; numpy would turn ``places`` into words of eight bytes first."""
+    found: NDArray[Any] = pa.array(values).take(pa.array(places)).to_numpy(zero_copy_only=False)
+    return found
 
 
 def count_distinct(frame: pd.DataFrame, columns: Sequence[str]) -> int:
-    """How many different rows ``columns`` have; it takes three words of memory for a row."""
-    together, values = np.zeros(len(frame), np.int64), 1
-    for column in columns:
-        codes, names = pd.factorize(frame[column])
-        if values * max(len(names), 1) > np.iinfo(np.int64).max:
-            return len(frame[list(columns)].drop_duplicates())
-        together *= len(names)
-        together += codes
-        values *= max(len(names), 1)
-    together.sort()
-    return int(np.count_nonzero(together[1:] != together[:-1])) + bool(len(together))
+    """How many different rows ``columns`` have."""
+    coded = [_codes(frame[column]) for column in columns]
+    if math.prod(max(len(names), 1) for _, names in coded) > np.iinfo(np.int64).max:
+        return len(frame[list(columns)].drop_duplicates())
+    found, end = np.empty(len(frame), np.int64), 0
+    for block in blocks(len(frame)):
+        together = np.zeros(len(frame.index[block]), np.int64)
+        for codes, names in coded:
+            together *= len(names)
+            together += codes[block]
+        different = np.unique(together)
+        found[end : end + len(different)] = different
+        end += len(different)
+    found = found[:end]
+    found.sort()
+    return int(np.count_nonzero(found[1:] != found[:-1])) + bool(len(found))
 
 
 def refuse_lookalikes(path: Path, column: str, names: pd.Series[str]) -> None:

@@ -159,7 +159,8 @@ class LoadedModel:
 
             frame = self._frame(rows, recipe)
             try:
-                derive(f"the rows for {self.id}", frame, recipe)
+                for name, column in derive(f"the rows for {self.id}", frame, recipe):
+                    frame[name] = column
             except KeyError as error:
                 missing = [str(error.args[0])]
             else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ MAX_BYTES = 2**31
 CELL_BYTES = 8
 
 BATCH_ROWS = 2**16
+
+# Of a column of a row group that are in memory at a time, before they are decoded.
+BUFFER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -44,30 +48,35 @@ class ParquetColumns:
 
     def read(self, columns: Sequence[str], text: Collection[str]) -> pa.Table:
         """``columns`` as one table. Raises what :meth:`read_each` raises."""
-        return pa.table(dict(self.read_each(columns, text)))
+        return pa.table({name: whole(batches) for name, batches in self.read_each(columns, text)})
 
-    def read_each(self, columns: Sequence[str], text: Collection[str]) -> Iterator[tuple[str, pa.ChunkedArray]]:
-        """``columns``, without what other tools have noted about them, one at a time: who has one may give up another.
+    def read_each(self, columns: Sequence[str], text: Collection[str]) -> Iterator[tuple[str, Iterator[pa.Array]]]:
+        """``columns``, without what other tools have noted about them, one at a time and each in batches of rows.
 
-        A column in ``text`` that repeats its words has each of them in memory once. Raises TableError if the columns
-        are damaged, or take more than ``MAX_BYTES``: by the footer, before anything is read, and then by what they are.
+        The batches of a column, of which there is one or more, are to be used up before the next column is asked for. A
+        column in ``text`` that repeats its words has each of them in memory once. Raises TableError if the columns are
+        damaged, or take more than ``MAX_BYTES``: by the footer, before anything is read, and then by what they are.
         """
         self._refuse_nested(columns)
         self._refuse_size(columns, self.metadata.num_rows * len(columns) * CELL_BYTES)
-        repeated = [name for name in columns if name in text]
-        taken = 0
-        try:
-            file = pq.ParquetFile(_as_file(self.source), metadata=self.metadata, read_dictionary=repeated)
-            for name in columns:
-                batches = []
-                for batch in file.iter_batches(BATCH_ROWS, columns=[name]):
-                    taken += batch.nbytes
-                    self._refuse_size(columns, taken)
-                    _check_dictionaries(batch)
-                    batches.append(batch.column(0))
-                yield name, pa.chunked_array(batches, None if batches else self.schema.field(name).type)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _unreadable(self.path, error) from error
+        repeated, taken = [name for name in columns if name in text], 0
+
+        def batches(name: str) -> Iterator[pa.Array]:
+            nonlocal taken
+            if not self.metadata.num_rows:
+                yield pa.array([], self.schema.field(name).type)
+            with _telling_of(self.path):
+                for group in range(file.num_row_groups):  # of several at once, Arrow keeps what it has read of each
+                    for batch in file.iter_batches(BATCH_ROWS, [group], [name], use_threads=False):
+                        taken += batch.nbytes
+                        self._refuse_size(columns, taken)
+                        _check_dictionaries(batch)
+                        yield batch.column(0)
+
+        with _telling_of(self.path):
+            source = _as_file(self.source)
+            file = pq.ParquetFile(source, metadata=self.metadata, read_dictionary=repeated, buffer_size=BUFFER_BYTES)
+        yield from ((name, batches(name)) for name in columns)
 
     def _refuse_nested(self, columns: Sequence[str]) -> None:
         for name in columns:
@@ -89,11 +98,22 @@ def open_parquet(path: Path, data: bytes | None = None) -> ParquetColumns:
     Raises TableError if its footer cannot be read.
     """
     source = path if data is None else pa.py_buffer(data)
-    try:
+    with _telling_of(path):
         file = pq.ParquetFile(_as_file(source))
         return ParquetColumns(path, source, file.metadata, file.schema_arrow)
+
+
+def whole(batches: Iterable[pa.Array]) -> pa.ChunkedArray:
+    """A column, all of its batches together."""
+    return pa.chunked_array(list(batches))
+
+
+@contextmanager
+def _telling_of(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError) as error:  # a page that is damaged
-        raise _unreadable(path, error) from error
+        raise TableError(f"{path} is no readable parquet file: {str(error).strip().split(chr(10))[0]}") from error
 
 
 def _as_file(source: pa.Buffer | Path) -> pa.NativeFile:
@@ -107,7 +127,3 @@ def _check_dictionaries(batch: pa.RecordBatch) -> None:
             bounds = pc.min_max(column.indices)
             if bounds["min"].as_py() < 0 or bounds["max"].as_py() >= len(column.dictionary):
                 raise pa.ArrowInvalid("a value is not in the dictionary of its column")
-
-
-def _unreadable(path: Path, error: Exception) -> TableError:
-    return TableError(f"{path} is no readable parquet file: {str(error).strip().split(chr(10))[0]}")

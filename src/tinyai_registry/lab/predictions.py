@@ -30,7 +30,9 @@ def write_predictions(path: Path, table: Table, parts: Sequence[HeldOutRows]) ->
     cannot be written.
     """
     rows = np.concatenate([part.rows for part in parts])
-    columns = {key: table.frame[key].to_numpy()[rows] for key in dict.fromkeys((*table.recipe.key, table.recipe.group))}
+    columns = {
+        key: table.frame[key].iloc[rows].to_numpy() for key in dict.fromkeys((*table.recipe.key, table.recipe.group))
+    }
     columns["fold"] = np.concatenate([np.full(len(part.rows), part.group) for part in parts])
     columns["target"] = np.concatenate([part.target for part in parts])
     columns["prediction"] = np.concatenate([part.prediction for part in parts])

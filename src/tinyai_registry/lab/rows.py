@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
+from tinyai_registry.lab.keys import by_name
 from tinyai_registry.recipe import Where
 
 _RELATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -28,7 +29,10 @@ def choose(frame: pd.DataFrame, where: Where) -> NDArray[np.bool_]:
 
     Raises TableError where the column has text and the condition numbers, or the other way round.
     """
-    column = frame[where.column]
+    return by_name(frame[where.column], lambda column: _holds(column, where))
+
+
+def _holds(column: pd.Series[Any], where: Where) -> NDArray[np.bool_]:
     numeric = pd.api.types.is_numeric_dtype(column)
     asked = where.value[0] if isinstance(where.value, tuple) else where.value
     if numeric is isinstance(asked, str):

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import combinations, islice
+from typing import Any
 
 import pandas as pd
 
@@ -37,18 +38,26 @@ def make_one(frame: pd.DataFrame, known: frozenset[str], data: DataSet, recipe: 
         raise TableError(f"{data}: tinyai.toml speaks of the source {name!a}, and column {column} has none such")
     first = {name: called[0] for called in data.same for name in called}
     if first:
-        frame = frame.assign(**{column: names.map(lambda name: first.get(name, name))})
+        frame = frame.assign(**{column: _rename(names, first)})
     if data.corpora:
         _ask(frame, data, recipe)
     return frame
 
 
+def _rename(names: pd.Series[Any], first: Mapping[str, str]) -> pd.Series[Any]:
+    """``names``, each replaced by what ``first`` has in its place."""
+    if not isinstance(names.dtype, pd.CategoricalDtype):
+        return names.map(lambda name: first.get(name, name))
+    codes, categories = pd.factorize(names.cat.categories.map(lambda name: first.get(name, name)), sort=True)
+    return pd.Series(pd.Categorical.from_codes(codes[names.cat.codes], categories), names.index)
+
+
 def _ask(frame: pd.DataFrame, data: DataSet, recipe: Recipe) -> None:
     """Raises TableError for names of two corpora that may be one source, of which ``data`` does not say it."""
     corpora: dict[str, set[str]] = defaultdict(set)
-    pairs = frame[[recipe.group, CORPUS]].drop_duplicates()
-    for name, corpus in zip(pairs[recipe.group].astype(str), pairs[CORPUS], strict=True):
-        corpora[name].add(corpus)
+    for corpus in data.corpora:
+        for name in frame.loc[frame[CORPUS] == corpus, recipe.group].unique():
+            corpora[str(name)].add(corpus)
     answered = [set(names) for names in data.distinct]
     asked = (
         (one, other)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS, DataSet, TableFingerprint
 from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.lab.blocks import find, mean_and_std
 from tinyai_registry.lab.contract import MAKERS, check_groups, check_vocabularies
 from tinyai_registry.lab.corpora import Corpus, join, read_corpus
-from tinyai_registry.lab.keys import count_distinct
+from tinyai_registry.lab.keys import count_distinct, label
 from tinyai_registry.lab.table_file import join_digests
 from tinyai_registry.recipe import Input, OneHot, Recipe, Tensor
 from tinyai_registry.text import encodable
@@ -35,8 +36,9 @@ class Table:
     """The rows that a recipe asks for and the columns that it needs, checked.
 
     ``frame`` has every column of ``recipe.columns`` and every derived one, and a fresh row number as index. Of several
-    files, ``corpus`` says which one a row comes from. Features and target are float64, what else is no number is text.
-    There is no null and no NaN in it, but for empty feature cells where the recipe says how they are filled.
+    files, ``corpus`` says which one a row comes from. Names are pandas' categories of text, or numbers. Features and
+    target are float64, and side by side: features in feature order, then the target, in one block of memory. There is
+    no null and no NaN in it, but for empty feature cells where the recipe says how they are filled.
 
     ``fetch`` gives the tensors that no column holds, for some rows at a time; ``folder`` is where the table lies, for
     files that its rows name. ``data`` is what it was read from.
@@ -54,8 +56,11 @@ class Table:
 
     @cached_property
     def features(self) -> NDArray[np.float64]:
-        """``[N, F]`` in feature order."""
-        return self.frame[list(self.recipe.feature_order)].to_numpy(np.float64)
+        """``[N, F]`` in feature order; the memory is that of ``frame``."""
+        order = self.recipe.feature_order
+        start = list(self.frame).index(order[0]) if order else 0
+        features: NDArray[np.float64] = self.frame.iloc[:, start : start + len(order)].to_numpy(np.float64)
+        return features
 
     @cached_property
     def target(self) -> NDArray[np.float64]:
@@ -72,7 +77,7 @@ class Table:
     @cached_property
     def corpora(self) -> tuple[str, ...]:
         """The corpora that it has rows of; none where no column says so."""
-        return tuple(np.unique(self.frame[CORPUS].to_numpy(str)).tolist()) if CORPUS in self.frame else ()
+        return tuple(label(self.frame[CORPUS]).names.tolist()) if CORPUS in self.frame else ()
 
     def clips(self, rows: NDArray[np.int64]) -> int:
         """How many distinct clips (a clip is told by its corpus, its group and its name) ``rows`` hold."""
@@ -132,8 +137,8 @@ def read_table(
     contract refuses.
     """
     data = data if isinstance(data, DataSet) else DataSet(data)
-    corpora = _read_corpora(data, recipe, progress or Progress())
-    frame = join(corpora, data, recipe)
+    corpora, frames = _read_corpora(data, recipe, progress or Progress())
+    frame = join(corpora, frames, data, recipe)
     check_groups(data, frame, recipe)
     check_vocabularies(data, frame, recipe)
     moments = _moments(frame[recipe.target].to_numpy(np.float64)) if isinstance(recipe.target, str) else (0.0,) * 4
@@ -150,7 +155,7 @@ def _told_by(frame: pd.DataFrame, recipe: Recipe) -> list[str]:
 def _fingerprint(
     data: DataSet, corpora: Sequence[Corpus], frame: pd.DataFrame, recipe: Recipe, moments: Moments
 ) -> TableFingerprint:
-    statistics = [_describe(frame[name].to_numpy(np.float64)) for name in recipe.feature_order]
+    statistics = [_describe(frame[name]) for name in recipe.feature_order]
     made_by = {name: next(filter(None, (each.made_by.get(name) for each in corpora)), None) for name in MAKERS}
     return TableFingerprint(
         file=encodable(data.file),
@@ -158,45 +163,53 @@ def _fingerprint(
         rows=sum(each.rows for each in corpora),
         rows_used=len(frame),
         columns=max(each.columns for each in corpora),
-        groups=tuple(np.unique(frame[recipe.group].drop_duplicates().to_numpy(str)).tolist()),
+        groups=tuple(label(frame[recipe.group]).names.tolist()),
         clips=count_distinct(frame, _told_by(frame, recipe)),
         **made_by,
         feature_means=tuple(mean for mean, _ in statistics),
         feature_stds=tuple(std for _, std in statistics),
-        missing_cells=_positive(frame[list(recipe.feature_order)].isna().sum()),
+        missing_cells=_positive({name: _count_empty(frame[name]) for name in recipe.feature_order}),
         target_mean=moments[0],
         target_std=moments[1],
         target_min=moments[2],
         target_max=moments[3],
-        corpora=tuple(each.fingerprint(recipe) for each in corpora if each.corpus is not None),
+        corpora=tuple(each.fingerprint for each in corpora if each.corpus is not None),
         same=data.same,
         origin=corpora[0].origin if len(corpora) == 1 else None,
-        unlisted=_positive(frame[_unknown_slots(recipe)].sum()),
+        unlisted=_positive({name: frame[name].sum() for name in _unknown_slots(recipe)}),
     )
 
 
-def _describe(column: NDArray[np.float64]) -> tuple[float, float]:
+def _describe(column: pd.Series[float]) -> tuple[float, float]:
     """Mean and standard deviation (ddof 0), empty cells filled with the median."""
-    empty = np.isnan(column)
-    filled = np.where(empty, np.nanmedian(column), column) if empty.any() else column
-    return float(filled.mean()), float(filled.std())
+    values = column.to_numpy(np.float64)
+    return mean_and_std(values, float(np.nanmedian(values)) if _count_empty(column) else math.nan)
 
 
-def _read_corpora(data: DataSet, recipe: Recipe, progress: Progress) -> list[Corpus]:
+def _count_empty(column: pd.Series[float]) -> int:
+    return find(column.to_numpy(np.float64), np.isnan)[0]
+
+
+def _read_corpora(data: DataSet, recipe: Recipe, progress: Progress) -> tuple[list[Corpus], list[pd.DataFrame]]:
+    """Each file of ``data``, and beside it the frame of its rows."""
     files = data.corpora.items() or [(None, path) for path in data.paths]
     corpora: list[Corpus] = []
+    frames: list[pd.DataFrame] = []
 
     def tell(done: int, columns: int) -> None:
         whole = len(files) * columns
         progress.advance(len(corpora) * columns + done, whole, f"{whole} columns")
 
     for corpus, path in files:
-        corpora.append(read_corpus(path, corpus, recipe, tell))
-    return corpora
+        about, frame = read_corpus(path, corpus, recipe, tell)
+        corpora.append(about)
+        frames.append(frame)
+        del frame
+    return corpora, frames
 
 
 def _moments(values: NDArray[np.float64]) -> Moments:
-    return float(values.mean()), float(values.std()), float(values.min()), float(values.max())
+    return *mean_and_std(values), float(values.min()), float(values.max())
 
 
 def _look_at_targets(table: Table, target: Tensor) -> Table:
@@ -226,5 +239,5 @@ def _unknown_slots(recipe: Recipe) -> list[str]:
     return [each.columns[-1] for each in recipe.derived if isinstance(each, OneHot) and each.unknown]
 
 
-def _positive(counts: pd.Series[int]) -> dict[str, int]:
-    return {str(column): int(count) for column, count in counts.items() if count}
+def _positive(counts: Mapping[str, float]) -> dict[str, int]:
+    return {column: int(count) for column, count in counts.items() if count}

@@ -183,7 +183,7 @@ def _spread(table: Table) -> Tensors:
     """
     recipe, fingerprint = table.recipe, table.fingerprint
     by = [recipe.target, *recipe.key] if isinstance(recipe.target, str) else list(recipe.key)
-    ranked = table.frame.sort_values(by).index.to_numpy()
+    ranked = table.frame[by].sort_values(by).index.to_numpy()
     rows = ranked[np.unique(np.linspace(0, len(ranked) - 1, VECTOR_ROWS).astype(int))]
     features = table.features[rows]
     whole = np.where(np.isnan(features), fingerprint.feature_means, features)

@@ -18,6 +18,7 @@ from tinyai_registry.evaluation import (
     aggregate,
 )
 from tinyai_registry.lab import folds, metrics
+from tinyai_registry.lab.keys import label
 from tinyai_registry.lab.predictions import digest_predictions
 from tinyai_registry.lab.reference import reference_prediction
 from tinyai_registry.lab.table import Table
@@ -168,8 +169,8 @@ def _by_corpus(table: Table, parts: Sequence[HeldOutRows], compute: Compute) -> 
         return ()
     rows = np.concatenate([part.rows for part in parts])
     prediction = np.concatenate([part.prediction for part in parts])
-    found = table.frame[CORPUS].to_numpy(str)[rows]
-    chosen = {corpus: found == corpus for corpus in table.corpora}
+    labels = label(table.frame[CORPUS])
+    chosen = {corpus: labels.are_among(np.array([corpus]))[rows] for corpus in table.corpora}
     return tuple(
         fold_of(table, corpus, rows[mask], compute(prediction[mask], table.target[rows[mask]]))
         for corpus, mask in chosen.items()

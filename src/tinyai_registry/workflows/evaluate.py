@@ -85,8 +85,8 @@ def _check_plans(table: Table) -> None:
     """What would come to light after the training: a protocol that cannot be cut, a sidecar that is too long."""
     recipe = table.recipe
     for protocol in recipe.protocols:
-        folds.plan(table, protocol.scheme)
-    names = [split.group for split in folds.plan(table, recipe.folds).splits]
+        folds.names(table, protocol.scheme)
+    names = folds.names(table, recipe.folds)
     least = sum(2 * len(name) + FOLD_BYTES for name in names) + sum(map(len, table.fingerprint.groups))
     most = min(runtime.sidecar.max_bytes for runtime in known_runtimes())
     if least > most:
