@@ -42,6 +42,35 @@ def test_every_fold_has_its_points_and_its_figures(sidecar, held_out):
     assert "gate 0.95" in texts(drawn)
 
 
+GATES = {"mean": (1, 2), "min": (2, 13), "max": (2, 13), "spread": None}
+
+
+@pytest.mark.parametrize(("aggregate", "lines"), GATES.items())
+def test_the_gate_stands_at_what_it_judges_the_mean_or_each_fold(sidecar, held_out, aggregate, lines):
+    sidecar["recipe"]["criteria"][0]["aggregate"] = aggregate
+    page = ET.fromstring(plot.draw(sidecar, held_out, []))
+    [top] = [float(each.get("y")) - 14 for each in page.iter(f"{SVG}text") if each.text == "PLCC"]
+    drawn = [each for each in page.iter(f"{SVG}line") if each.get("stroke") == plot.GATE and each.get("stroke-width")]
+    spans = [
+        (round((float(each.get("y1")) - top - 1) / 20), round((float(each.get("y2")) - top + 1) / 20)) for each in drawn
+    ]
+    assert spans == ([lines] if lines else [])
+
+
+AXES = {
+    "a share of the range": ([36.2, 99.0], [30, 40, 50, 60, 70, 80, 90, 100]),
+    "small numbers": ([0.012, 0.019], [0.012, 0.013, 0.014, 0.015, 0.016, 0.017, 0.018, 0.019]),
+    "both signs": ([-3.0, 4.0], [-3, -2, -1, 0, 1, 2, 3, 4]),
+    "one number": ([5.0, 5.0], [5, 10]),
+    "none": ([], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+}
+
+
+@pytest.mark.parametrize(("values", "ticks"), AXES.values(), ids=AXES)
+def test_an_axis_has_round_numbers_around_what_is_there(values, ticks):
+    assert plot._ticks(values) == pytest.approx(ticks)
+
+
 def test_the_same_release_gives_the_same_bytes(sidecar, held_out):
     assert plot.draw(sidecar, held_out, [0.9, 0.99]) == plot.draw(sidecar, held_out, [0.9, 0.99])
 
@@ -49,7 +78,7 @@ def test_the_same_release_gives_the_same_bytes(sidecar, held_out):
 def test_a_large_table_is_thinned_and_says_so(sidecar):
     many = [[(50.0, 50.0)] * 1000 for _ in sidecar["evaluation"]["folds"]]
     drawn = plot.draw(sidecar, many, [])
-    assert "Held-out prediction (up) against target, every 13th row" in texts(drawn)
+    assert "Held-out predictions, every 13th row" in texts(drawn)
     assert len(drawn) < 100_000
 
 

@@ -7,7 +7,8 @@ grey. At a width of 400 pixels the smallest letters are 10 pixels high.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -28,7 +29,10 @@ SHAPES: tuple[Callable[[float, float], str], ...] = (
 )
 # Points in all, folds, and inputs that are drawn: what can be told apart, in a file that can be shown.
 MOST_POINTS, MOST_FOLDS, MOST_INPUTS = 900, 24, 16
+MOST_STEPS = 7  # of an axis
 NAME = 20  # characters
+# The lines of the panel of folds that a criterion judges, by its aggregate: the mean, or each fold, to the last.
+JUDGED: Mapping[str, tuple[int, int | None]] = {"mean": (1, 2), "min": (2, None), "max": (2, None)}
 _DRIFTED = 0.25  # old standard deviations: from here on an input is a caveat
 
 Points = Sequence[tuple[float, float]]  # target and prediction
@@ -103,12 +107,20 @@ class _Page:
         return ET.SubElement(self.root, tag, said)
 
     def text(
-        self, x: float, y: float, words: str, anchor: str = "start", fill: str = INK, weight: str = "normal"
+        self,
+        x: float,
+        y: float,
+        words: str,
+        anchor: str = "start",
+        fill: str = INK,
+        weight: str = "normal",
+        *,
+        turned: bool = False,
     ) -> None:
-        """Write words."""
-        self.add("text", x=float(x), y=float(y), text_anchor=anchor, fill=fill, font_weight=weight).text = printable(
-            words
-        )
+        """Write words, from left to right, or ``turned``, from below upwards."""
+        placed = {"transform": f"rotate(-90 {x:.1f} {y:.1f})"} if turned else {}
+        drawn = self.add("text", x=float(x), y=float(y), text_anchor=anchor, fill=fill, font_weight=weight, **placed)
+        drawn.text = printable(words)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, stroke: str = GRID, **more: object) -> None:
         """Draw a line."""
@@ -133,22 +145,41 @@ class _Page:
 
 
 def _draw_predictions(page: _Page, sidecar: Sidecar, held_out: Sequence[Points]) -> None:
-    low, high = sidecar["recipe"]["target_range"]
     total = sum(map(len, held_out))
     step = max(1, -(-total // MOST_POINTS))
-    size = 380.0
+    size = 360.0
     shown = f", every {step}th row" if step > 1 else ""
-    top = page.panel(f"Held-out prediction (up) against target{shown}", size + LINE)
-    across, up = Scale(low, high, 60.0, 60.0 + size), Scale(low, high, top + size, top)
-    for share in range(5):
-        value = low + (high - low) * share / 4
+    top = page.panel(f"Held-out predictions{shown}", size + 2 * LINE)
+    shown_points = [points[::step] for points in held_out]
+    ticks = _ticks([value for points in shown_points for point in points for value in point])
+    low, high = ticks[0], ticks[-1]
+    across, up = Scale(low, high, 80.0, 80.0 + size), Scale(low, high, top + size, top)
+    for value in ticks:
         page.line(across(low), up(value), across(high), up(value))
         page.line(across(value), up(low), across(value), up(high))
         page.text(across(low) - 6, up(value) + 4, f"{value:g}", "end", QUIET)
         page.text(across(value), up(low) + 16, f"{value:g}", "middle", QUIET)
+    middle = (low + high) / 2
+    page.text(across(middle), up(low) + 2 * LINE - 4, shorten(f"target: {_target(sidecar)}", 48), "middle")
+    page.text(MARGIN + 12, up(middle), "prediction", "middle", turned=True)
     page.line(across(low), up(low), across(high), up(high), QUIET, stroke_dasharray="4 3")
-    for number, points in enumerate(held_out):
-        page.marks(number, ((across(target), up(said)) for target, said in points[::step]))
+    for number, points in enumerate(shown_points):
+        page.marks(number, ((across(target), up(said)) for target, said in points))
+
+
+def _target(sidecar: Sidecar) -> str:
+    target = sidecar["recipe"]["target"]
+    return target if isinstance(target, str) else str(target["tensor"])
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers in equal steps, from below the least of ``values`` to above the greatest."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    rough = (high - low) / MOST_STEPS or abs(high) or 1.0
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = unit * next((times for times in (1, 2, 5) if unit * times >= rough), 10)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [step * number for number in range(first, max(last, first + 1) + 1)]
 
 
 def _draw_folds(page: _Page, sidecar: Sidecar) -> None:
@@ -157,15 +188,15 @@ def _draw_folds(page: _Page, sidecar: Sidecar) -> None:
         return
     order = sorted(range(len(folds)), key=lambda n: _weakness(folds[n], metrics[0]))[:MOST_FOLDS]
     some = f", the {len(order)} weakest of {len(folds)}" if len(order) < len(folds) else ""
-    top = page.panel(f"Folds{some}", LINE * (len(order) + 1))
-    for place, number in enumerate(order, start=1):
+    top = page.panel(f"Folds{some}", LINE * (len(order) + 2))
+    page.text(MARGIN + 18, top + LINE + 14, "mean", weight="bold")
+    for place, number in enumerate(order, start=2):
         y = top + LINE * place
         page.marks(number, [(MARGIN + 6.0, y + 10)])
         page.text(MARGIN + 18, y + 14, shorten(folds[number]["group"], NAME))
     for column, metric in enumerate(metrics):
-        left = 196.0 + column * 140
-        values = {place: metric_of(folds[number], metric) for place, number in enumerate(order, start=1)}
-        _draw_values(page, sidecar, metric, values, (left, top, LINE * (len(order) + 1.0)))
+        values = [sidecar["evaluation"]["summary"][metric]["mean"], *(metric_of(folds[n], metric) for n in order)]
+        _draw_values(page, sidecar, metric, values, (196.0 + column * 140, top))
 
 
 def _weakness(fold: FoldDocument, metric: str) -> tuple[bool, float]:
@@ -174,32 +205,37 @@ def _weakness(fold: FoldDocument, metric: str) -> tuple[bool, float]:
 
 
 def _draw_values(
-    page: _Page,
-    sidecar: Sidecar,
-    metric: str,
-    values: dict[int, float | None],
-    box: tuple[float, float, float],
+    page: _Page, sidecar: Sidecar, metric: str, values: Sequence[float | None], corner: tuple[float, float]
 ) -> None:
-    left, top, height = box
-    known = [value for value in values.values() if value is not None]
-    gates = [c["threshold"] for c in sidecar["recipe"]["criteria"] if c["metric"] == metric and "against" not in c]
-    bounds = [*known, *gates]
+    """The mean and each fold, a line for each, and the gate at those that it judges."""
+    left, top = corner
+    gates = [
+        criterion
+        for criterion in sidecar["recipe"]["criteria"]
+        if criterion["metric"] == metric
+        and criterion["aggregate"] in JUDGED
+        and criterion.get("part", "folds") == "folds"
+        and "against" not in criterion
+    ]
+    bounds = [*(value for value in values if value is not None), *(gate["threshold"] for gate in gates)]
     # Shares, such as correlations, lie close together near 1 and are drawn from the least of them; others from zero.
     shares = all(0 <= bound <= 1 for bound in bounds)
     low = min(bounds, default=0.0) if shares else min(0.0, *bounds)
     scale = Scale(low - 0.02 * abs(low), max(bounds, default=1.0), left, left + 68)
     page.text(left, top + 14, metric.upper(), fill=QUIET)
-    for place, value in values.items():
+    for place, value in enumerate(values, start=1):
         y = top + LINE * place
         if value is None:
             page.text(left, y + 14, "undefined", fill=QUIET)
             continue
         page.line(left, y + 10, scale(value), y + 10)  # no bar: it does not begin at zero
         page.add("circle", cx=scale(value), cy=y + 10, r=4.0, fill=INK)
-        page.text(left + 74, y + 14, f"{value:.4g}")
-    for threshold in gates:
-        page.line(scale(threshold), top + LINE, scale(threshold), top + height, GATE, stroke_width=1.5)
-        page.text(left + 74, top + 14, f"gate {threshold:g}", fill=GATE)
+        page.text(left + 78, y + 14, f"{value:.4g}", weight="bold" if place == 1 else "normal")
+    for gate in gates:
+        x, (first, last) = scale(gate["threshold"]), JUDGED[gate["aggregate"]]
+        page.line(x, top + LINE * first + 1, x, top + LINE * (last or len(values) + 1) - 1, GATE, stroke_width=2)
+    if gates:
+        page.text(left + 52, top + 14, f"gate {gates[0]['threshold']:g}", fill=GATE)
 
 
 def _draw_drift(page: _Page, sidecar: Sidecar) -> None:

@@ -188,11 +188,10 @@ def drift_caveats(drift: Drift | None) -> Iterator[Caveat]:
 
 
 def _notable(moved: ColumnDrift) -> str | None:
-    """How far a column moved, in words, if that is far enough to matter."""
-    ratio = max(moved.std_ratio, 1 / moved.std_ratio) if moved.std_ratio > 0 else float("inf")
-    if abs(moved.mean_shift) <= MEAN_SHIFT and ratio <= STD_RATIO:
-        return None
-    return (
-        f"{moved.column}: the mean moved by {signed(moved.mean_shift, 2)} old standard deviations, "
-        f"the standard deviation is {moved.std_ratio:.2f} times the old one"
-    )
+    """How far a column moved, in words: each figure that is far enough to matter."""
+    figures = []
+    if abs(moved.mean_shift) > MEAN_SHIFT:
+        figures.append(f"the mean moved by {signed(moved.mean_shift, 2)} old standard deviations")
+    if moved.std_ratio <= 0 or max(moved.std_ratio, 1 / moved.std_ratio) > STD_RATIO:
+        figures.append(f"the standard deviation is {moved.std_ratio:.2f} times the old one")
+    return f"{moved.column}: {', '.join(figures)}" if figures else None
