@@ -55,7 +55,8 @@ def test_there_is_no_option_that_lowers_a_threshold():
     options = {option for name in judging for parameter in command(name).params for option in parameter.opts}
     assert options == {
         *("--table", "--registry", "--metrics-out", "--reason", "--note", "--dry-run", "--force", "--json"),
-        *("--all", "--jobs", "--protocol", "--lock-timeout", "--comment", "--new", "--predictions"),
+        *("--all", "--protocol", "--lock-timeout", "--comment", "--new", "--predictions"),
+        *("--jobs", "--engine", "--scheduler"),
         "model",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import hostile
@@ -155,6 +156,19 @@ def test_a_part_that_was_tampered_with_is_not_merged(data, monkeypatch):
     monkeypatch.setattr(protocols, "FITS", 100)
     with pytest.raises(EngineError, match="is not what its worker has written"):
         run(data, Engine(jobs=1))
+
+
+def test_a_refresh_by_several_publishes_what_one_process_would(tinyai, data, tmp_path):
+    published = []
+    for name, more in {"one": (), "two": ("--jobs", 2)}.items():
+        root = tmp_path / name
+        assert tinyai("init", root).code == 0
+        ran = tinyai("refresh", "duo_v1", "--table", data, "--registry", root, *more)
+        assert ran.code == 0, ran.err
+        published.append(root)
+    one, two = (json.loads((root / "duo_v1.json").read_text()) for root in published)
+    assert two["protocols"] == one["protocols"]
+    assert (published[1] / "duo_v1.onnx").read_bytes() == (published[0] / "duo_v1.onnx").read_bytes()
 
 
 def test_from_the_command_line(tinyai, data):

@@ -28,7 +28,7 @@ from tinyai_registry.workflows.heavy_imports import uncollected
 # The first line of each command's help, so that `tinyai --help` need not import it. A test compares.
 COMMANDS: Mapping[str, str] = {
     "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
-    "evaluate": "Cross-validate a model on a table and judge it; write nothing.",
+    "evaluate": "Cross-validate a model on a table and judge it; publish nothing.",
     "table": "From libvmaf's logs to a feature table: build one, combine several, check one, tell two apart.",
     "reproduce": "Make a release again from its table, and say whether it is the one that was published.",
     "sign": "Sign all files of a release as one; the bundle goes beside it, its name into the row.",

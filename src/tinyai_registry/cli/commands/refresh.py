@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tinyai_registry.cli.columns import align
+from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.importing import Wishes, take_in
 from tinyai_registry.cli.judging import Display, exit_code, sentence
 from tinyai_registry.cli.output_file import require_writable, write
@@ -30,6 +31,7 @@ from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import log_line
 from tinyai_registry.trust.signing import PrivateKey, SignatureError, read_signable, sign
 from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
+from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.refresh_all import Result, refresh_all, set_aside
 from tinyai_registry.workflows.starting_point import Request
@@ -39,7 +41,6 @@ from tinyai_registry.workflows.starting_point import Request
 @click.argument("model", required=False)
 @click.option("--all", "everything", is_flag=True, help="Refresh every registered model whose table is there.")
 @click.option("--new", is_flag=True, help="With --all: those that the registry does not have yet, too.")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, help="With --all: so many models at a time.")
 @table_option
 @registry_option
 @click.option("--metrics-out", type=click.Path(path_type=Path), help="Also write the JSON document here.")
@@ -53,12 +54,12 @@ from tinyai_registry.workflows.starting_point import Request
 @lock_timeout_option
 @click.option("--force", is_flag=True, help="Retrain even if the release is up to date.")
 @in_session
+@engine_options
 def command(
     session: Session,
     model: str | None,
     everything: bool,
     new: bool,
-    jobs: int,
     table: tuple[str, ...],
     registry: Path | None,
     metrics_out: Path | None,
@@ -69,12 +70,16 @@ def command(
     dry_run: bool,
     lock_timeout: float,
     force: bool,
+    engine: Engine | None,
 ) -> int:
     """Retrain a model from a fresh table and publish it, if its gate passes.
 
     Exit codes: 0 done, 2 bad input, 3 the gate refused, 4 the recipe changed, 5 the registry is busy. With --all: the
     highest of the models'; a model without a table and one that others made are skipped, and one that is not registered
     is left out.
+
+    --jobs says how many models are refreshed at a time; of one MODEL, who trains its protocols: by default this
+    process.
     """
     if everything == (model is not None):
         raise TinyaiError("name one MODEL, or give --all")
@@ -85,7 +90,7 @@ def command(
             raise TinyaiError(told)
         options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
         options += ["--reason", reason] if reason else []
-        return _refresh_all(session, registry, jobs, options, new=new)
+        return _refresh_all(session, registry, engine or Engine(jobs=1), options, new=new)
     if new:
         raise TinyaiError("--new goes with --all; one MODEL is refreshed whether or not the registry has it")
     for file in (metrics_out, note, comment, predictions):
@@ -107,7 +112,7 @@ def command(
         session.watch(folder, [model])
     display = Display(session.as_json)
     runtime = session.config.runtime
-    request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime, predictions)
+    request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime, predictions, engine)
     before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
     _sign(session.config, folder, outcome)
@@ -149,7 +154,9 @@ def _sign(config: Config, root: Path, outcome: Outcome) -> None:
     click.echo(log_line(f"{model}: signed, see {name}"), err=True)
 
 
-def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Sequence[str], *, new: bool) -> int:
+def _refresh_all(session: Session, registry: Path | None, engine: Engine, options: Sequence[str], *, new: bool) -> int:
+    if engine.name == "dask":
+        raise TinyaiError("--engine dask goes with one MODEL")
     folder = session.config.registry_folder(registry)
     opened, plugins = open_registry(folder), session.plugins()
     registered = {row.get("id") for row in opened.rows}
@@ -159,7 +166,7 @@ def _refresh_all(session: Session, registry: Path | None, jobs: int, options: Se
     aside = set_aside(opened, plugins)
     for each in aside:
         _echo(each)
-    results = [*refresh_all(recipes, session.config, folder, options, jobs, _echo), *aside]
+    results = [*refresh_all(recipes, session.config, folder, options, engine.jobs, _echo), *aside]
     left = [recipe.id for recipe in declared if recipe not in recipes]
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results], "not_registered": left})
