@@ -95,6 +95,7 @@ def test_another_recipe_or_plugin_makes_it_stale(tinyai, standing, project, key,
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
     found = standing()
     assert (found["state"], found["reasons"]) == ("stale", [told])
+    assert found["command"] == (None if key == "recipe_fingerprint" else ["tinyai", "refresh", "duo_v1"])
 
 
 def test_a_refusal_is_told_with_criterion_and_value_until_something_changes(
@@ -135,6 +136,22 @@ def test_other_bytes_than_those_of_the_release_are_damage(tinyai, standing, proj
     assert found["reasons"] == ["duo_v1.onnx is not what was registered"]
     (project / "duo_v1.onnx").unlink()
     assert standing()["reasons"] == ["duo_v1.onnx is missing"]
+
+
+def test_a_release_is_up_to_date_with_all_of_its_files(tinyai, standing, project):
+    """A refresh would publish it again, so it is not up to date."""
+    tinyai("refresh", "duo_v1")
+    for ending in ("json", "md", "svg", "intoto.json"):
+        path = project / f"duo_v1.{ending}"
+        whole = path.read_text()
+        path.unlink()
+        missing = standing()
+        path.write_text(whole.replace("duo", "due") if ending == "md" else f"{whole}\n")
+        edited = standing()
+        path.write_text(whole)
+        assert (missing["state"], missing["reasons"]) == ("damaged", [f"{path.name} is missing"])
+        assert (edited["state"], edited["reasons"]) == ("damaged", [f"{path.name} is not what was registered"])
+    assert standing()["state"] == "up-to-date"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "\ufeff{}"])

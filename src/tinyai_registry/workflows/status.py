@@ -44,6 +44,9 @@ STATES: Mapping[State, str] = {
 # What fails a job that asks whether everything is up to date.
 STALE: frozenset[State] = frozenset({"damaged", "refused", "stale"})
 
+# A refresh of such a model is refused; somebody has to decide.
+RECIPE_CHANGED = "its recipe has changed: restore it, or give the model a new id"
+
 Signature = Literal["named", "missing", "void"]
 
 
@@ -137,7 +140,8 @@ def _of_row(place: _Place, row: Json) -> Standing:
     headline = read_headline(row, sidecar)
     whole = str(sidecar.get("member_of", model))
     member_of = whole if whole != model else None
-    return Standing(model, state, reasons, _mend(state, whole), headline, _signature(place.folder, row), member_of)
+    command = () if RECIPE_CHANGED in reasons else _mend(state, whole)
+    return Standing(model, state, reasons, command, headline, _signature(place.folder, row), member_of)
 
 
 def _of_recipe(place: _Place, recipe: Recipe) -> Standing:
@@ -161,7 +165,7 @@ def _of_import(place: _Place, declared: Imported) -> Standing:
 
 
 def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> tuple[State, tuple[str, ...]]:
-    if damage := tuple(_damage(place.folder, row)):
+    if damage := tuple(_damage(place.folder, row)) or tuple(_missing_sidecar(place, row, sidecar)):
         return "damaged", damage
     recipe = place.recipes.get(str(sidecar.get("member_of", row.get("id"))))
     is_ours = "recipe_fingerprint" in sidecar
@@ -170,14 +174,21 @@ def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> t
     table = place.tables[recipe.dataset]
     if last is not None and _is_refused(last, table):
         return "refused", _refusals(last)
-    owner = find_owner(place.plugins, recipe.id, place.policy)
-    changed = what_changed(sidecar, owner, table.sha256 or "") if is_ours else ()
+    if is_ours:
+        return _judge_release(place, row, sidecar, recipe)
+    return ("no-table", (table.why,)) if table.sha256 is None else ("untrained", ("another tool registered it",))
+
+
+def _judge_release(place: _Place, row: Json, sidecar: Json, recipe: Recipe) -> tuple[State, tuple[str, ...]]:
+    """A model that was released here, held against what a refresh would start from now."""
+    owner, table = find_owner(place.plugins, recipe.id, place.policy), place.tables[recipe.dataset]
+    changed = what_changed(sidecar, owner, table.sha256 or "")
     reasons = tuple(_tell_change(what, owner, sidecar, table) for what in changed if what != "table" or table.sha256)
     if reasons:
         return "stale", reasons
-    if table.sha256 is None:
-        return "no-table", (table.why,)
-    return ("up-to-date", ()) if is_ours else ("untrained", ("another tool registered it",))
+    if damage := tuple(_damage_since(place, row, sidecar)):
+        return "damaged", damage
+    return ("no-table", (table.why,)) if table.sha256 is None else ("up-to-date", ())
 
 
 def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple[str, ...]]:
@@ -207,7 +218,7 @@ def _tell_origin(sidecar: Json) -> str:
 
 def _tell_change(what: str, owner: Owner, sidecar: Json, table: _Table) -> str:
     if what == "recipe":
-        return "its recipe has changed: restore it, or give the model a new id"
+        return RECIPE_CHANGED
     if what == "plugin":
         return f"its plugin is now {owner.plugin.distribution} {owner.plugin.version}"
     before = {each["corpus"]: each["sha256"] for each in sidecar.get("table", NOTHING).get("corpora", ())}
@@ -240,13 +251,36 @@ def _damage(folder: Folder, row: Json) -> Iterator[str]:
     name = str(row.get("onnx"))
     twin = f"{name.removesuffix('.onnx')}.int8.onnx"
     for path, key in ((name, "sha256"), (twin, "int8_sha256")):
-        if key not in row:
-            continue
-        file = folder.fetch(path, MAX_BYTES)
-        if isinstance(file, Unreadable):
-            yield f"{path} {file.what}"
-        elif file.sha256 != row[key]:
-            yield f"{path} is not what was registered"
+        if key in row:
+            yield from _differs(folder, path, row[key])
+
+
+def _missing_sidecar(place: _Place, row: Json, sidecar: Json) -> Iterator[str]:
+    """Without it nobody could tell who has made a model, but its log can."""
+    name = f"{str(row.get('onnx')).removesuffix('.onnx')}.json"
+    if not sidecar and name in _published(place, str(row.get("id"))):
+        yield f"{name} is missing"
+
+
+def _damage_since(place: _Place, row: Json, sidecar: Json) -> Iterator[str]:
+    """What is not as the log has it, of all files of the release, or of those of a member of an ensemble."""
+    model, stem = str(row.get("id")), str(row.get("onnx")).removesuffix(".onnx")
+    whole = str(sidecar.get("member_of", model))
+    for path, sha256 in _published(place, whole).items():
+        if whole == model or path.startswith(f"{stem}."):
+            yield from _differs(place.folder, path, sha256)
+
+
+def _published(place: _Place, model: str) -> Mapping[str, str]:
+    return (log.find_published(place.folder.root, model) if model in place.logged else None) or {}
+
+
+def _differs(folder: Folder, path: str, sha256: object) -> Iterator[str]:
+    file = folder.fetch(path, MAX_BYTES)
+    if isinstance(file, Unreadable):
+        yield f"{path} {file.what}"
+    elif file.sha256 != sha256:
+        yield f"{path} is not what was registered"
 
 
 def _signature(folder: Folder, row: Json) -> Signature | None:
