@@ -8,6 +8,7 @@ from importlib import util
 from pathlib import Path
 
 import pytest
+from tests.catalogue.conftest import HOSTILE
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
@@ -120,19 +121,51 @@ def test_comparing_two_models_from_the_address(look, make_site, three):
     lines = [row.text for row in browser.find_elements("css selector", "#comparison tr")]
     assert lines[0] == "alpha_v1 fr_regressor_v1"
     assert "mean PLCC 0.5000 0.9954" in lines
+    heads = [line.rsplit(" ", 2)[0] for line in lines[1:]]
+    assert heads.index("state") < heads.index("bytes") < heads.index("mean PLCC") < heads.index("mean RMSE")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1200])
 def test_every_page_is_accessible_and_fits_its_window(look, make_site, hostile, scheme, width):
-    axe = Path(util.find_spec("axe_core_python").submodule_search_locations[0], "axe.min.js").read_text()
     site = make_site(hostile)
     for page in sorted(site.rglob("*.html")):
         browser = look(page, width, scheme)
-        browser.execute_script(axe)
-        found = [(v["id"], v["nodes"][0]["html"][:200]) for v in json.loads(browser.execute_script(AXE))]
-        assert found == [], page
+        assert flaws(browser) == [], page
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width, page
+
+
+def flaws(browser) -> list[tuple[str, str]]:
+    """What axe-core finds of the page as it stands."""
+    browser.execute_script(
+        Path(util.find_spec("axe_core_python").submodule_search_locations[0], "axe.min.js").read_text()
+    )
+    return [(v["id"], v["nodes"][0]["html"][:200]) for v in json.loads(browser.execute_script(AXE))]
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_names_that_are_made_to_break_a_page_are_compared_as_they_are(look, make_site, hostile, width):
+    from selenium.webdriver.support.ui import Select
+
+    browser = look(make_site(hostile) / "compare.html", width)
+    names = sorted(HOSTILE.values())
+    for three in (names[:3], names[3:]):
+        for select, name in zip(browser.find_elements("css selector", "[data-choice]"), three, strict=True):
+            option = next(each for each in Select(select).options if each.get_attribute("textContent") == name)
+            browser.execute_script("arguments[0].selected = true", option)
+            browser.execute_script("arguments[0].dispatchEvent(new Event('change'))", select)
+        heads = browser.find_elements("css selector", "#comparison thead th")
+        assert [head.get_attribute("textContent") for head in heads] == three
+        assert flaws(browser) == []
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_no_script_runs_but_that_of_the_pages(look, make_site, example):
+    browser = look(make_site(example) / "index.html")
+    added = "const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s);"
+    assert browser.execute_script(f"{added} return window.ran") is None
+    [refused] = browser.get_log("browser")
+    assert "Content Security Policy" in refused["message"]
 
 
 def test_the_real_registry(look, make_site):

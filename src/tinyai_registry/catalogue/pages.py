@@ -15,6 +15,7 @@ from markupsafe import Markup
 from tinyai_registry.catalogue import chart
 from tinyai_registry.catalogue.collection import MAX_DOWNLOAD, Listed
 from tinyai_registry.documents import front_matter
+from tinyai_registry.documents.markdown import metric_names
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import File, Folder
@@ -63,6 +64,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {}  # in the order in which things are told, not the alphabet's
     filters: dict[str, Callable[..., Any]] = {"card": _card, "refusal": refusal}
     environment.filters |= filters
     return environment
@@ -101,8 +103,8 @@ def _comparison(model: Listed) -> dict[str, Any]:
     headline = model.headline
     figures = {
         f"{statistic} {metric.upper()}": found[statistic]
-        for metric, found in summary.items()
         for statistic in ("mean", "std", "min")
+        for metric, found in ((metric, summary[metric]) for metric in metric_names(summary))
         if isinstance(found, dict) and isinstance(found.get(statistic), int | float)
     }
     facts = {
