@@ -41,10 +41,13 @@ def test_a_refresh_writes_what_its_folds_predict(tinyai, duo, registry, frame, w
     table, out = write_table(frame), tmp_path / "predictions.parquet"
     words = ("refresh", "duo_v1", "--table", table, "--registry", registry)
     assert tinyai(*words, "--predictions", out).code == 0
-    found = pd.read_parquet(out).merge(frame, on=["source", "dis_basename", "frame_index"], validate="one_to_one")
+    written = pd.read_parquet(out)
+    found = written.merge(frame, on=["source", "dis_basename", "frame_index"], validate="one_to_one")
     assert len(found) == len(frame)
     assert (found["target"] == found["vmaf"]).all()
+    assert written.dis_basename.tolist() == frame.dis_basename.tolist()
     evaluation = json.loads((registry / "duo_v1.json").read_text())["evaluation"]
+    assert evaluation["predictions_sha256"] == wanted(*written["prediction"])
     for fold in evaluation["folds"]:
         rows = found[found["fold"] == fold["group"]]
         assert len(rows) == fold["rows"]
