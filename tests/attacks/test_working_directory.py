@@ -20,7 +20,7 @@ pytest.importorskip("pandas", reason="the light installation refreshes nothing")
 # What lies there: modules of the library, of ours and of what we use, as files and as packages.
 MODULES = ("json.py", "venv.py", "logging.py", "email/__init__.py", "multiprocessing/__init__.py")
 OTHERS = ("torch/__init__.py", "pluggy.py", "click/__init__.py", "numpy.py", "sitecustomize.py", "duo_plugin.py")
-OURS = ("tinyai_registry/__init__.py", "tinyai_registry/__main__.py", "tinyai_registry/cli/command_server.py")
+OURS = ("tinyai_registry/__init__.py", "tinyai_registry/__main__.py", "tinyai_registry/lab/__init__.py")
 
 PWNED = "import pathlib\npathlib.Path({note!r}).write_text(__name__)\nraise SystemExit(0)\n"
 

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+
+from tinyai_registry.plugins.discovery import discover
+from tinyai_registry.recipe import MLP, AdamW, Ensemble, GroupKFold, HeldOut, Protocol, RepeatedHoldout
+from tinyai_registry.release import Candidate
+from tinyai_registry.store.publish import init
+from tinyai_registry.workflows import executor
+from tinyai_registry.workflows.starting_point import Request
+from tinyai_registry.workflows.task import Failure, Task, expected_work, work_on
 
 BROKEN = {"return [Linear(table.features": "raise ValueError('no disk')\n    return [Linear(table.features"}
 
@@ -102,6 +113,103 @@ def test_models_that_are_refreshed_at_once_lose_no_row(tinyai, duo_as, project, 
     assert ran.code == 0, ran
     assert ids(project) == [f"{name}_v1" for name in names]
     assert tinyai("validate").code == 0
+
+
+DIES_ONCE = """import os, pathlib
+    there = pathlib.Path({!r})
+    if not there.exists():
+        there.touch()
+        os.kill(os.getpid(), 9)
+    return [Linear(table.features"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_model_whose_worker_dies_is_tried_again(tinyai, duo_as, project, installed, tmp_path, monkeypatch):
+    changes = {"return [Linear(table.features": DIES_ONCE.format(str(tmp_path / "died"))}
+    sites = [duo_as(as_model("mortal") | changes, name="mortal"), duo_as(as_model("other"), name="other")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, sites)))
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", f"{installed},duo,strict,poor,lost,broken")
+    ran = tinyai("refresh", "--all", "--new", "--jobs", "2", "--json")
+    assert ran.code == 0, ran
+    assert (tmp_path / "died").exists()
+    assert ids(project) == ["mortal_v1", "other_v1"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_of_dask_give_the_same_and_only_the_driver_publishes(tinyai, project, tmp_path):
+    pytest.importorskip("distributed")
+    dask = tmp_path / "dask"
+    init(dask)
+    ran = tinyai("refresh", "--all", "--new", "--registry", dask, "--engine", "dask", "--jobs", "2", "--json")
+    found = {result["model"]: result["status"] for result in ran.json["models"]}
+    assert (found["duo_v1"], found["strict_v1"], found["broken_v1"]) == ("published", "refused", "failed")
+    tinyai("refresh", "--all", "--new", "--jobs", "1", "--json")
+    for name in ("duo_v1.onnx", "duo_v1.plain.onnx"):
+        assert (dask / name).read_bytes() == (project / name).read_bytes()
+    assert not list((dask / ".tinyai" / "pending").iterdir())
+    assert tinyai("validate", dask).code == 0
+
+
+def test_without_a_scheduler_every_model_is_told_to_be_missing(tinyai, project, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(executor, "PATIENCE", 0.5)
+    words = ("--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
+    ran = tinyai("refresh", "--all", "--new", *words, "--json")
+    found = {result["model"]: result for result in ran.json["models"]}
+    assert (found["duo_v1"]["status"], found["duo_v1"]["exit_code"]) == ("failed", 2)
+    assert found["strict_v1"]["why"].startswith("no scheduler answers at tcp://127.0.0.1:9; ")
+    assert found["poor_v1"]["status"] == "skipped"
+    assert (ran.code, ids(project)) == (2, [])
+
+
+@pytest.fixture
+def task(duo_as, registry, installed, frame, write_table, monkeypatch) -> Task:
+    monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", installed)
+    duo_as({})
+    plugin, recipe = discover().owner("duo_v1")
+    request = Request(registry, write_table(frame), "tinyai refresh duo_v1")
+    return Task(recipe, request, (plugin.distribution, plugin.version), (), (), None, None, 1)
+
+
+def test_a_worker_makes_a_candidate_and_changes_nothing(task, registry, digests):
+    before = digests(registry.parent)
+    assert isinstance(made := work_on(task), Candidate)
+    assert {artifact.path for artifact in made.artifacts} == {"duo_v1.onnx", "duo_v1.plain.onnx"}
+    assert digests(registry.parent) == before
+    assert isinstance(pickle.loads(pickle.dumps(made)), Candidate)
+
+
+ELSEWHERE = {
+    "another table": (lambda t: replace(t, request=replace(t.request, sha256="0" * 64)), "is not the file that it was"),
+    "no table": (lambda t: replace(t, request=replace(t.request, table=Path("none.parquet"))), "none.parquet"),
+    "another version": (lambda t: replace(t, plugin=("tinyai-duo", "2.0")), "which has tinyai-duo 2.0; install the"),
+    "another recipe": (lambda t: replace(t, recipe=replace(t.recipe, seed=9)), "a worker has another duo_v1"),
+    "another policy": (lambda t: replace(t, policy=("house",)), "no plugin is called 'house'"),
+    "a blocked plugin": (lambda t: replace(t, blocked=("duo",)), "no plugin declares the model 'duo_v1'"),
+}
+
+
+@pytest.mark.parametrize(("change", "told"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_worker_that_sees_something_else_says_so(task, change, told):
+    failure = work_on(change(task))
+    assert isinstance(failure, Failure)
+    assert (told in failure.why, failure.exit_code) == (True, 2), failure
+
+
+def test_what_trains_longest_is_begun_first(task):
+    plain, size = task.recipe, 10**6
+    small = replace(plain, architecture=MLP((16, 8)), training=AdamW(1e-3, 0.0, 32, 30))
+    longer = [
+        replace(small, architecture=MLP((64, 64))),
+        replace(small, training=AdamW(1e-3, 0.0, 32, 300)),
+        replace(small, ensemble=Ensemble(4)),
+        replace(small, protocols=(Protocol("random", RepeatedHoldout(100)),)),
+        replace(small, folds=RepeatedHoldout(50)),
+        replace(small, folds=HeldOut(GroupKFold(20))),
+    ]
+    assert all(expected_work(recipe, size) > expected_work(small, size) for recipe in longer)
+    assert expected_work(small, 2 * size) > expected_work(small, size)
+    assert expected_work(plain, size) > 0
 
 
 def test_nothing_to_refresh_is_no_failure(tinyai, project, monkeypatch):

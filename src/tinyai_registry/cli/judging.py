@@ -12,21 +12,12 @@ from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.markdown import metric_names
 from tinyai_registry.documents.parts import HEADLINES, headlines
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
-from tinyai_registry.release import Outcome
 from tinyai_registry.text import figure, log_line
 
 Report = Mapping[str, Any]
 
-REFUSED = 3
-
 # What of a fold stands beside its figure in the registered release: more does not fit into 80 columns.
 COMPARED = ("plcc", "srocc", "rmse")
-
-
-def exit_code(outcome: Outcome) -> int:
-    """0, or 3 where a criterion was not met. An evaluation under a protocol has no gate."""
-    verdicts = outcome.judgement.verdicts if outcome.judgement else ()
-    return 0 if all(verdict.passed for verdict in verdicts) else REFUSED
 
 
 class Display(Steps):

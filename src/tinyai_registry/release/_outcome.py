@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from tinyai_registry.evaluation import Drift, Judgement, ProtocolResult
 
+REFUSED = 3
+
 Status = Literal["published", "up-to-date", "refused", "dry-run", "evaluated"]
 
 
@@ -41,3 +43,9 @@ class Outcome:
     previous: Previous | None = None
     drift: Drift | None = None
     protocols: tuple[ProtocolResult, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 where a criterion was not met. An evaluation under a protocol has no gate."""
+        verdicts = self.judgement.verdicts if self.judgement else ()
+        return 0 if all(verdict.passed for verdict in verdicts) else REFUSED

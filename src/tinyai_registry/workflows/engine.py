@@ -14,3 +14,7 @@ class Engine:
     name: Literal["processes", "dask"] = "processes"
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     scheduler: str | None = None
+
+    def threads(self, items: int) -> int:
+        """How many threads each worker may take, if there are ``items`` of work: all together as many as cores."""
+        return max(1, (os.cpu_count() or 1) // max(1, min(self.jobs, items)))

@@ -58,13 +58,15 @@ def evaluate(
     return Outcome(recipe.id, "evaluated", judgement, protocols=(result,))
 
 
-def train(owner: Owner, data: DataSet | Path, progress: Progress) -> Trained:
-    """Train every fit that the recipe's scheme asks for on the table ``data``.
+def train(owner: Owner, data: DataSet | Path, progress: Progress, sha256: str | None = None) -> Trained:
+    """Train every fit that the recipe's scheme asks for on the table ``data``, whose digest is ``sha256``, if given.
 
     Raises TableError if the table does not do for one of the recipe's schemes, or no sidecar could hold its folds.
     """
     with progress.step("read table"):
         table = read_trainable(data, owner.recipe, fetch_by(owner), progress)
+    if sha256 not in {None, table.fingerprint.sha256}:
+        raise TableError(f"the table {data} is not the file that it was, or another one lies there; refresh again")
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds, progress)
 

@@ -1,7 +1,7 @@
 """One seam for many machines: small items of work through a ``concurrent.futures.Executor``.
 
 It is a pool of processes here, or Dask's workers, here or elsewhere. What goes over is small: paths and digests in, the
-path of what was written and its digest out. Only the caller merges and publishes.
+path of what was written and its digest out, or what is to be published. Only the caller merges and publishes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -23,7 +23,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import forkserver, get_all_start_methods, get_context
@@ -66,26 +66,12 @@ def carry_out(
 
     ``take`` is called with each result, in the order of ``items``, as soon as it and all before it are there.
 
-    ``work`` is a function of a module, and does the same when it is done twice: where a worker dies, what it was at is
-    done again. If its worker dies ATTEMPTS times, ``lost(item)`` is the result; without it EngineError is raised, as it
-    is where nobody is there to work. However this ends, no process that it has started is left.
+    Raises and promises what :func:`as_done` does.
     """
     finished = _Finished[Done](tell, take)
-    if len(items) <= 1 and engine.name == "processes":
-        for place, item in enumerate(items):
-            finished.add(place, work(item))  # it is done before a process has started
-    deaths: Counter[int] = Counter()
-    while left := [place for place in range(len(items)) if place not in finished.results]:
-        # One of those that were at work when a worker died may have killed it: each shows by itself whether it does.
-        alone = [place for place in left if deaths[place]][:1]
-        try:
-            with _open(engine, work, len(alone or left)) as pool:
-                for place, done in _as_they_come(pool, work, items, alone or left):
-                    finished.add(place, done)
-        except _WorkerDiedError as died:
-            deaths.update(died.times)
-            for place in [place for place in died.times if deaths[place] >= ATTEMPTS]:
-                finished.add(place, _lose(items[place], lost, f"{len(finished.results)} of {len(items)}"))
+    with closing(as_done(engine, work, items, lost)) as results:
+        for place, done in results:
+            finished.add(place, done)
     return [finished.results[place] for place in range(len(items))]
 
 
@@ -103,6 +89,38 @@ class _Finished(Generic[Done]):
             self._take(self.results[self._taken])
             self._taken += 1
         self._tell(len(self.results))
+
+
+def as_done(
+    engine: Engine,
+    work: Callable[[Item], Done],
+    items: Sequence[Item],
+    lost: Callable[[Item], Done] | None = None,
+) -> Generator[tuple[int, Done], None, None]:
+    """The place of each of ``items`` and what ``work`` makes of it, as they come. Close this if you leave it early.
+
+    ``work`` is a function of a module, and does the same when it is done twice: where a worker dies, what it was at is
+    done again. If its worker dies ATTEMPTS times, ``lost(item)`` is the result; without it EngineError is raised, as it
+    is where nobody is there to work. However this ends, no process that it has started is left.
+    """
+    if len(items) <= 1 and engine.name == "processes":
+        yield from ((place, work(item)) for place, item in enumerate(items))  # done before a process has started
+        return
+    finished: set[int] = set()
+    deaths: Counter[int] = Counter()
+    while left := [place for place in range(len(items)) if place not in finished]:
+        # One of those that were at work when a worker died may have killed it: each shows by itself whether it does.
+        alone = [place for place in left if deaths[place]][:1]
+        try:
+            with _open(engine, work, len(alone or left)) as pool:
+                for place, done in _as_they_come(pool, work, items, alone or left):
+                    finished.add(place)
+                    yield place, done
+        except _WorkerDiedError as died:
+            deaths.update(died.times)
+            for place in [place for place in died.times if deaths[place] >= ATTEMPTS]:
+                finished.add(place)
+                yield place, _lose(items[place], lost, f"{len(finished) - 1} of {len(items)}")
 
 
 def _lose(item: Item, lost: Callable[[Item], Done] | None, done: str) -> Done:
@@ -168,16 +186,21 @@ def _as_they_come(
     """The places of what is done, each with its result. Raises _WorkerDiedError for those that may have killed one."""
     waiting = deque(places)
     pending: dict[Future[Done], int] = {}
+
+    def feed() -> None:
+        while waiting and len(pending) < pool.width:
+            pending[pool.executor.submit(work, items[waiting[0]])] = waiting[0]
+            waiting.popleft()
+
     try:
-        while waiting or pending:
-            while waiting and len(pending) < pool.width:
-                pending[pool.executor.submit(work, items[waiting[0]])] = waiting[0]
-                waiting.popleft()
+        feed()
+        while pending:
             done, _ = wait(pending, MOMENT, FIRST_COMPLETED)
             pool.watch()
             for future in sorted(done, key=pending.__getitem__):
-                result = _result(future, pending[future], pool)
-                yield pending.pop(future), result
+                result, place = _result(future, pending[future], pool), pending.pop(future)
+                feed()  # nobody waits for what the caller does with it
+                yield place, result
     except BrokenExecutor as error:
         at_work = [*pending.values()] or [waiting[0]]
         raise _WorkerDiedError(dict.fromkeys(at_work, 1)) from error
@@ -233,7 +256,7 @@ def _processes(count: int, module: str) -> Iterator[Executor]:
     context = _context()
     context.set_forkserver_preload([module, __name__])
     theirs, ours = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(count, context, _begin, (theirs,))
+    pool = ProcessPoolExecutor(count, context, _begin, (theirs, dict(os.environ)))
     try:
         yield pool
     except BaseException:
@@ -250,7 +273,9 @@ def _context() -> BaseContext:
     return get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
 
 
-def _begin(lifeline: Connection) -> None:
+def _begin(lifeline: Connection, environment: Mapping[str, str]) -> None:
+    os.environ.clear()  # the process that we are a copy of may have been started under another
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal signals the whole group; who started us tells us to end
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 

@@ -16,7 +16,7 @@ from tinyai_registry.lab.table_file import digest
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Account, Candidate, Outcome, Previous, Release
-from tinyai_registry.release.provenance import collect, give_account
+from tinyai_registry.release.provenance import give_account
 from tinyai_registry.store.publish import publish, refuse
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import open_registry
@@ -33,69 +33,62 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
 
     Raises a TinyaiError for whatever else stops it; the registry then is as it was.
     """
+    start = begin(owner, request, progress)
+    if isinstance(start, Outcome):
+        return start
+    with progress.step("load the lab"), uncollected():
+        # It takes seconds to import, which a release that is up to date need not wait for.
+        from tinyai_registry.workflows.attempt import attempt  # noqa: PLC0415
+    made = attempt(owner, request, start.sidecar, start.previous, progress)
+    return conclude(owner, request, start, made, progress)
+
+
+def begin(owner: Owner, request: Request, progress: Progress) -> Outcome | StartingPoint:
+    """What a refresh starts from, if nothing is in its way; the outcome of one whose release is up to date."""
     recipe = owner.recipe
     with progress.step("open registry"):
         if not request.dry_run:
             settle(request.registry)
         start = starting_point(*read_as_it_stands(request.registry, recipe.id), recipe)
-        current = not request.force and is_up_to_date(start, owner, digest(request.table, progress))
+        current = not request.force and is_up_to_date(start, owner, request.sha256 or digest(request.table, progress))
     if current:
         return Outcome(recipe.id, "up-to-date", sidecar=start.sidecar)
     with progress.step("check prerequisites"):
         check_prerequisites(owner, request, start)
+    return start
 
-    with progress.step("load the lab"), uncollected():
-        # It takes seconds to import, which a release that is up to date need not wait for.
-        from tinyai_registry.lab.predictions import write_predictions  # noqa: PLC0415
-        from tinyai_registry.lab.processor import cpu_capability  # noqa: PLC0415
-        from tinyai_registry.workflows.candidate import make_candidate  # noqa: PLC0415
-        from tinyai_registry.workflows.evaluate import judge, judge_artifacts, train  # noqa: PLC0415
-        from tinyai_registry.workflows.export import export  # noqa: PLC0415
-        from tinyai_registry.workflows.shipped import compare_with_shipped  # noqa: PLC0415
-    trained = train(owner, request.table, progress)
-    judgement = judge(owner, trained, start.sidecar, progress, request.engine)
-    if request.predictions is not None:
-        with progress.step("write predictions"):
-            write_predictions(request.predictions, trained.table, judgement.evaluation.held_out)
-    with progress.step("run the registered model"):
-        judgement = compare_with_shipped(judgement, trained, request.registry, recipe.id, start.previous)
-    if judgement.passed:
-        with progress.step("export and verify"):
-            artifacts = export(owner, trained, load_runtime(request.runtime), progress)
-        judgement = judge_artifacts(judgement, artifacts)
-    account = _account(request, judgement)
-    if not judgement.passed:
-        return _refuse(owner, request, start, judgement, account)
 
-    provenance = collect(
-        account, request.command, request.registry, owner.plugin.distribution, recipe.seeds, cpu_capability()
-    )
-    candidate = make_candidate(owner, trained, judgement, artifacts, provenance, progress, request.engine)
+def conclude(
+    owner: Owner, request: Request, start: StartingPoint, made: Candidate | Judgement, progress: Progress
+) -> Outcome:
+    """Publish the candidate that was ``made``, or record that the gate has refused the model."""
+    if isinstance(made, Judgement):
+        return _refuse(owner, request, start, made)
     with progress.step("compare and describe" if request.dry_run else "publish"):
-        release = _release(request, candidate, start, account)
+        release = _release(request, made, start)
     return Outcome(
-        model=recipe.id,
+        model=owner.recipe.id,
         status="dry-run" if request.dry_run else "published",
-        judgement=judgement,
+        judgement=made.judgement,
         sidecar=sidecar.read_back(release),
         withdrawn=release.withdrawn,
     )
 
 
-def _release(request: Request, candidate: Candidate, start: StartingPoint, account: Account) -> Release:
+def _release(request: Request, candidate: Candidate, start: StartingPoint) -> Release:
     """What is published, or would be, by a dry run."""
     if request.dry_run:
         return _compose(request, candidate, start)
-    model, patience = candidate.recipe.id, request.lock_timeout
+    model, patience, account = candidate.recipe.id, request.lock_timeout, _account(request, candidate.judgement)
     _, release = publish(
         request.registry, model, lambda: _compose_now(request, candidate, start.previous), account, patience
     )
     return release
 
 
-def _refuse(owner: Owner, request: Request, start: StartingPoint, judgement: Judgement, account: Account) -> Outcome:
+def _refuse(owner: Owner, request: Request, start: StartingPoint, judgement: Judgement) -> Outcome:
     if not request.dry_run:
-        refuse(request.registry, owner.recipe.id, account)
+        refuse(request.registry, owner.recipe.id, _account(request, judgement))
     drift = measure_drift(start.sidecar, owner.recipe, judgement.table)
     return Outcome(owner.recipe.id, "refused", judgement, previous=start.previous, drift=drift)
 

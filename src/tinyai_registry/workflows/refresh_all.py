@@ -1,36 +1,40 @@
-"""The story of refreshing every model: in processes of their own, so that none can stop another.
+"""The story of refreshing every model: workers train and judge, and only this process publishes.
 
-A process refreshes one model after another, and imports once what takes seconds. Where one dies, the model that it was
-at has failed, and another process takes the next.
+A worker takes one model after another, and imports once what takes seconds. Where one dies, its model is tried again,
+and has failed in the end; the others go on. What was published stays, however this ends.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from queue import Empty, SimpleQueue
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from tinyai_registry.documents.config import Config, TableSetting
 from tinyai_registry.documents.headline import Score, read_score
 from tinyai_registry.documents.refusal import refusal
-from tinyai_registry.errors import TinyaiError
+from tinyai_registry.documents.report import report
+from tinyai_registry.errors import EngineError, TinyaiError
+from tinyai_registry.evaluation import DataSet, Judgement
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import Folder
+from tinyai_registry.lab.table_file import digest
 from tinyai_registry.plugins.installed import Plugins
+from tinyai_registry.plugins.owner import Owner, find_owner
 from tinyai_registry.recipe import Recipe
+from tinyai_registry.release import Candidate, Outcome
 from tinyai_registry.store.glance import glance_sidecar
 from tinyai_registry.store.registry import Registry
+from tinyai_registry.workflows.engine import Engine
+from tinyai_registry.workflows.executor import ATTEMPTS, as_done, prepare
+from tinyai_registry.workflows.refresh import begin, conclude
+from tinyai_registry.workflows.starting_point import Request, StartingPoint
+from tinyai_registry.workflows.task import Failure, Task, expected_work, failure_of, work_on
 
-# Seconds that are waited for a child at a time. Python handles a signal once the main thread comes back from a wait,
-# and one that arrives just before a wait does not end it.
-MOMENT = 0.2
+# What takes workers seconds to import.
+HEAVY = "tinyai_registry.workflows.attempt"
 
 # The status of a model that has no table, and of one whose refresh ended in an error.
 SKIPPED, FAILED = "skipped", "failed"
@@ -52,36 +56,134 @@ class Result:
     before: float | None = None
 
 
+@dataclass(frozen=True)
+class Round:
+    """A refresh of many models: ``ask`` says what is asked of one and its table; ``sign`` is told each outcome."""
+
+    config: Config
+    ask: Callable[[Recipe, DataSet], Request]
+    sign: Callable[[Outcome], None]
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A model that is to be made anew."""
+
+    owner: Owner
+    request: Request
+    start: StartingPoint
+    table: DataSet
+
+
 def refresh_all(
-    recipes: Sequence[Recipe],
-    config: Config,
-    registry: Path,
-    options: Sequence[str],
-    jobs: int,
-    report: Callable[[Result], None],
+    plugins: Plugins, recipes: Sequence[Recipe], whole: Round, engine: Engine, tell: Callable[[Result], None]
 ) -> list[Result]:
-    """Refresh each of ``recipes`` whose table is there, ``jobs`` at a time; call ``report`` with each result.
+    """Refresh each of ``recipes`` whose table is there; call ``tell`` with each result.
 
-    ``options`` are passed on to each ``tinyai refresh``. Returns the results in the order of ``recipes``. If this is
-    interrupted, or the process dies, the children stop.
+    Returns the results in the order of ``recipes``. However this ends, no process that it has started is left.
     """
-    children = _Children()
+    results: dict[int, Result] = {}
 
-    def one(recipe: Recipe) -> Result:
-        result = _refresh(recipe, config, registry, options, children)
-        report(result)
-        return result
+    def note(place: int, result: Result) -> None:
+        results[place] = result
+        tell(result)
 
-    with ExitStack() as stack:
-        stack.callback(children.close)
-        pool = stack.enter_context(ThreadPoolExecutor(jobs))
-        stack.callback(children.stop)  # first of all: a thread of the pool waits for its child
-        futures = [pool.submit(one, recipe) for recipe in recipes]
+    begun: dict[int, _Begun] = {}
+    begin_one = _beginner(plugins, whole)
+    for place, recipe in enumerate(recipes):
+        found = begin_one(recipe)
+        if isinstance(found, Result):
+            note(place, found)
+            continue
+        begun[place] = found
+        if len(begun) == 2:  # noqa: PLR2004 - one alone takes no process
+            prepare(engine, HEAVY)
+
+    places = sorted(begun, key=lambda place: -_expected_work(begun[place]))  # what takes longest begins first
+    tasks = [_task(begun[place], plugins, engine.threads(len(begun))) for place in places]
+    try:
+        with closing(as_done(engine, work_on, tasks, _lost)) as made:
+            for number, each in made:
+                note(places[number], _conclude(begun[places[number]], each, whole.sign))
+    except EngineError as error:
+        for place in places:
+            if place not in results:
+                note(place, Result(recipes[place].id, FAILED, error.exit_code, str(error)))
+    return [results[place] for place in range(len(recipes))]
+
+
+def _beginner(plugins: Plugins, whole: Round) -> Callable[[Recipe], Result | _Begun]:
+    """What begins with one recipe: what is to be done, or why nothing is. A table is looked for and hashed once."""
+    config = whole.config
+
+    @cache
+    def table_of(dataset: str) -> tuple[DataSet, str]:
+        data = config.tables[dataset].fetch()
+        return data, digest(data)
+
+    def begin_one(recipe: Recipe) -> Result | _Begun:
+        said = config.tables.get(recipe.dataset, TableSetting())
+        if not said.locations:
+            return Result(recipe.id, SKIPPED, 0, f"tinyai.toml names no table of {recipe.dataset}")
+        if said.missing is not None:
+            return Result(recipe.id, SKIPPED, 0, f"no table: {said.missing}")
         try:
-            return [_wait_for(future) for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            owner = find_owner(plugins, recipe.id, config.policy)
+            data, sha256 = table_of(recipe.dataset)
+            request = replace(whole.ask(recipe, data), sha256=sha256)
+            start = begin(owner, request, Progress())
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other models go on
+            return _failed(recipe, failure_of(error))
+        return _result(start) if isinstance(start, Outcome) else _Begun(owner, request, start, data)
+
+    return begin_one
+
+
+def _expected_work(begun: _Begun) -> float:
+    return expected_work(begun.owner.recipe, sum(path.stat().st_size for path in begun.table.paths))
+
+
+def _task(begun: _Begun, plugins: Plugins, threads: int) -> Task:
+    owner, start = begun.owner, begun.start
+    return Task(
+        recipe=owner.recipe,
+        request=begun.request,
+        plugin=(owner.plugin.distribution, owner.plugin.version),
+        policy=owner.policy,
+        blocked=tuple(plugin.name for plugin in plugins.all if plugin.status == "blocked"),
+        sidecar=start.sidecar,
+        previous=start.previous,
+        threads=threads,
+    )
+
+
+def _lost(_: Task) -> Failure:
+    return Failure(f"its worker died {ATTEMPTS} times; is there too little memory for it? Try fewer --jobs", 2)
+
+
+def _conclude(begun: _Begun, made: Candidate | Judgement | Failure, sign: Callable[[Outcome], None]) -> Result:
+    """Publish what was ``made``."""
+    recipe = begun.owner.recipe
+    if isinstance(made, Failure):
+        return _failed(recipe, made)
+    try:
+        outcome = conclude(begun.owner, begun.request, begun.start, made, Progress())
+        sign(outcome)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other models go on
+        return _failed(recipe, failure_of(error))
+    return _result(outcome)
+
+
+def _failed(recipe: Recipe, failure: Failure) -> Result:
+    return Result(recipe.id, FAILED, failure.exit_code, failure.why)
+
+
+def _result(outcome: Outcome) -> Result:
+    answer = report(outcome, {})
+    refused = "; ".join(refusal(verdict) for verdict in answer["gate"] or () if not verdict["passed"])
+    score = read_score(answer)
+    before = (answer["previous"] or {}).get("metrics", {}).get(f"mean_{score.metric}") if score else None
+    return Result(outcome.model, outcome.status, outcome.exit_code, refused or None, score, before)
 
 
 def set_aside(registry: Registry, plugins: Plugins) -> list[Result]:
@@ -107,117 +209,3 @@ def _tell_why(model: str, sidecar: Mapping[str, Any], imports: Collection[str]) 
     if "recipe_fingerprint" in sidecar:
         return "no plugin declares it any more"
     return "imported: others made it, and no plugin declares it"
-
-
-def _wait_for(future: Future[Result]) -> Result:
-    while not wait([future], MOMENT).done:
-        pass
-    return future.result()
-
-
-def _refresh(recipe: Recipe, config: Config, registry: Path, options: Sequence[str], children: _Children) -> Result:
-    said = config.tables.get(recipe.dataset, TableSetting())
-    if not said.locations:
-        return Result(recipe.id, SKIPPED, 0, f"tinyai.toml names no table of {recipe.dataset}")
-    if said.missing is not None:
-        return Result(recipe.id, SKIPPED, 0, f"no table: {said.missing}")
-    try:
-        data = said.fetch()
-    except TinyaiError as error:
-        return Result(recipe.id, FAILED, error.exit_code, str(error))
-    tables = [word for named in data.name_files() for word in ("--table", named)]
-    words = ["refresh", recipe.id, *tables, "--registry", str(registry), "--json", *options]
-    try:
-        code, answer = children.run(words)
-    except _DiedError as died:
-        return Result(recipe.id, FAILED, _exit_code(died.returncode) or 2, str(died))
-    if "error" in answer:
-        return Result(recipe.id, FAILED, code, answer["error"]["message"])
-    refused = "; ".join(refusal(verdict) for verdict in answer["gate"] or () if not verdict["passed"])
-    score = read_score(answer)
-    before = (answer["previous"] or {}).get("metrics", {}).get(f"mean_{score.metric}") if score else None
-    return Result(recipe.id, answer["status"], code, refused or None, score, before)
-
-
-def _exit_code(returncode: int) -> int:
-    """As a shell says it: 128 and the signal that has killed the process."""
-    return 128 - returncode if returncode < 0 else returncode
-
-
-class _DiedError(Exception):
-    """A child ended before it has answered."""
-
-    def __init__(self, returncode: int, last: str) -> None:
-        super().__init__(f"ended with {returncode}: {last}")
-        self.returncode = returncode
-
-
-class _Children:
-    """Those that run commands or wait for one. Several threads may ask."""
-
-    def __init__(self) -> None:
-        self._all: list[_Child] = []
-        self._idle: SimpleQueue[_Child] = SimpleQueue()
-        self._stopped = False
-
-    def run(self, words: Sequence[str]) -> tuple[int, Any]:
-        """Exit code and answer of ``tinyai`` with ``words``. Raises _DiedError if there is none."""
-        try:
-            child = self._idle.get_nowait()
-        except Empty:
-            child = _Child()
-            self._all.append(child)
-            if self._stopped:
-                child.stop()
-        answer = child.run(words)
-        self._idle.put(child)
-        return answer
-
-    def stop(self) -> None:
-        """End all of them: each stops what it is at, as for a signal."""
-        self._stopped = True
-        for child in self._all:
-            child.stop()
-
-    def close(self) -> None:
-        """Wait until they have ended."""
-        for child in self._all:
-            child.close()
-
-
-class _Child:
-    """A process that runs one command after another, and ends when its standard input does."""
-
-    def __init__(self) -> None:
-        # -P: the working directory may be a stranger's, and what lies in it is not to be imported.
-        program = [sys.executable, "-P", "-m", "tinyai_registry.cli.command_server"]
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - see close
-        self._process = subprocess.Popen(
-            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, encoding="utf-8"
-        )
-
-    def run(self, words: Sequence[str]) -> tuple[int, Any]:
-        asked, answered = self._process.stdin, self._process.stdout
-        assert asked is not None  # noqa: S101 - both are pipes
-        assert answered is not None  # noqa: S101
-        try:
-            asked.write(json.dumps(list(words)) + "\n")
-            asked.flush()
-            code, written = json.loads(answered.readline())
-            return code, json.loads(written)
-        except (OSError, ValueError):  # it has closed its end, or was stopped in the middle of a line
-            code = self._process.wait()
-            self._said.seek(0)
-            last = ([line for line in self._said.read().splitlines() if line.strip()] or ["no output"])[-1]
-            raise _DiedError(code, last.strip()) from None
-
-    def stop(self) -> None:
-        """Say that there is nothing more to do: it ends, whatever it is at."""
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        with suppress(OSError):  # it has died with something unread
-            self._process.stdin.close()
-
-    def close(self) -> None:
-        """Wait for its end."""
-        with self._said, self._process:
-            self.stop()

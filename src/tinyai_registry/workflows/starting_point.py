@@ -28,7 +28,7 @@ class Request:
     """What was asked for. ``command`` is the command line, with file names in place of paths.
 
     ``runtime`` names the profile that the registry is written for; ``predictions`` a file for the held-out predictions;
-    ``engine`` who does the work of protocols, if not this process.
+    ``engine`` who does the work of protocols, if not this process; ``sha256`` is the digest that the table must have.
     """
 
     registry: Path
@@ -41,6 +41,7 @@ class Request:
     runtime: str = DEFAULT
     predictions: Path | None = None
     engine: Engine | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)

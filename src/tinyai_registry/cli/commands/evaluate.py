@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tinyai_registry.cli.engine_options import engine_options
-from tinyai_registry.cli.judging import Display, exit_code
+from tinyai_registry.cli.judging import Display
 from tinyai_registry.cli.session import Session, in_session, table_option
 from tinyai_registry.documents.report import report
 from tinyai_registry.plugins.owner import find_owner
@@ -32,4 +32,4 @@ def command(session: Session, model: str, table: tuple[str, ...], protocol: str 
     outcome = evaluate(where, config.table(where.recipe.dataset, table), display, protocol, engine)
     document = report(outcome, display.seconds)
     session.answer(document) if session.as_json else display.outcome(document)
-    return exit_code(outcome)
+    return outcome.exit_code

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import click
 from tinyai_registry.cli.columns import align
 from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.importing import Wishes, take_in
-from tinyai_registry.cli.judging import Display, exit_code, sentence
+from tinyai_registry.cli.judging import Display, sentence
 from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
 from tinyai_registry.documents import note as decision_note
@@ -23,9 +24,10 @@ from tinyai_registry.documents.report import report
 from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.evaluation import DataSet
 from tinyai_registry.lab.table_file import require_ending
 from tinyai_registry.plugins.owner import find_owner
-from tinyai_registry.recipe import Imported
+from tinyai_registry.recipe import Imported, Recipe
 from tinyai_registry.release import Outcome
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import log_line
@@ -33,7 +35,7 @@ from tinyai_registry.trust.signing import PrivateKey, SignatureError, read_signa
 from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.refresh import refresh
-from tinyai_registry.workflows.refresh_all import Result, refresh_all, set_aside
+from tinyai_registry.workflows.refresh_all import Result, Round, refresh_all, set_aside
 from tinyai_registry.workflows.starting_point import Request
 
 
@@ -74,6 +76,9 @@ def command(
 ) -> int:
     """Retrain a model from a fresh table and publish it, if its gate passes.
 
+    --jobs and --engine say who trains: with --all each model is a piece of work, of one MODEL those of its protocols.
+    Whoever it is, the files are the same.
+
     Exit codes: 0 done, 2 bad input, 3 the gate refused, 4 the recipe changed, 5 the registry is busy. With --all: the
     highest of the models'; a model without a table and one that others made are skipped, and one that is not registered
     is left out.
@@ -83,14 +88,13 @@ def command(
     """
     if everything == (model is not None):
         raise TinyaiError("name one MODEL, or give --all")
+    wishes = Wishes(reason, dry_run=dry_run, force=force, patience=lock_timeout)
     if model is None:
         if table or metrics_out or note or comment or predictions:
             files = "--table, --metrics-out, --note, --comment and --predictions"
             told = f"{files} go with one MODEL; name each table in tinyai.toml"
             raise TinyaiError(told)
-        options = ["--lock-timeout", str(lock_timeout), *_flags(dry_run=dry_run, force=force)]
-        options += ["--reason", reason] if reason else []
-        return _refresh_all(session, registry, engine or Engine(jobs=1), options, new=new)
+        return _refresh_all(session, registry, engine or Engine(), wishes, new=new)
     if new:
         raise TinyaiError("--new goes with --all; one MODEL is refreshed whether or not the registry has it")
     for file in (metrics_out, note, comment, predictions):
@@ -99,20 +103,15 @@ def command(
         require_ending(predictions)
     plugins = session.plugins()
     if (declared := plugins.find_import(model)) is not None:
-        wishes = Wishes(reason, dry_run=dry_run, force=force, patience=lock_timeout)
         return _import(session, session.config.registry_folder(registry), declared, table, wishes)
     where = find_owner(plugins, model, session.config.policy)
     data = session.config.table(where.recipe.dataset, table)
-    flags = _flags(dry_run=dry_run, force=force)
-    # What is published of the command line: a path shows someone's folders, its last part says enough.
-    tables = [word for named in data.name_files(lambda path: path.name) for word in ("--table", named)]
-    command_line = " ".join(("tinyai refresh", model, *tables, *flags))
     folder = session.config.registry_folder(registry)
     if not dry_run:
         session.watch(folder, [model])
     display = Display(session.as_json)
-    runtime = session.config.runtime
-    request = Request(folder, data, command_line, reason, force, dry_run, lock_timeout, runtime, predictions, engine)
+    request = _request(session.config, folder, wishes, where.recipe, data)
+    request = replace(request, predictions=predictions, engine=engine)
     before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
     _sign(session.config, folder, outcome)
@@ -122,7 +121,17 @@ def command(
         found = compare_outcome(before, outcome, where.recipe)
         write(comment, render_markdown(found, model, sentence(document)))
     session.answer(document) if session.as_json else display.outcome(document)
-    return exit_code(outcome)
+    return outcome.exit_code
+
+
+def _request(config: Config, folder: Path, wishes: Wishes, recipe: Recipe, data: DataSet) -> Request:
+    flags = [flag for flag, given in (("--dry-run", wishes.dry_run), ("--force", wishes.force)) if given]
+    # What is published of the command line: a path shows someone's folders, its last part says enough.
+    tables = [word for named in data.name_files(lambda path: path.name) for word in ("--table", named)]
+    command_line = " ".join(("tinyai refresh", recipe.id, *tables, *flags))
+    return Request(
+        folder, data, command_line, wishes.reason, wishes.force, wishes.dry_run, wishes.patience, config.runtime
+    )
 
 
 def _write_documents(outcome: Outcome, document: Mapping[str, Any], metrics: Path | None, note: Path | None) -> None:
@@ -154,10 +163,9 @@ def _sign(config: Config, root: Path, outcome: Outcome) -> None:
     click.echo(log_line(f"{model}: signed, see {name}"), err=True)
 
 
-def _refresh_all(session: Session, registry: Path | None, engine: Engine, options: Sequence[str], *, new: bool) -> int:
-    if engine.name == "dask":
-        raise TinyaiError("--engine dask goes with one MODEL")
-    folder = session.config.registry_folder(registry)
+def _refresh_all(session: Session, registry: Path | None, engine: Engine, wishes: Wishes, *, new: bool) -> int:
+    config = session.config
+    folder = config.registry_folder(registry).absolute()  # a worker may be started elsewhere
     opened, plugins = open_registry(folder), session.plugins()
     registered = {row.get("id") for row in opened.rows}
     declared = plugins.recipes
@@ -166,7 +174,8 @@ def _refresh_all(session: Session, registry: Path | None, engine: Engine, option
     aside = set_aside(opened, plugins)
     for each in aside:
         _echo(each)
-    results = [*refresh_all(recipes, session.config, folder, options, engine.jobs, _echo), *aside]
+    whole = Round(config, partial(_request, config, folder, wishes), partial(_sign, config, folder))
+    results = [*refresh_all(plugins, recipes, whole, engine, _echo), *aside]
     left = [recipe.id for recipe in declared if recipe not in recipes]
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results], "not_registered": left})
@@ -193,7 +202,3 @@ def _summary(results: Sequence[Result], left: Sequence[str]) -> Iterator[str]:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
-
-
-def _flags(*, dry_run: bool, force: bool) -> list[str]:
-    return [flag for flag, given in (("--dry-run", dry_run), ("--force", force)) if given]

@@ -1,0 +1,118 @@
+"""One model to refresh, as it is handed to a worker: what it takes, in plain data, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from tinyai_registry.errors import EngineError, TinyaiError
+from tinyai_registry.evaluation import Judgement
+from tinyai_registry.evaluation.progress import Progress
+from tinyai_registry.plugins.discovery import discover
+from tinyai_registry.plugins.owner import Owner, find_owner
+from tinyai_registry.plugins.plugin import describe_error
+from tinyai_registry.recipe import (
+    GroupKFold,
+    HeldOut,
+    KFold,
+    LeaveOneGroupOut,
+    PredefinedSplit,
+    Recipe,
+    RepeatedHoldout,
+    Scheme,
+)
+from tinyai_registry.release import Candidate, Previous
+from tinyai_registry.workflows.heavy_imports import uncollected
+from tinyai_registry.workflows.starting_point import Request
+
+# What is not known before a table is read, or not declared, for an estimate.
+GROUPS, PARAMETERS, EPOCHS = 10, 5000, 30
+
+
+@dataclass(frozen=True)
+class Task:
+    """``recipe`` is to be refreshed as ``request`` says; what it names lies under the same paths for the worker.
+
+    ``plugin`` is (distribution, version) of the owner, ``policy`` and ``blocked`` are names of plugins. ``sidecar`` and
+    ``previous`` are of the registered release. ``threads`` is how many threads the work may take at most.
+    """
+
+    recipe: Recipe
+    request: Request
+    plugin: tuple[str, str]
+    policy: tuple[str, ...]
+    blocked: tuple[str, ...]
+    sidecar: Mapping[str, Any] | None
+    previous: Previous | None
+    threads: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What has stopped the refresh of a model, and the exit code that says so."""
+
+    why: str
+    exit_code: int
+
+
+def work_on(task: Task) -> Candidate | Judgement | Failure:
+    """What may be published, the judgement that refuses it, or what has gone wrong. Changes nothing."""
+    try:
+        owner = _find_owner(task)
+        with uncollected():
+            from tinyai_registry.lab.processor import threads  # noqa: PLC0415 - torch, for workers alone
+            from tinyai_registry.workflows.attempt import attempt  # noqa: PLC0415
+        with threads(task.threads):
+            return attempt(owner, task.request, task.sidecar, task.previous, Progress())
+    except ModuleNotFoundError:
+        raise  # the command says which extra is missing
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other models go on
+        return failure_of(error)
+
+
+def _find_owner(task: Task) -> Owner:
+    """The owner of the model here. Raises EngineError if that is not the one that the task speaks of."""
+    owner = find_owner(discover(task.blocked), task.recipe.id, task.policy)
+    here = owner.plugin.distribution, owner.plugin.version
+    if here != task.plugin or owner.recipe != task.recipe:
+        raise EngineError(
+            f"a worker has another {task.recipe.id}, of {' '.join(here)}, than whoever asked it, which has "
+            f"{' '.join(task.plugin)}; install the same there"
+        )
+    return owner
+
+
+def failure_of(error: Exception) -> Failure:
+    """``error`` in words, as the command line has them."""
+    if isinstance(error, TinyaiError):
+        return Failure(str(error), error.exit_code)
+    if isinstance(error, OSError):
+        return Failure(f"{error.filename or 'the disk'}: {error.strerror or error}", TinyaiError.exit_code)
+    return Failure(describe_error(error), 1)
+
+
+def expected_work(recipe: Recipe, table_bytes: int) -> float:
+    """How long the training takes, in no unit: the longest is to begin first. Nothing is read for it."""
+    splits = sum(_splits(scheme) for scheme in (recipe.folds, *(each.scheme for each in recipe.protocols)))
+    mlp, settings = recipe.architecture, recipe.training
+    widths = (len(recipe.feature_order), *mlp.hidden, 1) if mlp else ()
+    parameters = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths)) or PARAMETERS
+    epochs = settings.epochs if settings else EPOCHS
+    return table_bytes / len(recipe.feature_order or "-") * epochs * parameters * splits * len(recipe.seeds)
+
+
+def _splits(scheme: Scheme) -> int:
+    """How many models one seed takes, the final one included."""
+    match scheme:
+        case KFold() | GroupKFold():
+            return scheme.folds + 1
+        case RepeatedHoldout():
+            return scheme.splits + 1
+        case PredefinedSplit():
+            return 2
+        case HeldOut():
+            return _splits(scheme.within)
+        case LeaveOneGroupOut():
+            return GROUPS
