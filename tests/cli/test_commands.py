@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tinyai_registry.cli.answer import Answer
 from tinyai_registry.cli.app import COMMANDS, main
 from tinyai_registry.cli.judging import Display
 from tinyai_registry.evaluation import Fold, Metrics
@@ -354,6 +355,17 @@ def test_show_gives_the_card_or_row_and_sidecar(tinyai, refresh, places, registr
     assert shown["sidecar"] == json.loads((registry / "duo_v1.json").read_text())
     (registry / "duo_v1.md").unlink()
     assert json.loads(tinyai("show", "duo_v1", "--registry", registry).out) == shown
+
+
+def test_show_is_a_page_on_a_terminal(tinyai, refresh, places, registry, monkeypatch):
+    refresh(places["table"])
+    assert "| --- |" in tinyai("show", "duo_v1", "--registry", registry).out
+    monkeypatch.setattr(Answer, "isatty", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", tinyai("show", "duo_v1", "--registry", registry).out)
+    assert shown.split()[0] == "Duo"
+    assert max(map(len, shown.split("\n"))) == 60
+    assert "| --- |" not in shown
 
 
 def test_plugins_gives_every_plugin_with_its_hooks_and_models(tinyai, duo):

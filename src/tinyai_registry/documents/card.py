@@ -83,7 +83,7 @@ def _snippet(sidecar: Sidecar) -> str:
     lines = (
         "import tinyai_registry",
         "",
-        f'model = tinyai_registry.load("{sidecar["id"]}", registry=".")',
+        f'model = tinyai_registry.load("{sidecar["id"]}", registry="path/to/registry")',
         f"scores = model.predict({fed}",
     )
     return markdown_code_block(lines, "python")

@@ -34,10 +34,11 @@ def render(sidecar: Sidecar) -> str:
         **named,
         "library_name": "onnx",
         "tags": ["onnx", "tinyai", sidecar["kind"]],
-        "model-index": [{"name": sidecar["id"], "results": list(_results(sidecar))}],
     }
-    lines = (f"{name}: {_flow(value)}" for name, value in fields.items())
-    return "\n".join(("---", *lines, "---", ""))
+    lines = [f"{name}: {_flow(value)}" for name, value in fields.items()]
+    results = ",\n".join(f"    {_flow(result)}" for result in _results(sidecar))
+    index = f"model-index:\n- name: {_flow(sidecar['id'])}\n  results: [\n{results}\n  ]"
+    return "\n".join(("---", *lines, index, "---", ""))
 
 
 def _flow(value: Any) -> str:

@@ -9,6 +9,7 @@ import click
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents import front_matter, strict_json
 from tinyai_registry.store.snapshot import read_documents
+from tinyai_registry.text import log_line
 
 
 @click.command()
@@ -26,8 +27,20 @@ def command(session: Session, model: str, registry: Path | None) -> int:
     if session.as_json:
         session.answer(document)
     elif card is not None:
-        lines = front_matter.strip(card.decode("utf-8", errors="replace")).removesuffix("\n").split("\n")
-        session.say(*(line.removesuffix("\r") for line in lines))
+        _show(session, front_matter.strip(card.decode("utf-8", errors="replace")))
     else:
         session.answers.write(strict_json.dumps(document))
     return 0
+
+
+def _show(session: Session, card: str) -> None:
+    """The card as a page on a terminal; in a pipe the lines as they are."""
+    lines = [log_line(line.removesuffix("\r")) for line in card.removesuffix("\n").split("\n")]
+    if session.room is None:
+        session.say(*lines)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(file=session.answers, force_terminal=True, width=session.room)
+    console.print(Markdown("\n".join(lines), hyperlinks=False))
