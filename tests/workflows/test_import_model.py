@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 
-from tinyai_registry import Imported
+from tinyai_registry import Imported, load
 from tinyai_registry.documents import c_reader, strict_json
 from tinyai_registry.documents.schema import violations
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.files import sha256_of
-from tinyai_registry.onnxfile.runtime import known_runtimes
+from tinyai_registry.onnxfile.runtime import known_runtimes, load_runtime
 
 TABLE = """<ir_version: 8, opset_import: ["" : 17]> g (float[N, 2] x, float[N, 2] z) => (float[N] y)
     <float[2, 1] w = {1.0, 2.0}, int64[1] last = {1}> { a = Add(x, z) s = MatMul(a, w)  y = Squeeze(s, last) }"""
@@ -211,6 +212,129 @@ def test_a_file_that_is_none_is_named(write, take, what):
     assert "theirs.onnx" in ran.err
 
 
+# --- fed by columns of a table
+
+ROWS_IN = """<ir_version: 8, opset_import: ["" : 17]> g (float[N, 3] features) => (float[N] y)
+    <float[3, 1] w = {1.0, 2.0, 3.0}, int64[1] last = {1}> { s = MatMul(features, w)  y = Squeeze(s, last) }"""
+SCALED = ROWS_IN.replace(
+    "<float[3, 1]", "<float[3] mean = {0.5, 1.0, 1.0}, float[3] std = {0.5, 2.0, 2.0}, float[3, 1]"
+)
+SCALED = SCALED.replace("s = MatMul(features", "c = Sub(features, mean) f = Div(c, std) s = MatMul(f")
+OPEN = ROWS_IN.replace("[N, 3]", "[N, F]")
+FEATURES = ("--features", "adm2, vif_scale0,motion2")
+# In another order than the model's, with a column that it does not know.
+ROWS = {"x": [9.0, 9.0], "motion2": [2.0, 1.0], "adm2": [1.0, 0.5], "vif_scale0": [3.0, 1.0]}
+
+
+@pytest.fixture
+def scaler(tmp_path):
+    def make(**said) -> Path:
+        path = tmp_path / "scaler.json"
+        path.write_text(json.dumps(said or {"mean": [0.5, 1, 1], "std": [0.5, 2, 2]}))
+        return path
+
+    return make
+
+
+def score(tinyai, registry, tmp_path) -> list[float]:
+    """What the command says of ``ROWS``, which is also what ``load`` does."""
+    table = tmp_path / "rows.csv"
+    pd.DataFrame(ROWS).to_csv(table, index=False)
+    told = tinyai("score", "up_v1", table, "--registry", registry, "--json").json["rows"]
+    found = [row["prediction"] for row in told]
+    assert load("up_v1", registry).predict(pd.DataFrame(ROWS)).tolist() == found
+    return found
+
+
+def test_a_regressor_of_others_is_fed_by_the_names_of_columns(write, take, registry, tinyai, tmp_path, scaler):
+    target = ("--target", "vmaf", "--target-range", "0,100")
+    assert take(write(ROWS_IN), *FEATURES, "--scaler", scaler(), *target).code == 0
+    # The first row in scale is 1, 1 and 0.5, the second 0, 0 and 0.
+    assert score(tinyai, registry, tmp_path) == [4.5, 0.0]
+    document = said(registry)
+    assert list(violations("sidecar", document)) == []
+    assert document["feature_order"] == ["adm2", "vif_scale0", "motion2"]
+    assert (document["feature_mean"], document["feature_std"]) == ([0.5, 1.0, 1.0], [0.5, 2.0, 2.0])
+    assert (document["target"], document["target_range"]) == ("vmaf", [0.0, 100.0])
+    assert document["onnx_has_scaler"] is False
+    card = (registry / "up_v1.md").read_text(encoding="utf-8")
+    assert "- columns, in this order: `adm2`, `vif_scale0`, `motion2`" in card
+    assert "- predicts `vmaf`, nominally 0 to 100" in card
+    found = tinyai("validate", registry, "--load", "--json").json["findings"]
+    assert {each["code"] for each in found} == {"TAI016", "TAI515"}
+    standings = {m["model"]: m for m in tinyai("status", "--registry", registry, "--json").json["models"]}
+    assert "takes adm2, vif_scale0, motion2, predicts vmaf" in standings["up_v1"]["reasons"]
+
+
+def test_the_newer_runtime_reads_what_feeds_it(write, take, registry, scaler):
+    take(write(ROWS_IN), *FEATURES, "--scaler", scaler())
+    read = c_reader.read((registry / "up_v1.json").read_text(), load_runtime("vmafx"))
+    assert read is not None
+    assert read.feature_order == ("adm2", "vif_scale0", "motion2")
+    assert (read.feature_mean, read.feature_std) == ((0.5, 1.0, 1.0), (0.5, 2.0, 2.0))
+    assert not read.onnx_has_scaler
+
+
+def test_who_scales_is_said_where_no_scaler_is_given(write, take, registry, tinyai, tmp_path):
+    ran = take(write(ROWS_IN), *FEATURES)
+    assert "the graph does not standardise, and nobody said how to: feed raw columns" in ran.out
+    assert score(tinyai, registry, tmp_path) == [13.0, 5.5]
+    ran = take(write(SCALED), *FEATURES)
+    assert "the graph standardises its input itself; feed raw columns" in ran.out
+    assert said(registry)["onnx_has_scaler"] is True
+    assert score(tinyai, registry, tmp_path) == [4.5, 0.0]
+
+
+@pytest.mark.parametrize("names", [("feature_mean", "feature_std"), ("input_mean", "input_std")])
+def test_a_sidecar_of_any_dialect_is_a_scaler(write, take, registry, scaler, names):
+    old = scaler(**dict(zip(names, ([1, 2, 3], [4, 5, 6]), strict=True)), kind="fr")
+    assert take(write(ROWS_IN), *FEATURES, "--scaler", old).code == 0
+    assert (said(registry)["feature_mean"], said(registry)["feature_std"]) == ([1, 2, 3], [4, 5, 6])
+
+
+def test_score_says_how_columns_are_named_where_nobody_did(write, take, registry, tinyai, tmp_path):
+    take(write(ROWS_IN))
+    (tmp_path / "rows.csv").write_text("adm2\n1\n")
+    ran = tinyai("score", "up_v1", tmp_path / "rows.csv", "--registry", registry)
+    assert ran.code == 2
+    assert "which columns feed features of up_v1, 3 numbers for each row; import it again, with --features" in ran.err
+
+
+UNFIT = {
+    "another number of columns": (ROWS_IN, ("--features", "adm2"), {}, "1 columns are named, and the graph takes"),
+    "two inputs": (TABLE, ("--features", "a,b"), {}, "the graph takes x [N, 2], z [N, 2]"),
+    "a picture": (PICTURE, (*FEATURES, "--shape", "frame=1,1,8,8"), {}, "the graph takes frame [1, 1, H, W]"),
+    "an open width": (OPEN, (*FEATURES, "--shape", "features=1,3"), {}, "the graph takes features [N, F]"),
+    "a column twice": (ROWS_IN, ("--features", "adm2,b,adm2"), {}, "the column adm2 is named twice"),
+    "a column without a name": (ROWS_IN, ("--features", "adm2,,b"), {}, "a column has no name"),
+    "a name that no loader reads": (ROWS_IN, ("--features", 'adm2,"b,c'), {}, "without quotes"),
+    "scaled twice": (SCALED, FEATURES, {"mean": [1, 1, 1], "std": [1, 1, 1]}, "it standardises its input itself"),
+    "a short scaler": (ROWS_IN, FEATURES, {"mean": [1], "std": [1]}, "mean has 1 numbers for 3 columns"),
+    "a half scaler": (ROWS_IN, FEATURES, {"mean": [1, 1, 1]}, 'a scaler is {"mean"'),
+    "words for numbers": (ROWS_IN, FEATURES, {"mean": ["1"], "std": ["1"]}, 'a scaler is {"mean"'),
+    "a std of zero": (
+        ROWS_IN,
+        FEATURES,
+        {"mean": [1, 1, 1], "std": [1, 0, 1]},
+        "column vif_scale0 has mean 1 and std 0",
+    ),
+    "a range of words": (ROWS_IN, (*FEATURES, "--target-range", "0;1"), {}, "give LOW,HIGH"),
+    "a range upside down": (ROWS_IN, (*FEATURES, "--target-range", "1,0"), {}, "is empty or endless"),
+    "no target": (ROWS_IN, (*FEATURES, "--target", ""), {}, "target is empty"),
+    "a target of nothing": (ROWS_IN, ("--target", "vmaf"), {}, "--target is told of a model that columns feed"),
+}
+
+
+@pytest.mark.parametrize("mistake", UNFIT)
+def test_columns_that_do_not_fit_the_graph_are_refused(write, take, registry, scaler, mistake):
+    text, words, given, told = UNFIT[mistake]
+    ran = take(write(text), *words, *(("--scaler", scaler(**given)) if given else ()))
+    assert ran.code == 2
+    assert told in ran.err
+    assert "Traceback" not in ran.err
+    assert not (registry / "up_v1.onnx").exists()
+
+
 # --- declared by a plugin
 
 PLUGIN = """from tinyai_registry import Imported, Published, hookimpl
@@ -280,6 +404,20 @@ def test_status_tells_of_another_version_that_the_plugin_names(declared, tinyai,
     assert standing(tinyai) == ("stale", [said], REFRESH)
     tinyai("refresh", "up_v1")
     assert standing(tinyai)[0] == "imported"
+
+
+def test_a_plugin_says_which_columns_feed_it_and_a_change_of_them_is_published(declared, tinyai, write, install):
+    write(ROWS_IN)
+    tinyai("refresh", "up_v1")
+    columns = (
+        """    regressor=Regressor(("adm2", "vif_scale0", "motion2"), (0.5, 1, 1), (0.5, 2, 2), "vmaf", (0, 100)),\n)"""
+    )
+    now = PLUGIN.replace("Imported, P", "Imported, Regressor, P").replace("\n)", f"\n{columns}")
+    install("up", now, version="2.0")
+    assert standing(tinyai) == ("stale", ["its plugin now says other columns, scaling or target"], REFRESH)
+    assert tinyai("refresh", "up_v1", "--json").json["status"] == "imported"
+    assert standing(tinyai)[1][1:] == ["takes adm2, vif_scale0, motion2, predicts vmaf"]
+    assert tinyai("refresh", "up_v1", "--json").json["status"] == "up-to-date"
 
 
 def test_status_says_what_to_do_with_a_model_of_others_that_no_plugin_declares(write, take, registry, tinyai, duo):

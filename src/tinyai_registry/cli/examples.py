@@ -29,7 +29,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "bom": ("tinyai bom -o bom.cdx.json",),
     "validate": ("tinyai validate model/tiny --strict", "tinyai validate --format github --ignore TAI903"),
     "explain": ("tinyai explain TAI203 weak-fold",),
-    "import": ("tinyai import up_v1 up.onnx --kind fr --license MIT --source URL",),
+    "import": (
+        "tinyai import up_v1 up.onnx --kind fr --license MIT --source URL",
+        "tinyai import a a.onnx --kind fr --license MIT --source URL --features x,y",
+    ),
     "migrate": ("tinyai migrate vmaf_tiny_v2 --dry-run",),
     "schema": ("tinyai schema sidecar > sidecar.schema.json",),
     "score": (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tinyai_registry.cli.session import Session
 from tinyai_registry.documents import strict_json
+from tinyai_registry.documents.upstream import describe_scaling
 from tinyai_registry.release.provenance import give_account
 from tinyai_registry.workflows.import_model import Handed, import_model, is_current
 
@@ -49,5 +50,7 @@ def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int
     session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
     if "test_vector" not in document["artifacts"][0]:
         session.say("  it runs; not all that it takes and gives is float32, so it has no test vector")
+    if "feature_order" in document:
+        session.say(f"  columns: {', '.join(document['feature_order'])}; {describe_scaling(document)}")
     session.say("  nothing was trained or judged here")
     return 0

@@ -380,6 +380,8 @@ class Sidecar(TypedDict):
     feature_fill: NotRequired[list[float]]
     onnx_has_scaler: NotRequired[bool]
     inputs: NotRequired[list[FilledInputDocument]]
+    target: NotRequired[str]
+    target_range: NotRequired[list[float]]
     training: NotRequired[TrainingDocument]
     recipe: NotRequired[RecipeDocument]
     recipe_fingerprint: NotRequired[str]

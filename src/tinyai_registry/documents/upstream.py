@@ -11,6 +11,7 @@ from tinyai_registry.documents.imported import Facts, calling
 from tinyai_registry.documents.sidecar import SCHEMA_VERSION
 from tinyai_registry.documents.sidecar_types import PublishedDocument, Sidecar
 from tinyai_registry.errors import DocumentError
+from tinyai_registry.recipe import Regressor
 from tinyai_registry.text import markdown_code as code
 from tinyai_registry.text import markdown_words
 
@@ -39,6 +40,7 @@ class Claim:
     notes: str
     upstream: Upstream
     figures: tuple[PublishedDocument, ...] = ()
+    regressor: Regressor | None = None
 
 
 def compose(claim: Claim, facts: Facts) -> dict[str, Any]:
@@ -60,7 +62,29 @@ def compose(claim: Claim, facts: Facts) -> dict[str, Any]:
         "published": [dict(each) for each in claim.figures],
         **calling(facts),
         **scaler,
+        **fed(claim.regressor),
     }
+
+
+def fed(regressor: Regressor | None) -> dict[str, Any]:
+    """What a sidecar says of the columns that feed a model, of who scales them, and of what it predicts."""
+    if regressor is None:
+        return {}
+    said: dict[str, Any] = {"feature_order": list(regressor.columns)}
+    if regressor.mean:
+        said |= {"feature_mean": list(regressor.mean), "feature_std": list(regressor.std), "onnx_has_scaler": False}
+    if regressor.target is not None:
+        said["target"] = regressor.target
+    if regressor.target_range is not None:
+        said["target_range"] = list(regressor.target_range)
+    return said
+
+
+def is_fed_as(sidecar: Mapping[str, Any], regressor: Regressor | None) -> bool:
+    """Whether the ``sidecar`` of an imported model says what ``regressor`` does."""
+    keys = ("feature_order", "feature_mean", "feature_std", "target", "target_range")
+    now = fed(regressor)
+    return all(sidecar.get(key) == now.get(key) for key in keys)
 
 
 def read_figures(data: bytes, where: str) -> tuple[PublishedDocument, ...]:
@@ -77,6 +101,22 @@ def read_figures(data: bytes, where: str) -> tuple[PublishedDocument, ...]:
             if not isinstance(each[key], kind) or isinstance(each[key], bool) or each[key] == "":
                 raise DocumentError(f"{where}: {key} is {each[key]!r}; a figure has a metric, a number and its source")
     return tuple(PublishedDocument(metric=e["metric"], value=float(e["value"]), source=e["source"]) for e in listed)
+
+
+# What mean and std are called by those who write them down: scripts, and sidecars of any dialect.
+_SCALERS = (("mean", "std"), ("feature_mean", "feature_std"), ("input_mean", "input_std"))
+
+
+def read_scaler(data: bytes, where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std of each column, from a file of JSON. Raises DocumentError if it does not have them."""
+    found = strict_json.loads(data, where)
+    given = found if isinstance(found, dict) else {}
+    for names in _SCALERS:
+        lists = [each for each in map(given.get, names) if isinstance(each, list)]
+        if len(lists) == len(names) and all(type(value) in {int, float} for each in lists for value in each):
+            mean, std = (tuple(map(float, each)) for each in lists)
+            return mean, std
+    raise DocumentError(f'{where}: a scaler is {{"mean": [...], "std": [...]}}, one number for each column, in order')
 
 
 def parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
@@ -96,10 +136,30 @@ def parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
 def _calling(sidecar: Sidecar) -> str:
     names = {"inputs": sidecar["input_names"], "outputs": sidecar["output_names"]}
     lines = [f"- {what}: {', '.join(map(code, listed))}" for what, listed in names.items()]
+    lines += _feeding(sidecar)
     tried = any("test_vector" in each for each in sidecar["artifacts"])
     return "\n".join(lines) + (
         "\n\nThe `test_vector` in the sidecar tells whether it was loaded right." if tried else ""
     )
+
+
+def _feeding(sidecar: Sidecar) -> Iterator[str]:
+    if "feature_order" in sidecar:
+        yield f"- columns, in this order: {', '.join(map(code, sidecar['feature_order']))}"
+        yield f"- scaling: {describe_scaling(sidecar)}"
+    if "target" in sidecar or "target_range" in sidecar:
+        least, greatest = sidecar.get("target_range", (None, None))
+        within = "" if least is None else f", nominally {least:g} to {greatest:g}"
+        yield f"- predicts {code(sidecar['target']) if 'target' in sidecar else 'a score'}{within}"
+
+
+def describe_scaling(sidecar: Mapping[str, Any]) -> str:
+    """Who scales the columns of an imported model, as its sidecar says."""
+    if "feature_mean" in sidecar:
+        return "the graph does not standardise: feed `(feature - feature_mean) / feature_std`, by the sidecar"
+    if sidecar.get("onnx_has_scaler"):
+        return "the graph standardises its input itself; feed raw columns"
+    return "the graph does not standardise, and nobody said how to: feed raw columns"
 
 
 def _origin(origin: Mapping[str, Any]) -> str:

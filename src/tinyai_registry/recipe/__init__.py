@@ -8,7 +8,7 @@ still have their default are left out of the fingerprint, so that a new optional
 from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
 from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint, plain
-from tinyai_registry.recipe._imported import Imported
+from tinyai_registry.recipe._imported import Imported, Regressor
 from tinyai_registry.recipe._inputs import (
     UNKNOWN,
     Constant,
@@ -71,6 +71,7 @@ __all__ = [
     "Published",
     "Ratio",
     "Recipe",
+    "Regressor",
     "Relation",
     "RepeatedHoldout",
     "Scaled",

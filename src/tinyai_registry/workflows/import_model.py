@@ -25,7 +25,7 @@ from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.onnxfile.weights import data_files, take_in
-from tinyai_registry.recipe import Imported, id_flaw
+from tinyai_registry.recipe import Imported, Regressor, id_flaw
 from tinyai_registry.release import Account, Release, Vector
 from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
@@ -52,7 +52,7 @@ def claim_of(declared: Imported, path: Path) -> Claim:
         PublishedDocument(metric=each.metric, value=each.value, source=each.source) for each in declared.published
     )
     told = Upstream(declared.source, declared.commit, path.name, "")
-    return Claim(declared.id, declared.kind, declared.license, declared.notes, told, tuple(figures))
+    return Claim(declared.id, declared.kind, declared.license, declared.notes, told, tuple(figures), declared.regressor)
 
 
 def import_model(
@@ -75,6 +75,7 @@ def import_model(
         raise RegistryError(f"{handed.claim.id!r} cannot be the id of a model: {why}")
     graph, changes = _read(handed.file, f"{handed.claim.id}.onnx", load_runtime(runtime).max_file_bytes)
     vector = _try(graph, handed.shapes)
+    _require_fed(graph, handed.claim.regressor)
     told = replace(handed.claim.upstream, sha256=_digest(handed.file), changes=changes)
     document = upstream.compose(replace(handed.claim, upstream=told), _facts(graph, vector))
 
@@ -90,13 +91,23 @@ def import_model(
 
 
 def is_current(root: Path, handed: Handed) -> bool:
-    """Whether what is registered is that very file of that commit. Raises RegistryError if the file cannot be read."""
+    """Whether what is registered is that very file of that commit, fed as is said now.
+
+    Raises RegistryError if the file cannot be read.
+    """
     found = open_registry(root).find(handed.claim.id)
-    before = (found.sidecar or {}).get("upstream", {}) if found else {}
-    return bool(before) and (before["source"], before["commit"], before["sha256"]) == (
-        handed.claim.upstream.source,
-        handed.claim.upstream.commit,
-        _digest(handed.file),
+    said = (found.sidecar or {}) if found else {}
+    before = said.get("upstream", {})
+    fed_alike = upstream.is_fed_as(said, handed.claim.regressor)
+    return (
+        bool(before)
+        and fed_alike
+        and (before["source"], before["commit"], before["sha256"])
+        == (
+            handed.claim.upstream.source,
+            handed.claim.upstream.commit,
+            _digest(handed.file),
+        )
     )
 
 
@@ -142,6 +153,23 @@ def _try(graph: ParsedGraph, shapes: Mapping[str, Sequence[int]]) -> Vector | No
         has = ", ".join(graph.signature.inputs)
         raise DocumentError(f"--shape names {unknown[0]}, which is no input of the graph; it has {has}")
     return run_once(graph.file.name, _bytes(graph), graph.signature, shapes)
+
+
+def _require_fed(graph: ParsedGraph, regressor: Regressor | None) -> None:
+    """Raises DocumentError if ``graph`` is not one that ``regressor`` can be said of."""
+    if regressor is None:
+        return
+    inputs, count = graph.signature.inputs, len(regressor.columns)
+    told = ", ".join(f"{name} [{', '.join(str(size or '?') for size in shape)}]" for name, shape in inputs.items())
+    if len(inputs) != 1 or [shape[1:] for shape in inputs.values()] != [(count,)]:
+        raise DocumentError(
+            f"{graph.file.name}: {count} columns are named, and the graph takes {told}; columns feed a graph with one "
+            f"input [N, {count}], one column for each of its features"
+        )
+    if regressor.mean and scaler_in_graph(graph.proto):
+        raise DocumentError(
+            f"{graph.file.name}: it standardises its input itself, and nobody may do it twice; give no mean and std"
+        )
 
 
 def _facts(graph: ParsedGraph, vector: Vector | None) -> Facts:

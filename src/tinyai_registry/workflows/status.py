@@ -15,6 +15,7 @@ from tinyai_registry.documents.bundle import signed_digest
 from tinyai_registry.documents.config import Config
 from tinyai_registry.documents.headline import Headline, read_headline
 from tinyai_registry.documents.refusal import refusal
+from tinyai_registry.documents.upstream import is_fed_as
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.files import MAX_BYTES, Folder, Unreadable
 from tinyai_registry.lab.table_file import file_digest, join_digests
@@ -195,7 +196,7 @@ def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple
     """A model that others made, held against what its plugin declares now, if one does."""
     declared, said = place.imports.get(str(row.get("id"))), sidecar.get("upstream", NOTHING)
     if declared is None:
-        return "imported", (_tell_origin(sidecar),)
+        return "imported", (*_tell_columns(sidecar), _tell_origin(sidecar))
     if not said:
         return "not-imported", ("another tool registered it",)
     table = place.tables[declared.file]
@@ -204,7 +205,24 @@ def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple
     reasons = [f"{declared.file} has changed"] if table.sha256 != said.get("sha256") else []
     now, then = (declared.source, declared.commit), (said.get("source"), said.get("commit"))
     reasons += [f"its plugin now says {' at '.join(filter(None, now))}"] if now != then else []
-    return ("stale", tuple(reasons)) if reasons else ("imported", (f"from {declared.source}, as its plugin says",))
+    reasons += (
+        [] if is_fed_as(sidecar, declared.regressor) else ["its plugin now says other columns, scaling or target"]
+    )
+    return (
+        ("stale", tuple(reasons))
+        if reasons
+        else (
+            "imported",
+            (f"from {declared.source}, as its plugin says", *_tell_columns(sidecar)),
+        )
+    )
+
+
+def _tell_columns(sidecar: Json) -> Iterator[str]:
+    """What feeds a model of others, where that was said."""
+    if "upstream" in sidecar and "feature_order" in sidecar:
+        target = f", predicts {sidecar['target']}" if "target" in sidecar else ""
+        yield f"takes {', '.join(map(str, sidecar['feature_order']))}{target}"
 
 
 def _tell_origin(sidecar: Json) -> str:

@@ -9,9 +9,9 @@ import click
 from tinyai_registry.cli.importing import Wishes, take_in
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.documents import strict_json
-from tinyai_registry.documents.upstream import Claim, Upstream, read_figures
+from tinyai_registry.documents.upstream import Claim, Upstream, read_figures, read_scaler
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.recipe import KINDS
+from tinyai_registry.recipe import KINDS, Regressor
 from tinyai_registry.workflows.import_model import Handed
 
 
@@ -32,6 +32,17 @@ from tinyai_registry.workflows.import_model import Handed
 @click.option(
     "--evidence", type=click.Path(path_type=Path), metavar="JSON", help="Figures of others, each with its source."
 )
+@click.option(
+    "--features", metavar="NAMES", help="The columns that feed its one input, in order: adm2,vif_scale0,motion2."
+)
+@click.option(
+    "--scaler",
+    type=click.Path(path_type=Path),
+    metavar="JSON",
+    help="What the caller scales them by, where the graph does not: mean and std, a list of numbers each.",
+)
+@click.option("--target", metavar="NAME", help="What it predicts from them.")
+@click.option("--target-range", metavar="LOW,HIGH", help="The least and the greatest of that: 0,100.")
 @click.option(
     "--shape",
     "shapes",
@@ -54,6 +65,10 @@ def command(
     commit: str | None,
     notes: str,
     evidence: Path | None,
+    features: str | None,
+    scaler: Path | None,
+    target: str | None,
+    target_range: str | None,
     shapes: tuple[str, ...],
     reason: str | None,
     dry_run: bool,
@@ -62,14 +77,41 @@ def command(
     """Publish a model that others made, at stage `proposed`: nothing is trained or judged here.
 
     Its card says so. Signature and opset are read from the graph, weights beside it are taken in, traces of its maker's
-    machine taken out; it is checked for the runtime and run. A later version of one that was imported takes its place.
+    machine taken out; it is checked for the runtime and run. With --features, `tinyai score` takes tables
+    for it. A later version of one that was imported takes its place.
+
     Exit codes: 0 done, 2 bad input, 5 the registry is busy.
     """
     opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
     figures = () if evidence is None else read_figures(strict_json.bytes_of(evidence), str(evidence))
-    claim = Claim(model, kind, licence, notes, Upstream(source, commit, file.name, ""), figures)
+    regressor = _regressor(features, scaler, target, target_range)
+    claim = Claim(model, kind, licence, notes, Upstream(source, commit, file.name, ""), figures, regressor)
     handed = Handed(claim, file, dict(map(_shape, shapes)))
     return take_in(session, opened.root, handed, Wishes(reason, dry_run, force=True, patience=lock_timeout))
+
+
+def _regressor(
+    features: str | None, scaler: Path | None, target: str | None, target_range: str | None
+) -> Regressor | None:
+    if features is None:
+        for option, given in {"--scaler": scaler, "--target": target, "--target-range": target_range}.items():
+            if given is not None:
+                raise TinyaiError(
+                    f"{option} is told of a model that columns feed; name them, in order, with --features"
+                )
+        return None
+    mean, std = ((), ()) if scaler is None else read_scaler(strict_json.bytes_of(scaler), str(scaler))
+    return Regressor(tuple(name.strip() for name in features.split(",")), mean, std, target, _range(target_range))
+
+
+def _range(words: str | None) -> tuple[float, float] | None:
+    if words is None:
+        return None
+    try:
+        low, high = map(float, words.split(","))
+    except ValueError:
+        raise TinyaiError(f"--target-range {words}: give LOW,HIGH, such as 0,100") from None
+    return low, high
 
 
 def _shape(words: str) -> tuple[str, list[int]]:

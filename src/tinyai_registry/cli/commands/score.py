@@ -16,6 +16,7 @@ from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.url import fetch
 from tinyai_registry.errors import TableError
+from tinyai_registry.lab.call import RANK_OF_ROWS
 from tinyai_registry.lab.loaded_model import LoadedModel
 from tinyai_registry.lab.rows_file import open_rows, write_rows
 from tinyai_registry.lab.table_file import require_ending
@@ -58,10 +59,7 @@ def command(
         require_ending(output)
     loaded = load(model, session.config.registry_folder(registry), twin=twin)
     if loaded.arrays:
-        needed = ", ".join(loaded.arrays)
-        raise TableError(
-            f"{model} takes arrays ({needed}), which no table has; in Python: load({model!r}).predict(...)"
-        )
+        raise TableError(_needs_arrays(loaded))
     path = fetch(rows)
     columns = open_log(path) if is_log(path) else open_rows(path)
     if by is not None and by not in columns:
@@ -79,6 +77,18 @@ def command(
     else:
         session.say(*_lines(groups, labels, predictions))
     return 0
+
+
+def _needs_arrays(loaded: LoadedModel) -> str:
+    needed = ", ".join(loaded.arrays)
+    if "upstream" in loaded.sidecar and len(loaded.arrays) == 1:
+        [shape] = loaded.arrays.values()
+        if len(shape) == RANK_OF_ROWS:
+            return (
+                f"nobody said which columns feed {needed} of {loaded.id}, {shape[1]} numbers for each row; "
+                "import it again, with --features NAMES"
+            )
+    return f"{loaded.id} takes arrays ({needed}), which no table has; in Python: load({loaded.id!r}).predict(...)"
 
 
 def _pool_by(labels: Sequence[Any], predictions: NDArray[Any]) -> dict[str, Pooled]:
