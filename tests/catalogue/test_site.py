@@ -88,6 +88,18 @@ def test_every_link_leads_somewhere(make_site, hostile):
                 assert (page.parent / target.partition("#")[0]).is_file(), (page, target)
 
 
+def test_a_card_leads_to_what_is_beside_the_page_or_elsewhere_and_nowhere_else(make_site, example):
+    card = example / "fr_regressor_v1.md"
+    links = {"it": "fr_regressor_v1.onnx", "far": "https://example.org/x", "up": "../x.md", "host": "//evil.example/x"}
+    words = " ".join(f"[{word} *there*]({target})" for word, target in links.items())
+    card.write_text(f"{card.read_text()}\n{words} ![seen](https://evil.example/x.png) ![a plot](fr_regressor_v1.png)\n")
+    page = (make_site(example) / "models" / "fr_regressor_v1" / "index.html").read_text()
+    found = Elements(page.partition('class="card"')[2].partition("<h2 id")[0]).found
+    assert [attributes["href"] for tag, attributes in found if tag == "a"][-2:] == [links["it"], links["far"]]
+    assert not [attributes for tag, attributes in found if tag == "img"]
+    assert "up <em>there</em> host <em>there</em> seen a plot" in page
+
+
 def test_a_catalogue_is_replaced_whole_and_is_the_same_each_time(make_site, example):
     first = tree(make_site(example))
     (example / "fr_regressor_v1.md").unlink()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 
 from tinyai_registry.catalogue import chart
@@ -41,7 +43,8 @@ def render(models: Sequence[Listed], folder: Folder, title: str, progress: Progr
     yield "compare.html", _page("compare.html", top=".", comparison=[_comparison(m) for m in models], **shared)
     for model in progress.each(models, "the models"):
         history = chart.draw_history(model.entries)
-        page = _page("model.html", top="../..", model=model, history=history, **shared)
+        names = {download.name for download in model.downloads}
+        page = _page("model.html", top="../..", model=model, names=names, history=history, **shared)
         yield f"models/{model.place}/index.html", page
         for download in model.downloads:
             file = folder.fetch(download.name, MAX_DOWNLOAD)
@@ -85,7 +88,8 @@ def _always(markup: str) -> Callable[..., str]:
     return lambda *_: markup
 
 
-def _card(text: str) -> Markup:
+def _card(text: str, files: Collection[str]) -> Markup:
+    """The card ``text`` as a part of a page beside which ``files`` lie: what leads nowhere there is words."""
     markdown = _markdown()
     tokens = markdown.parse(_TITLE.sub("", front_matter.strip(text)))
     for token in tokens:
@@ -93,7 +97,24 @@ def _card(text: str) -> Markup:
             token.tag = _BELOW.get(token.tag, "h6")
         if token.attrs.pop("style", None) == "text-align:right":  # the pages allow no style but that of their file
             token.attrJoin("class", "figure")
+        if token.children:
+            token.children = list(_within_reach(token.children, files))
     return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 - markdown-it has escaped it
+
+
+def _within_reach(tokens: Sequence[Token], files: Collection[str]) -> Iterator[Token]:
+    """``tokens`` of a line without links to what is not beside the page, and pictures that are not."""
+    kept: list[bool] = []
+    for token in tokens:
+        if token.type == "image" and unquote(str(token.attrs["src"])) not in files:
+            yield Token("text", "", 0, content=token.content)
+        elif token.type == "link_open":
+            target = str(token.attrs["href"])
+            kept.append(bool(urlsplit(target).scheme) or unquote(target) in files)
+            if kept[-1]:
+                yield token
+        elif token.type != "link_close" or kept.pop():
+            yield token
 
 
 def _comparison(model: Listed) -> dict[str, Any]:
