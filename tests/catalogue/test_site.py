@@ -79,6 +79,16 @@ def test_no_page_is_written_outside_of_the_folder(make_site, hostile, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"registry", "catalogue"}
 
 
+def test_every_model_has_a_page_of_its_own_on_every_file_system(make_site, example):
+    index = json.loads((example / "registry.json").read_text())
+    names = ["model-0", "<b>", "Net", "net"]
+    index["models"] += [{**index["models"][0], "id": name} for name in names]
+    (example / "registry.json").write_text(json.dumps(index))
+    folders = [path.name for path in (make_site(example) / "models").iterdir()]
+    assert len({name.casefold() for name in folders}) == 1 + len(names)
+    assert {"fr_regressor_v1", "model-0"} < set(folders)
+
+
 def test_every_link_leads_somewhere(make_site, hostile):
     site = make_site(hostile)
     for page in site.rglob("*.html"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,14 +68,24 @@ def collect(registry: Registry, standings: Sequence[Standing], findings: Sequenc
     folder = Folder(registry.root)
     registered = {str(row.get("id")): row for row in registry.rows}
     by_id = {each.model: each for each in standings}
+    places = _places(sorted(registered))
     return [
-        _list(folder, registry, number, by_id[model], row, [f for f in findings if f.model == model])
-        for number, (model, row) in enumerate(sorted(registered.items()))
+        _list(folder, registry, places[model], by_id[model], row, [f for f in findings if f.model == model])
+        for model, row in sorted(registered.items())
     ]
 
 
+def _places(models: Sequence[str]) -> dict[str, str]:
+    """A folder for each of ``models``: its id, if that is a name that no other has where case does not count."""
+    counts = Counter(model.casefold() for model in models)
+    return {
+        model: model if layout.is_model(model) and counts[model.casefold()] == 1 else f"model.{number}"
+        for number, model in enumerate(models)
+    }
+
+
 def _list(
-    folder: Folder, registry: Registry, number: int, standing: Standing, row: Json, findings: Sequence[Finding]
+    folder: Folder, registry: Registry, place: str, standing: Standing, row: Json, findings: Sequence[Finding]
 ) -> Listed:
     model = standing.model
     names, unread = _names(registry, model)
@@ -83,7 +94,7 @@ def _list(
     card = files.get(f"{stem}.md")
     entries, broken = _history(registry, model)
     return Listed(
-        place=model if layout.is_model(model) else f"model-{number}",
+        place=place,
         standing=standing,
         row=row,
         sidecar=_parse(files.get(f"{stem}.json")),
