@@ -24,6 +24,9 @@ KEYS = ("source", "dis_basename")
 
 MAX_BYTES = 2**28
 
+# Bytes of a cell: what a line says stands in every row of its log.
+MAX_CELL = 2**12
+
 
 @dataclass(frozen=True)
 class Line:
@@ -98,6 +101,8 @@ def _parse(location: str, data: bytes) -> tuple[list[str], list[tuple[int, list[
     for number, row in lines:
         if len(row) != len(header):
             raise LogError(f"{location}:{number}: {len(row)} cells under {len(header)} names; mend the line")
+        if any(len(cell.encode()) > MAX_CELL for cell in row):
+            raise LogError(f"{location}:{number}: a cell has more than {MAX_CELL} bytes; say it shorter")
     if not lines:
         raise LogError(f"the manifest {location} names no log; add a line for each encode")
     return header, lines

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tinyai_registry.errors import EngineError
 from tinyai_registry.files import sha256_of
-from tinyai_registry.tables.arrow import integers
+from tinyai_registry.tables.arrow import repeat
 from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.tables.part import LogFacts, Part, differ, open_part
-from tinyai_registry.tables.writing import TableWriter
+from tinyai_registry.tables.writing import GROUP_ROWS, TableWriter
 
 
 class Merge:
@@ -37,12 +38,11 @@ class Merge:
         if self.flaws:
             return
         scores, facts = open_part(self._read(part))
-        lines = np.arange(len(self.facts), len(self.facts) + len(facts))
+        lines = self._said.slice(len(self.facts), len(facts))
         self.facts += facts
         self._fits = self._fits and differ(self.facts[0], facts[0].names) is None
         if self._fits:
-            said = self._said.take(integers(np.repeat(lines, [each.rows for each in facts])))
-            self._writer.write(self._beside(said, scores))
+            self._append(lines, np.cumsum([0, *(each.rows for each in facts)]), scores)
 
     def _read(self, part: Part) -> bytes:
         data = (self._folder / str(part.file)).read_bytes()
@@ -50,11 +50,15 @@ class Merge:
             raise EngineError(f"the part {part.file} is not what its worker has written; run this again")
         return data
 
-    def _beside(self, said: pa.Table, scores: pa.Table) -> pa.Table:
-        """What the manifest says of some rows, their counter, and their scores under the names of columns."""
-        counter = scores.column_names[0]
-        named = {column: scores[name] for name, column in self.titles.items()}
-        return pa.table({**dict(zip(said.column_names, said.columns, strict=True)), counter: scores[counter], **named})
+    def _append(self, lines: pa.Table, ends: NDArray[np.int64], scores: pa.Table) -> None:
+        """Write ``scores``, beside each what its line of the manifest says: the n-th those from end n to end n + 1."""
+        counter, *_ = scores.column_names
+        for start in range(0, len(scores), GROUP_ROWS):
+            piece = scores.slice(start, GROUP_ROWS)
+            here = np.clip(ends, start, start + GROUP_ROWS)
+            said = {name: repeat(lines[name].combine_chunks(), here[1:] - here[:-1]) for name in lines.column_names}
+            named = {column: piece[name] for name, column in self.titles.items()}
+            self._writer.write(pa.table({**said, counter: piece[counter], **named}))
 
     @property
     def titles(self) -> Mapping[str, str]:

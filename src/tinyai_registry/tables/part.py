@@ -89,19 +89,21 @@ def write_part(assignment: Assignment) -> Part:
     digests = [sha256_of(data) for _, data in read]
     content = json.dumps([FORMAT, assignment.names, digests, assignment.columns, assignment.pools])
     path = Path(assignment.folder, f"{sha256_of(content.encode())}.arrow")
-    if not path.exists():
-        parsed: list[tuple[LogFacts, VmafLog]] = []
-        for (name, data), digest in zip(read, digests, strict=True):
-            try:
-                log = _choose(read_log(data), assignment.columns)
-                parsed.append((_facts(name, digest, log, assignment.pools), log))
-            except LogError as error:
-                flaws.append((name, str(error)))
-        flaws += _other_names(parsed)
-        if flaws:
-            return Part(None, None, tuple(flaws))
-        _write(path, parsed, assignment.pools)
-    return Part(path.name, sha256_of(path.read_bytes()))
+    if path.exists():
+        return Part(path.name, sha256_of(path.read_bytes()))
+    parsed: list[tuple[LogFacts, VmafLog]] = []
+    for (name, data), digest in zip(read, digests, strict=True):
+        try:
+            log = _choose(read_log(data), assignment.columns)
+            parsed.append((_facts(name, digest, log, assignment.pools), log))
+        except LogError as error:
+            flaws.append((name, str(error)))
+    flaws += _other_names(parsed)
+    if flaws:
+        return Part(None, None, tuple(flaws))
+    part = _serialise(parsed, assignment.pools)
+    _write(path, part)
+    return Part(path.name, sha256_of(part))
 
 
 def open_part(data: bytes) -> tuple[pa.Table, list[LogFacts]]:
@@ -156,21 +158,28 @@ def differ(first: LogFacts, names: Sequence[str]) -> str | None:
     return f"{what}; run vmaf with the same features on every encode, or choose with --features"
 
 
-def _write(path: Path, parsed: Sequence[tuple[LogFacts, VmafLog]], pools: Sequence[str]) -> None:
+def _serialise(parsed: Sequence[tuple[LogFacts, VmafLog]], pools: Sequence[str]) -> pa.Buffer:
     names = parsed[0][0].names
     blocks = [pool(_in_order(log, names), pools) if pools else _in_order(log, names) for _, log in parsed]
     scores = np.ascontiguousarray(np.concatenate(blocks).T)
-    counts = [len(log.frames) for _, log in parsed] if pools else np.concatenate([log.frames for _, log in parsed])
-    columns = {FRAMES if pools else FRAME_INDEX: integers(counts, 32)}
+    frames = [log.frames for _, log in parsed]
+    counter = {FRAMES: [*map(len, frames)]} if pools else {FRAME_INDEX: np.concatenate(frames)}
+    columns = {name: integers(values, 32) for name, values in counter.items()}
     titles = [f"{name}_{each}" for each in pools for name in names] if pools else list(names)
     for title, values in zip(titles, scores, strict=True):
         columns[title] = doubles(values)
     facts = orjson.dumps([vars(each) for each, _ in parsed])
     table = pa.table(columns).replace_schema_metadata({FACTS: facts})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def _write(path: Path, part: pa.Buffer) -> None:
     # Two attempts at one part write files of their own, and what is under the name of the part is whole.
     own = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with pa.OSFile(str(own), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
+    own.write_bytes(part)
     own.replace(path)
 
 
