@@ -39,10 +39,10 @@ def derive(path: Path | str, frame: pd.DataFrame, recipe: Recipe) -> Iterator[tu
 def make_unknown(
     recipe: Recipe, one_hot: OneHot, features: NDArray[np.float64], rows: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """``features`` ``[N, F]`` in feature order, with the unknown slot of ``one_hot`` set in the rows of the mask."""
+    """``features`` ``[..., N, F]`` in feature order, the unknown slot of ``one_hot`` set in the rows of the mask."""
     made = features.copy()
     for name in one_hot.columns:
-        made[rows, recipe.feature_order.index(name)] = float(name == one_hot.columns[-1])
+        made[..., rows, recipe.feature_order.index(name)] = float(name == one_hot.columns[-1])
     return made
 
 

@@ -19,7 +19,7 @@ from torch.optim.adamw import adamw
 
 from tinyai_registry.lab.draws import Batch, Words, initial_parameters
 from tinyai_registry.lab.perceptrons import Perceptrons
-from tinyai_registry.lab.standardisation import Standardisation
+from tinyai_registry.lab.training_rows import TrainingRows
 from tinyai_registry.recipe import MLP, Adam, AdamW, Training
 
 Parameters = tuple[NDArray[np.float32], ...]
@@ -37,19 +37,21 @@ LANES = 16
 class Cohort:
     """Fits of one seed and one number of rows. The recipe and these two decide every random draw, so they share them.
 
-    ``members`` are their places in the list of fits, ``scalers`` their standardisations. ``rows`` ``[G, n, F]`` are
-    prepared, ``target`` is ``[G, n]``. ``generator`` stands where the initial weights are drawn next.
+    ``members`` are their places in the list of fits. ``generator`` stands where the initial weights are drawn next.
     """
 
     members: tuple[int, ...]
-    scalers: tuple[Standardisation, ...]
     generator: torch.Generator
-    rows: Tensor
-    target: Tensor
+    rows: TrainingRows
+
+    @property
+    def count(self) -> int:
+        """How many rows each has."""
+        return len(self.rows.fits[0].rows)
 
     def steps(self, settings: Training) -> int:
         """Optimiser steps from beginning to end, the same for every member."""
-        return settings.epochs * math.ceil(self.rows.shape[1] / settings.batch_size)
+        return settings.epochs * math.ceil(self.count / settings.batch_size)
 
 
 class Stack:
@@ -62,7 +64,8 @@ class Stack:
         self.cohorts = sorted(cohorts, key=lambda c: -c.steps(settings))
         self.mlp, self.settings, self.bounds = mlp, settings, bounds
         self.ends = list(accumulate(len(c.members) for c in self.cohorts))
-        count, features, size = self.ends[-1], self.cohorts[0].rows.shape[2], _whole(settings.batch_size)
+        features = len(self.cohorts[0].rows.table.recipe.feature_order)
+        count, size = self.ends[-1], _whole(settings.batch_size)
         self.shapes, self.padded = _shapes(features, mlp), _padded(features, mlp)
         self.rows = torch.zeros(count, size, features)
         self.target = torch.zeros(count, size)
@@ -83,7 +86,7 @@ class Stack:
                 begun[state] = initial, Words(cohort.generator, self.mlp)
             initial, words = begun[state]
             rows += [initial] * len(cohort.members)
-            draws.append(words.batches(cohort.rows.shape[1], self.mlp, self.settings))
+            draws.append(words.batches(cohort.count, self.mlp, self.settings))
         return torch.stack(rows), draws
 
     def train(self, cancelled: Event, tell: Callable[[int], None]) -> dict[int, Parameters]:
@@ -114,8 +117,7 @@ class Stack:
         for cohort, draws, end in zip(self.cohorts[:running], self.draws, self.ends, strict=False):
             batch = next(draws)
             size, fits = len(batch.rows), slice(end - len(cohort.members), end)
-            self.rows[fits, :size] = cohort.rows.index_select(1, batch.rows)
-            self.target[fits, :size] = cohort.target.index_select(1, batch.rows)
+            self.rows[fits, :size], self.target[fits, :size] = cohort.rows.take(batch.rows)
             self.weight[fits, :size] = 1 / size
             self.weight[fits, size:] = 0
             for buffer, mask in zip(self.masks, batch.masks, strict=True):

@@ -27,7 +27,8 @@ class Standardisation:
 
     def fill_empty(self, features: NDArray[np.floating]) -> NDArray[np.floating]:
         """``features`` ``[N, F]`` with ``fill`` in every empty cell."""
-        return np.where(np.isnan(features), self.fill.astype(features.dtype), features)
+        empty = np.isnan(features)
+        return np.where(empty, self.fill.astype(features.dtype), features) if empty.any() else features
 
     def apply(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """``(filled features - mean) / std`` in float64, returned as float32 ``[N, F]``."""
@@ -42,7 +43,8 @@ def standardise(features: NDArray[np.float64], which: Sequence[bool] | None = No
     it.
     """
     fill = np.nanmedian(features, axis=0)
-    whole = np.where(np.isnan(features), fill, features)
+    empty = np.isnan(features)
+    whole = np.where(empty, fill, features) if empty.any() else features
     std = whole.std(axis=0)
     mean, std = whole.mean(axis=0), np.where(std < NEGLIGIBLE_STD, 1.0, std)
     if which is not None:

@@ -23,8 +23,8 @@ from tinyai_registry.lab.table_file import join_digests
 from tinyai_registry.recipe import Input, OneHot, Recipe, Tensor
 from tinyai_registry.text import encodable
 
-# Tensors that are in memory at a time.
-BATCH_BYTES = 2**24
+# Rows that a model predicts at a time, and the bytes of their tensors.
+BATCH_ROWS, BATCH_BYTES = 2**15, 2**24
 
 # The tensors of some rows of a table, by name.
 Moments = tuple[float, float, float, float]  # mean, standard deviation (ddof 0), smallest and largest
@@ -100,9 +100,9 @@ class Table:
         return self._fetch([target], rows)[target.tensor] if isinstance(target, Tensor) else self.target[rows]
 
     def batches(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """``rows`` in parts whose tensors together take a few megabytes; without tensors all of them at once."""
+        """``rows`` in parts of at most :data:`BATCH_ROWS`, and of which the tensors together take a few megabytes."""
         size = 4 * sum(math.prod(tensor.shape) for tensor in self.recipe.tensors)
-        count = max(1, BATCH_BYTES // size) if size else max(1, len(rows))
+        count = min(BATCH_ROWS, max(1, BATCH_BYTES // size) if size else BATCH_ROWS)
         yield from (rows[start : start + count] for start in range(0, len(rows), count))
 
     def _fetch(self, tensors: Sequence[Tensor], rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:

@@ -17,19 +17,16 @@ from contextlib import contextmanager
 from itertools import accumulate
 from threading import Event
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from tinyai_registry.errors import RecipeError, TableError
+from tinyai_registry.errors import RecipeError
 from tinyai_registry.evaluation import Fit
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.lab.derived import make_unknown
 from tinyai_registry.lab.draws import draw_unknown
-from tinyai_registry.lab.mlp import TrainedMLP, output_bounds, prepared
+from tinyai_registry.lab.mlp import TrainedMLP, output_bounds
 from tinyai_registry.lab.stack import Cohort, Stack
-from tinyai_registry.lab.standardisation import Standardisation, standardise
 from tinyai_registry.lab.table import Table
+from tinyai_registry.lab.training_rows import few_enough, training_rows
 from tinyai_registry.recipe import MLP, Recipe, Training
 
 # Bytes of the widest tensor of a step: with what is made from it, it lies in the second-level cache of a core (1 MiB on
@@ -116,36 +113,20 @@ def _train(
     alike: dict[tuple[int, int], dict[int, Fit]] = defaultdict(dict)
     for place, fit in fits.items():
         alike[fit.seed, len(fit.rows)][place] = fit
-    cohorts = [_cohort(table, members, mlp) for members in alike.values()]
+    keep = few_enough(tuple(fits.values()), len(recipe.feature_order))
+    cohorts = [_cohort(table, members, mlp, keep=keep) for members in alike.values()]
     with torch.inference_mode():
         found = Stack(cohorts, mlp, settings, bounds).train(cancelled, tell)
     tensors = tuple(i.tensor for i in recipe.inputs)
-    scalers = {i: scaler for cohort in cohorts for i, scaler in zip(cohort.members, cohort.scalers, strict=True)}
+    scalers = {i: scaler for cohort in cohorts for i, scaler in zip(cohort.members, cohort.rows.scalers, strict=True)}
     return {i: TrainedMLP(tensors, mlp, scalers[i], parameters, bounds) for i, parameters in found.items()}
 
 
-def _cohort(table: Table, members: Mapping[int, Fit], mlp: MLP) -> Cohort:
-    first = next(iter(members.values()))
+def _cohort(table: Table, members: Mapping[int, Fit], mlp: MLP, *, keep: bool) -> Cohort:
+    first, *_ = fits = tuple(members.values())
     generator = torch.Generator().manual_seed(first.seed)
     unknown = draw_unknown(table.recipe, len(first.rows), generator)
-    scalers, rows, targets = [], [], []
-    for fit in members.values():
-        features = table.features[fit.rows]
-        for one_hot, drawn in unknown:
-            features = make_unknown(table.recipe, one_hot, features, drawn)
-        scalers.append(_standardisation(table.recipe, fit, features))
-        rows.append(scalers[-1].apply(features))
-        targets.append(table.target[fit.rows].astype(np.float32))
-    prepared_rows = prepared(torch.from_numpy(np.stack(rows)), mlp)
-    return Cohort(tuple(members), tuple(scalers), generator, prepared_rows, torch.from_numpy(np.stack(targets)))
-
-
-def _standardisation(recipe: Recipe, fit: Fit, features: NDArray[np.float64]) -> Standardisation:
-    empty = np.isnan(features).all(axis=0)
-    if empty.any():
-        column = recipe.feature_order[empty.argmax()]
-        raise TableError(f"column {column} is empty in every row that {fit.label} is trained on; a median needs values")
-    return standardise(features, recipe.standardised)
+    return Cohort(tuple(members), generator, training_rows(table, fits, unknown, mlp, keep=keep))
 
 
 @contextmanager

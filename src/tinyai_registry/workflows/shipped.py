@@ -47,7 +47,7 @@ def _predict(registry: Path, model: str, table: Table) -> NDArray[np.float64]:
     """What the registered file says of every row, ``[N]``. Its bytes and its test vector are checked first."""
     loaded = load(model, registry)
     parts = [
-        loaded.predict({**table.frame.iloc[rows], **table.inputs(rows)} if table.recipe.tensors else table.frame)
+        loaded.predict({**table.frame.iloc[rows], **(table.inputs(rows) if table.recipe.tensors else {})})
         for rows in table.batches(np.arange(len(table)))
     ]
     scores = np.concatenate(parts).astype(np.float64)
