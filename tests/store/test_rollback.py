@@ -96,6 +96,20 @@ def test_rows_and_files_of_members_go_with_the_release_and_come_back_with_it(roo
     assert faults(root) == []
 
 
+def test_a_model_that_was_removed_does_not_come_back_over_a_file_that_is_another_models_now(root):
+    put(root, "b", "1")
+    publish(root, "b", lambda: Release("b", {}, ()), ACCOUNT)
+    document = strict_json.read(root / INDEX)
+    (root / "b.onnx").write_bytes(b"another model's")
+    document["models"].append({"id": "other", "kind": "fr", "onnx": "b.onnx", "sha256": digest(root / "b.onnx")})
+    (root / INDEX).write_text(strict_json.dumps(document))
+    before = contents(root)
+    with pytest.raises(RegistryError, match=r"claims b\.onnx, which belongs to another model; nothing was published"):
+        rollback(root, "b", ACCOUNT)
+    assert contents(root) == before
+    assert log.head(root, "b").is_removal
+
+
 def test_a_member_that_has_a_history_of_its_own_or_was_registered_anew_stays(root):
     put(root, "b", "1")
     put(root, "b_1", "1")

@@ -148,6 +148,25 @@ def test_a_newer_file_takes_its_place_and_a_rollback_brings_back_the_one_before(
     assert row(registry)["license"] == "MIT"
 
 
+def test_a_newer_file_under_a_licence_that_is_none_is_refused(write, take, registry, digests):
+    take(write())
+    before = digests(registry)
+    ran = take(write(TABLE.replace("2.0}", "3.0}")), "--license", "Mine")
+    assert ran.code == 2
+    assert "TAI802" in ran.err
+    assert digests(registry) == before
+
+
+def test_the_licence_that_an_import_names_takes_the_place_of_what_its_owner_wrote(write, take, registry, tinyai):
+    take(write())
+    (registry / "registry.json").write_text((registry / "registry.json").read_text().replace('"MIT"', '"Mine"'))
+    assert take(write(), "--license", "ISC").code == 0
+    assert row(registry)["license"] == "ISC"
+    assert tinyai("validate", registry).code == 0
+    assert tinyai("rollback", "up_v1", "--registry", registry).code == 0
+    assert row(registry)["license"] == "Mine"
+
+
 def test_it_is_renamed_and_removed_like_any_other(write, take, registry, tinyai):
     take(write())
     assert tinyai("rename", "up_v1", "there_v1", "--registry", registry).code == 0
@@ -180,6 +199,10 @@ def test_a_model_that_was_trained_here_is_not_replaced(
 
 MISTAKES = {
     "an unknown licence": (("--license", "Mine"), "TAI802"),
+    "a word as source": (("--source", "my"), "no URL"),
+    "a path as source": (("--source", "file:///models/up"), "no URL"),
+    "half a URL as source": (("--source", "https://[::1"), "no URL"),
+    "a secret in the source": (("--source", "https://me:word@example.org"), "would be published"),
     "no such input": (("--shape", "frame=1,2"), "names frame, which is no input"),
     "another shape": (("--shape", "x=1,3"), "is none that"),
     "no sizes": (("--shape", "x=a"), "give INPUT=SIZES"),
@@ -459,12 +482,12 @@ def test_two_plugins_that_declare_it_are_both_named(write, install, registry, ti
     assert "plugin down" in ran.err
 
 
-WRONG = {"id": "Up", "kind": "xr", "license": "", "source": "", "file": ""}
+WRONG = [("id", "Up"), ("kind", "xr"), ("license", ""), ("source", ""), ("source", "theirs"), ("file", "")]
 
 
-@pytest.mark.parametrize("key", WRONG)
-def test_a_declaration_that_contradicts_itself_is_refused(key):
+@pytest.mark.parametrize(("key", "value"), WRONG)
+def test_a_declaration_that_contradicts_itself_is_refused(key, value):
     good = {"id": "up_v1", "kind": "fr", "license": "MIT", "source": "https://example.org", "file": "up"}
     Imported(**good)
     with pytest.raises(RecipeError):
-        Imported(**{**good, key: WRONG[key]})
+        Imported(**{**good, key: value})

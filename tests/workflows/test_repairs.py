@@ -60,6 +60,23 @@ def test_nothing_of_the_row_changes_unasked_and_a_second_run_may_ask(root, tinya
     assert tinyai("migrate", "--registry", root, *WORDS).out == "nothing to do\n"
 
 
+def test_a_licence_that_no_list_has_either_is_refused(root, tinyai, digests):
+    before = digests(root)
+    for words in ((), ("--dry-run",)):
+        ran = tinyai("migrate", "duet_v1_seed0", "--registry", root, "--license", "Mine=Ours", *words)
+        assert ran.code == 1
+        assert "Ours is no SPDX expression" in ran.out + ran.err
+        assert {**digests(root), ".gitattributes": ""} == {**before, ".gitattributes": ""}
+
+
+def test_a_licence_is_renamed_that_its_owner_wrote_after_the_last_release(root, tinyai):
+    tinyai("migrate", "--registry", root, *WORDS)
+    text = (root / "registry.json").read_text()
+    (root / "registry.json").write_text(text.replace('"MIT"', '"Mine"'))
+    assert tinyai("migrate", "--registry", root, "--license", "Mine=ISC").code == 0
+    assert row(root)["license"] == "ISC"
+
+
 def test_what_the_owner_changes_afterwards_stays(root, tinyai):
     tinyai("migrate", "--registry", root, *WORDS)
     text = (root / "registry.json").read_text()

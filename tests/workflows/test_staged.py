@@ -72,6 +72,17 @@ def test_a_licence_of_the_recipe_that_is_none_is_not_published(duo_as, refresh, 
     assert "Ours-2.0 is no SPDX expression" in ran.json["error"]["message"]
 
 
+def test_nor_is_a_later_one_whose_row_keeps_another(duo_as, registry, refresh, tinyai_table, digests):
+    duo_as({})
+    assert refresh(tinyai_table).code == 0
+    duo_as({'license="MIT"': 'license="Ours-2.0"'}, version="2.0")
+    before = digests(registry)
+    ran = refresh(tinyai_table, "--force")
+    assert ran.code == 2
+    assert "Ours-2.0 is no SPDX expression" in ran.json["error"]["message"]
+    assert digests(registry) == before
+
+
 def test_neighbours_are_not_judged(duo, registry, refresh, tinyai_table):
     broken = {"id": "broken_v1", "kind": "psychic", "onnx": "nowhere.onnx"}
     (registry / "registry.json").write_text(json.dumps({"models": [broken, broken], "schema_version": 1}))

@@ -38,7 +38,7 @@ DIFFERS = Rule(
 
 
 def of_model(model: Subject) -> Iterator[Finding]:
-    """Whether the licence in the row of ``model`` is one, and the sidecar's the same."""
+    """Whether the licence in the row of ``model`` is one, and the sidecar's the same, or one as well."""
     licence = model.row.get("license")
     if licence is None:
         yield model.in_row(NONE, "the row has no license")
@@ -47,6 +47,8 @@ def of_model(model: Subject) -> Iterator[Finding]:
     said = model.said.get("license")
     if isinstance(said, str) and isinstance(licence, str) and _canonicalize(said)[0] != _canonicalize(licence)[0]:
         yield model.in_sidecar(DIFFERS, f"the licence is {shorten(said)}, the row says {shorten(licence)}", "/license")
+        if (flaw := find_flaw(said)) is not None:
+            yield model.in_sidecar(UNKNOWN, flaw, "/license")
 
 
 def find_flaw(licence: str) -> str | None:

@@ -8,7 +8,7 @@ still have their default are left out of the fingerprint, so that a new optional
 from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
 from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint, plain
-from tinyai_registry.recipe._imported import Imported, Regressor
+from tinyai_registry.recipe._imported import Imported, Regressor, source_flaw
 from tinyai_registry.recipe._inputs import (
     UNKNOWN,
     Constant,
@@ -90,6 +90,7 @@ __all__ = [
     "plain",
     "recipe_of",
     "sets_test_aside",
+    "source_flaw",
     "sources",
     "twins_of",
 ]

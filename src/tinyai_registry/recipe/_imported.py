@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from tinyai_registry.errors import RecipeError
 from tinyai_registry.recipe._checks import require_tuples
@@ -82,3 +83,22 @@ class Imported:
         for name in ("license", "source", "file"):
             if not getattr(self, name):
                 raise RecipeError(f"{self.id}: {name} is empty; others made the model, so it has to be told")
+        if why := source_flaw(self.source):
+            raise RecipeError(f"{self.id}: the source {why}")
+
+
+def source_flaw(source: str) -> str | None:
+    """Why ``source`` cannot be published as where a model is from, in words that follow "the source"; None if it can.
+
+    >>> source_flaw("https://example.org/up")
+    >>> source_flaw("up")
+    "is 'up', which is no URL; give one that others can open, such as https://example.org/up"
+    """
+    shown = f"is {source!r}, which is no URL; give one that others can open, such as https://example.org/up"
+    try:
+        found = urlsplit(source)
+    except ValueError:
+        return shown
+    if not (found.scheme and found.netloc) or source.split() != [source]:
+        return shown
+    return "has a user or a password in it, which would be published; leave that out" if "@" in found.netloc else None

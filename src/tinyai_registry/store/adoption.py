@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tinyai_registry.errors import RegistryError
 from tinyai_registry.release import Account
@@ -13,17 +14,26 @@ from tinyai_registry.store.belongings import Holding, find_holding
 from tinyai_registry.store.registry import Registry, open_registry
 
 
-def adopt(root: Path, model: str, account: Account, workplace: Path) -> log.Tip:
-    """Record a release that has no history as an entry, and return the last entry."""
-    head = log.head(root, model)
-    registry = open_registry(root)
-    held = None if head is not None and not head.is_removal else find_holding(registry, model)
-    if held is None:
+def adopt(root: Path, model: str, account: Account, workplace: Path, amended: Collection[str] = ()) -> log.Tip:
+    """Record a release that has no history as an entry, and return the last entry.
+
+    So is one that has, if its owner has changed since what is to be ``amended``: from then on the log tells what the
+    amendment took the place of from what the owner has changed afterwards.
+    """
+    head, registry = log.head(root, model), open_registry(root)
+    last = None if head is None or head.is_removal else head
+    held = find_holding(registry, model) if last is None or amended else None
+    if held is None or (last is not None and _pick(last.rows, amended) == _pick(held.rows, amended)):
         return log.find_tip(root, model)
     found = registry.find(model)
     ours = found is not None and "schema_version" in (found.sidecar or {})
-    why = replace(account, reason="published before there was a log" if ours else "registered by another tool")
+    by_whom = "published before there was a log" if ours else "registered by another tool"
+    why = replace(account, reason=by_whom if last is None else "as it stood")
     return log.append(root, _entry(registry, model, held, held.files, why, workplace), workplace)
+
+
+def _pick(rows: Iterable[Mapping[str, Any]], keys: Collection[str]) -> dict[str, list[Any]]:
+    return {str(row["id"]): [row.get(key) for key in keys] for row in rows}
 
 
 def entry_of_holding(root: Path, model: str, account: Account, workplace: Path, *, signatures: bool) -> log.Entry:

@@ -33,7 +33,7 @@ from tinyai_registry.files import explain
 from tinyai_registry.release import Account, Release
 from tinyai_registry.store import durable, layout, log, objects
 from tinyai_registry.store.adoption import adopt, entry_of_holding, is_recorded
-from tinyai_registry.store.projection import lags, project
+from tinyai_registry.store.projection import lags, project, require_own
 from tinyai_registry.store.registry import EMPTY, files_under, open_registry
 from tinyai_registry.store.takeover import new_workplace
 from tinyai_registry.store.turn import PATIENCE, attempts, take_turn, write_git_files
@@ -199,11 +199,12 @@ def _prepare(root: Path, release: Release, account: Account, workplace: Path) ->
         registry.require_replaceable(name)
     for name in release.withdrawn:
         registry.place(name)
-    tip = adopt(root, release.model, account, workplace)
+    amended = release.amended if release.restores is None else ()  # a rollback leaves the owner what is the owner's
+    tip = adopt(root, release.model, account, workplace, amended)
     before = log.head(root, release.model)
     files, rows = (before.files, before.rows) if before else ({}, ())
     stay = {row["id"] for row in release.rows}
-    return log.Entry(
+    entry = log.Entry(
         number=tip.number + 1,
         model=release.model,
         action=_action(release),
@@ -217,6 +218,11 @@ def _prepare(root: Path, release: Release, account: Account, workplace: Path) ->
         previous_id=release.previous_id,
         amended=release.amended,
     )
+    try:
+        require_own(open_registry(root), entry)
+    except RegistryError as error:
+        raise RegistryError(f"{error}; nothing was published: rename or remove that one first") from error
+    return entry
 
 
 def _action(release: Release) -> log.Action:

@@ -25,7 +25,7 @@ from tinyai_registry.onnxfile.protobuf import messages
 from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.onnxfile.scaler import scaler_in_graph
 from tinyai_registry.onnxfile.weights import data_files, take_in
-from tinyai_registry.recipe import Imported, Regressor, id_flaw
+from tinyai_registry.recipe import Imported, Regressor, id_flaw, source_flaw
 from tinyai_registry.release import Account, Release, Vector
 from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
@@ -69,10 +69,12 @@ def import_model(
 
     A later version of one that was imported takes its place. Raises DocumentError if the file is no model,
     VerificationError if it does not run or a validation for ``runtime`` would find an error that no excuse names,
-    RegistryError if the id is none or is that of a model that was trained here.
+    RegistryError if the id is none or is that of a model that was trained here, or the source is no URL.
     """
     if why := id_flaw(handed.claim.id):
         raise RegistryError(f"{handed.claim.id!r} cannot be the id of a model: {why}")
+    if why := source_flaw(handed.claim.upstream.source):
+        raise RegistryError(f"{handed.claim.id}: the source {why}")
     graph, changes = _read(handed.file, f"{handed.claim.id}.onnx", load_runtime(runtime).max_file_bytes)
     vector = _try(graph, handed.shapes)
     _require_fed(graph, handed.claim.regressor)
@@ -206,5 +208,5 @@ def compose(root: Path, document: Mapping[str, Any], graph: ParsedGraph) -> Rele
         f"{model}.md": card.render(said).encode(),
     }
     new_row = {**row.merge(found.row if found else None, said), "license": said["license"]}
-    amended = ("license",) if found and found.row.get("license") != said["license"] else ()
+    amended = ("license",) if found else ()
     return Release(model, files, (new_row,), find_superseded(registry, found, files), amended=amended)

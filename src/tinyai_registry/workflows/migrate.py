@@ -29,6 +29,7 @@ from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.publish import publish
 from tinyai_registry.store.registry import Registered, Registry, open_registry
 from tinyai_registry.workflows.repairs import NO_REPAIRS, Repairs, mend_graphs, mend_row
+from tinyai_registry.workflows.staged import require_no_new_error
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def migrate(
     of another writer, and that or PublishError where the registry cannot be written.
     """
     try:
-        rewrite = _rewrite(open_registry(root), model, load_runtime(runtime), repairs)
+        rewrite = _plan(root, model, runtime, repairs)
         if rewrite is None:
             return Migration(model, "current")
         if dry_run:
@@ -92,8 +93,18 @@ def migrate(
     return Migration(model, "migrated", rewrite)
 
 
+def _plan(root: Path, model: str, runtime: str, repairs: Repairs) -> Rewrite | None:
+    """None where nothing is to be done. Raises what :func:`migrate` tells in its answer."""
+    registry, profile = open_registry(root), load_runtime(runtime)
+    rewrite = _rewrite(registry, model, profile, repairs)
+    if rewrite is not None:
+        before = [each for each in registry.rows if each.get("id") == model]
+        require_no_new_error(rewrite.release, before, registry, profile)
+    return rewrite
+
+
 def _rewrite_now(root: Path, model: str, runtime: str, repairs: Repairs) -> Release:
-    rewrite = _rewrite(open_registry(root), model, load_runtime(runtime), repairs)
+    rewrite = _plan(root, model, runtime, repairs)
     if rewrite is None:
         raise RegistryError(f"another process has published {model} meanwhile; nothing is left to do")
     return rewrite.release
@@ -128,6 +139,7 @@ def _rewrite(registry: Registry, model: str, runtime: Runtime, repairs: Repairs)
     amended = tuple(key for key in ("license", "sigstore_bundle") if owners.get(key) != found.row.get(key))
     if written_in == CURRENT and not corrections:
         return None
+    withdrawn = tuple(name for name in files_of(registry, found) if name not in published)
     return Rewrite(
         written_in=written_in,
         before=read.sidecar.text if isinstance(read.sidecar, Document) else "",
@@ -136,7 +148,7 @@ def _rewrite(registry: Registry, model: str, runtime: Runtime, repairs: Repairs)
         row_after=strict_json.dumps(new_row),
         corrections=corrections,
         left=mended.left,
-        release=Release(model, published, (new_row,), amended=amended),
+        release=Release(model, published, (new_row,), withdrawn, amended=amended),
     )
 
 

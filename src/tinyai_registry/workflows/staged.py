@@ -57,21 +57,25 @@ def check_release(release: Release, registry: Registry, runtime: Runtime, excuse
     What others have to mend is not judged: neighbours, what the row keeps of before, and a signature, which its owner
     can renew only when the new bytes are there; nor what ``excuses`` name.
     """
-    found = (each for each in _findings(release, registry, runtime) if not _is_of_kept_key(each, release, registry))
-    told, _ = excuse_findings(found, excuses)
+    with Inspector() as inspector:
+        found = list(_findings(release, registry, runtime, inspector))
+    told, _ = excuse_findings([each for each in found if not _is_of_kept_key(each, release, registry)], excuses)
     _refuse(release, [each for each in told if each.rule.severity is Severity.ERROR and each.excuse is None])
 
 
 def require_no_new_error(release: Release, before: Sequence[Row], registry: Registry, runtime: Runtime) -> None:
     """Raises VerificationError if ``release`` has an error that what stands there, the rows ``before``, has not.
 
-    So a model can be renamed, or mended in part, though something else is wrong with it.
+    So a model can be renamed, or mended in part, though something else is wrong with it. What the release amends is its
+    own, whatever was wrong with that before.
     """
     standing = Release(release.model, {}, tuple(before))
-    known = Counter(each.rule for each in _findings(standing, registry, runtime))
-    errors = [each for each in _findings(release, registry, runtime) if each.rule.severity is Severity.ERROR]
+    with Inspector() as inspector:
+        known = Counter(each.rule for each in _findings(standing, registry, runtime, inspector))
+        found = list(_findings(release, registry, runtime, inspector))
+    errors = [each for each in found if each.rule.severity is Severity.ERROR]
     now = Counter(each.rule for each in errors)
-    _refuse(release, [each for each in errors if now[each.rule] > known[each.rule]])
+    _refuse(release, [e for e in errors if now[e.rule] > known[e.rule] or _key_of_row(e) in release.amended])
 
 
 def _refuse(release: Release, errors: Sequence[Finding]) -> None:
@@ -79,19 +83,25 @@ def _refuse(release: Release, errors: Sequence[Finding]) -> None:
         more = f" (and {len(errors) - 1} more)" if errors[1:] else ""
         raise VerificationError(
             f"the release of {release.model} would not pass `tinyai validate`, so it was not published: "
-            f"{errors[0].file}: {errors[0].message} ({errors[0].rule.code}){more}. If it is not your plugin, table, "
-            "row or file that says so, this is a fault of tinyai-registry: please report it"
+            f"{errors[0].file}: {errors[0].message} ({errors[0].rule.code}){more}. If it is not your option, plugin, "
+            "table, row or file that says so, this is a fault of tinyai-registry: please report it"
         )
 
 
-def _is_of_kept_key(found: Finding, release: Release, registry: Registry) -> bool:
+def _key_of_row(found: Finding) -> str | None:
+    """The key of a row that a finding is about; None where it is about something else."""
     at = found.pointer.split("/")  # "/models/0/license" where it is a key of a row
-    if found.file != INDEX or len(at) <= KEY_IN_POINTER or found.model is None:
+    return at[KEY_IN_POINTER] if found.file == INDEX and len(at) > KEY_IN_POINTER else None
+
+
+def _is_of_kept_key(found: Finding, release: Release, registry: Registry) -> bool:
+    key, ours = _key_of_row(found), {row["id"] for row in release.rows}
+    if key is None or found.model is None or found.model not in ours:
         return False
-    return found.model in {row["id"] for row in release.rows} and is_kept(at[KEY_IN_POINTER], registry.row(found.model))
+    return key not in release.amended and is_kept(key, registry.row(found.model))
 
 
-def _findings(release: Release, registry: Registry, runtime: Runtime) -> Iterator[Finding]:
+def _findings(release: Release, registry: Registry, runtime: Runtime, inspector: Inspector) -> Iterator[Finding]:
     folder = StagedFolder(registry.root, release.files, frozenset(release.withdrawn))
     ours = {row["id"] for row in release.rows}
     gone = {row.get("previous_id") for row in release.rows} if release.previous_id else set()
@@ -99,7 +109,6 @@ def _findings(release: Release, registry: Registry, runtime: Runtime) -> Iterato
     by_id = {row["id"]: row for row in (*others, *release.rows) if isinstance(row.get("id"), str)}
     yield from (found for found in identity.of_rows([*others, *release.rows]) if found.model in ours)
     yield from schemas.of_registry({"models": list(release.rows), "schema_version": 1})
-    with Inspector() as inspector:
-        for index, row in enumerate(release.rows):
-            subject = read_subject(folder, index, row, runtime)
-            yield from check_model(subject, folder, by_id, runtime, inspector)
+    for index, row in enumerate(release.rows):
+        subject = read_subject(folder, index, row, runtime)
+        yield from check_model(subject, folder, by_id, runtime, inspector)
