@@ -52,7 +52,7 @@ COMMANDS: Mapping[str, str] = {
     "recover": "Finish what a killed refresh left half-done.",
     "prune": "Drop the files of old releases from the store; the last three of each model stay.",
     "plugins": "List the installed plugins and what became of them.",
-    "init": "Make an empty registry.",
+    "init": "Make an empty registry, and a tinyai.toml that names it.",
     "new-plugin": "Write a new plugin: recipe, made table, tests, ready to install.",
     "completion": "Print what makes a shell complete commands, options and names of models.",
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents.excuses import Excuse, of_settings
-from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.index import INDEX, nearest_registry
 from tinyai_registry.documents.trust_policy import Trust, read_trust
 from tinyai_registry.documents.url import fetch, is_url
 from tinyai_registry.errors import ConfigError
@@ -68,11 +68,18 @@ class Config:
     def registry_folder(self, given: Path | None) -> Path:
         """The folder that ``--registry`` or the configuration names; its ``registry.json`` stands for it.
 
-        Raises ConfigError if neither names one.
+        Raises ConfigError if neither names one, or if the configuration seems to have mistyped it.
         """
         folder = given or self.registry
         if folder is None:
-            raise ConfigError(f'which registry? Give --registry DIR, or name it in {NAME}: [registry] path = "DIR"')
+            raise ConfigError(
+                f'which registry? `tinyai init DIR` makes one; for one that is there, write [registry] path = "DIR" '
+                f"into {NAME}, or give --registry DIR"
+            )
+        if given is None and (nearest := nearest_registry(folder)) not in {None, folder}:
+            raise ConfigError(
+                f"{self.root / NAME} names the registry {folder}, which is not there; did you mean {str(nearest)!r}?"
+            )
         return folder.parent if folder.name == INDEX and not folder.is_dir() else folder
 
     def table(self, dataset: str, given: Sequence[str] = ()) -> DataSet:

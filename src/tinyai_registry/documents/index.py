@@ -8,12 +8,39 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.positions import members
 
 INDEX = "registry.json"
+
+
+def nearest_registry(folder: Path) -> Path | None:
+    """The registry whose path is nearest to that of ``folder``, which is none: a letter was mistyped, perhaps."""
+    found = _nearest_folder(folder)
+    return found if found is not None and (found / INDEX).is_file() else None
+
+
+def describe_missing(folder: Path) -> str:
+    """What to say of a ``folder`` that has no ``registry.json``."""
+    nearest = nearest_registry(folder)
+    mend = f"did you mean {str(nearest)!r}?" if nearest else f"`tinyai init {folder}` makes an empty registry"
+    return f"{folder} has no {INDEX}; {mend}"
+
+
+def _nearest_folder(path: Path) -> Path | None:
+    if path.is_dir():
+        return path
+    above = _nearest_folder(path.parent) if path.parent != path else None
+    try:
+        names = [each.name for each in above.iterdir() if each.is_dir()] if above else []
+    except OSError:
+        return None
+    near = get_close_matches(path.name, names, n=1)
+    return above / near[0] if above and near else None
 
 
 def put_row(text: str, row: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tinyai_registry.documents import attestation, strict_json
-from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.index import INDEX, describe_missing
 from tinyai_registry.errors import DocumentError, RegistryError
 from tinyai_registry.files import (
     MAX_BYTES,
@@ -151,7 +151,7 @@ def open_registry(root: Path) -> Registry:
     Raises RegistryError if there is none, DocumentError if its ``registry.json`` cannot be read.
     """
     if not os.path.lexists(root / INDEX):
-        raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+        raise RegistryError(describe_missing(root))
     data = strict_json.bytes_of(root / INDEX)
     document = strict_json.loads(data, str(root / INDEX))
     if not isinstance(document, dict) or not isinstance(document.get("models"), list):

@@ -28,7 +28,7 @@ from tinyai_registry.checks.location import locate
 from tinyai_registry.checks.reading import BrokenDocument, Document, file_flaws, read_document
 from tinyai_registry.checks.subject import Subject, read_subjects
 from tinyai_registry.documents import strict_json
-from tinyai_registry.documents.index import INDEX
+from tinyai_registry.documents.index import INDEX, describe_missing
 from tinyai_registry.documents.trust_policy import Trust
 from tinyai_registry.errors import RegistryBusyError, RegistryError
 from tinyai_registry.files import Folder
@@ -56,7 +56,7 @@ def validate(root: Path, runtime: str = DEFAULT, trust: Trust | None = None) -> 
     with Inspector() as inspector:  # it starts while the first files are read
         for _ in range(LOOKS):
             if not os.path.lexists(root / INDEX):
-                raise RegistryError(f"{root} has no {INDEX}; `tinyai init {root}` makes an empty registry")
+                raise RegistryError(describe_missing(root))
             before = observe(root)
             found = _findings(root, load_runtime(runtime), inspector, trust)
             after = observe(root)
