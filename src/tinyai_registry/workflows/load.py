@@ -109,7 +109,7 @@ def _try(engine: Engine, shares: Sequence[Share], progress: Progress) -> list[To
     sizes = [len(share.models) for share in shares]
 
     def tell(done: int) -> None:
-        progress.advance(sum(sizes[:done]), sum(sizes), "models")
+        progress.advance(sum(sizes[:done]), sum(sizes), f"{sum(sizes)} models")
 
     def lost(share: Share) -> list[Told]:
         if len(share.models) > 1:
