@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +16,11 @@ from tinyai_registry.documents.url import name_of
 from tinyai_registry.errors import LogError
 from tinyai_registry.files import sha256_of
 from tinyai_registry.tables.arrow import doubles, integers, texts
+from tinyai_registry.tables.logs.vmaf_log import FRAME_INDEX
 from tinyai_registry.text import shorten
 
 LOG, DIGEST = "log", "sha256"  # which log is meant and, if the manifest says so, what must be in it
-FRAME_INDEX, FRAMES = "frame_index", "frames"  # columns that a build adds
+FRAMES = "frames"  # like FRAME_INDEX, a column that a build adds
 NOT_COLUMNS = (LOG, DIGEST)
 KEYS = ("source", "dis_basename")
 
@@ -80,7 +82,7 @@ def read_manifest(location: str, data: bytes, keys: Sequence[str] = ()) -> Manif
     cells = {name: [row[place] for _, row in rows] for place, name in enumerate(header)}
     digests = cells.get(DIGEST, [""] * len(rows))
     lines = tuple(
-        Line(number, log, digest.lower() or None)
+        Line(number, str(PurePosixPath(log)) if log else log, digest.lower() or None)
         for (number, _), log, digest in zip(rows, cells[LOG], digests, strict=True)
     )
     _check_lines(location, lines)

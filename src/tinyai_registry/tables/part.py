@@ -22,8 +22,8 @@ from tinyai_registry.errors import LogError
 from tinyai_registry.files import sha256_of
 from tinyai_registry.tables.arrow import doubles, integers
 from tinyai_registry.tables.logs import read_log
-from tinyai_registry.tables.logs.vmaf_log import VmafLog
-from tinyai_registry.tables.manifest import FRAME_INDEX, FRAMES
+from tinyai_registry.tables.logs.vmaf_log import FRAME_INDEX, VmafLog
+from tinyai_registry.tables.manifest import FRAMES
 from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.tables.pooling import pool
 from tinyai_registry.tables.sources import inside, read_source

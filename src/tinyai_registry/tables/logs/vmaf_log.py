@@ -14,6 +14,8 @@ from tinyai_registry.errors import LogError
 from tinyai_registry.tables.arrow import texts as as_texts
 from tinyai_registry.text import shorten
 
+FRAME_INDEX = "frame_index"  # the column of a frame's number
+
 # A frame number that a row can have; the column is int32.
 MAX_FRAME = 2**31 - 1
 
@@ -98,6 +100,8 @@ def check_frames(log: VmafLog) -> None:
         raise LogError("has no frames; vmaf was stopped, or its inputs are empty")
     if not log.names:
         raise LogError("has frames, but no scores; run vmaf with features or a model")
+    for name in {"", FRAME_INDEX}.intersection(log.names):
+        raise LogError(f"has a score called {name!r}, as no feature is; give the log as vmaf wrote it")
     twice = [name for name, count in Counter(log.names).items() if count > 1]
     if twice:
         raise LogError(f"has {_name(twice)} twice; run vmaf again")
