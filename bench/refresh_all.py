@@ -93,9 +93,7 @@ def run_all(folder: Path, tables: dict[str, Path], alone: dict[str, Run], graphs
     wall, cpu = (sum(getattr(alone[model], of) for model in results) for of in ("wall", "cpu"))
     same = graphs(together).items() <= graphs_alone.items()
     print(f"  {count} models one by one {wall:.2f} s, --all {run.wall:.2f} s: {run.wall / wall:.3f} of it")
-    print(
-        f"  processor {cpu:.2f} s and {run.cpu:.2f} s; {cores} cores allow for {run.cpu / cores / wall:.3f}"
-    )
+    print(f"  processor {cpu:.2f} s and {run.cpu:.2f} s; {cores} cores allow for {run.cpu / cores / wall:.3f}")
     print(
         f"  the aim is {AIM:.2f}: {'met' if run.wall <= AIM * wall else 'missed'}; the same files: {same}", flush=True
     )

@@ -43,7 +43,7 @@ def cluster():
     """Dask's, of two workers, each a process that imports what a test could when the first one asked for them."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50
     ) as two:
         yield two
 

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from tinyai_registry.documents import plot
+from tinyai_registry.evaluation import HeldOutRows, Scatter
 
 SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "registry" / "fr_regressor_v1.json"
@@ -22,7 +24,8 @@ def sidecar():
 
 @pytest.fixture
 def held_out(sidecar):
-    return [[(10.0 * n, 9.0 * n + k) for n in range(3)] for k in range(len(sidecar["evaluation"]["folds"]))]
+    folds = range(len(sidecar["evaluation"]["folds"]))
+    return Scatter(tuple(tuple((10.0 * n, 9.0 * n + k) for n in range(3)) for k in folds))
 
 
 def texts(drawn: bytes) -> list[str]:
@@ -76,8 +79,9 @@ def test_the_same_release_gives_the_same_bytes(sidecar, held_out):
 
 
 def test_a_large_table_is_thinned_and_says_so(sidecar):
-    many = [[(50.0, 50.0)] * 1000 for _ in sidecar["evaluation"]["folds"]]
-    drawn = plot.draw(sidecar, many, [])
+    rows, said = np.arange(1000), np.full(1000, 50.0)
+    many = [HeldOutRows(each["group"], rows, said, said, said[None]) for each in sidecar["evaluation"]["folds"]]
+    drawn = plot.draw(sidecar, plot.choose(many), [])
     assert "Held-out predictions, every 13th row" in texts(drawn)
     assert len(drawn) < 100_000
 
@@ -109,8 +113,8 @@ def test_what_is_undefined_is_said_to_be(sidecar, held_out):
 
 
 def test_a_prediction_beyond_the_range_stays_on_the_page(sidecar, held_out):
-    held_out[0] = [(1e9, -1e9)]
-    path = next(ET.fromstring(plot.draw(sidecar, held_out, [])).iter(f"{SVG}path")).get("d")
+    far = Scatter((((1e9, -1e9),), *held_out.folds[1:]))
+    path = next(ET.fromstring(plot.draw(sidecar, far, [])).iter(f"{SVG}path")).get("d")
     x, y = map(float, path[1:].split("a")[0].split())
     assert 0 <= x <= plot.WIDTH
     assert 0 <= y <= 1000

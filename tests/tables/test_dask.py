@@ -85,7 +85,7 @@ def test_a_scheduler_that_was_never_there_is_one_line(tinyai, write_logs, tmp_pa
 
 def test_a_scheduler_that_goes_away_is_said_and_what_was_finished_is_kept(monkeypatch):
     scheduler = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50
     )
     told: list[int] = []
 

@@ -8,6 +8,7 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tinyai_registry.plugins.discovery import discover
@@ -176,7 +177,15 @@ def test_a_worker_makes_a_candidate_and_changes_nothing(task, registry, digests)
     assert isinstance(made := work_on(task), Candidate)
     assert {artifact.path for artifact in made.artifacts} == {"duo_v1.onnx", "duo_v1.plain.onnx"}
     assert digests(registry.parent) == before
-    assert isinstance(pickle.loads(pickle.dumps(made)), Candidate)
+
+
+def test_neither_a_task_nor_an_answer_grows_with_the_table(task, frame, write_table):
+    assert len(pickle.dumps(task)) < 5000
+    short, long = (
+        len(pickle.dumps(work_on(replace(task, request=replace(task.request, table=write_table(rows))))))
+        for rows in (frame, pd.concat([frame.assign(dis_basename=frame.dis_basename + str(k)) for k in range(8)]))
+    )
+    assert long < 1.2 * short < 100_000
 
 
 ELSEWHERE = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tinyai_registry.documents.sidecar_types import FoldDocument, Sidecar, metric_of
+from tinyai_registry.evaluation import HeldOutRows, Scatter
 from tinyai_registry.text import printable, shorten, signed
 
 WIDTH, MARGIN, LINE = 480, 16, 20
@@ -35,8 +36,6 @@ NAME = 20  # characters
 JUDGED: Mapping[str, tuple[int, int | None]] = {"mean": (1, 2), "min": (2, None), "max": (2, None)}
 _DRIFTED = 0.25  # old standard deviations: from here on an input is a caveat
 
-Points = Sequence[tuple[float, float]]  # target and prediction
-
 
 @dataclass(frozen=True)
 class Scale:
@@ -53,14 +52,21 @@ class Scale:
         return self.start + (self.end - self.start) * min(max(share, 0.0), 1.0)
 
 
-def draw(sidecar: Sidecar, held_out: Sequence[Points], history: Sequence[float]) -> bytes:
+def choose(held_out: Sequence[HeldOutRows]) -> Scatter:
+    """What a plot can show of ``held_out``, the same for the same predictions."""
+    step = max(1, -(-sum(len(part.rows) for part in held_out) // MOST_POINTS))
+    pairs = (zip(part.target[::step].tolist(), part.prediction[::step].tolist(), strict=True) for part in held_out)
+    return Scatter(tuple(map(tuple, pairs)), step)
+
+
+def draw(sidecar: Sidecar, shown: Scatter, history: Sequence[float]) -> bytes:
     """The plot of the release that ``sidecar`` describes.
 
-    ``held_out`` has the points of each fold, in the order of the sidecar; ``history`` what the first criterion of the
-    gate measured in each release, this one last.
+    ``shown`` has the points of each fold, in the order of the sidecar; ``history`` what the first criterion of the gate
+    measured in each release, this one last.
     """
     page = _Page()
-    _draw_predictions(page, sidecar, held_out)
+    _draw_predictions(page, sidecar, shown)
     _draw_folds(page, sidecar)
     _draw_drift(page, sidecar)
     _draw_history(page, sidecar, history)
@@ -144,14 +150,11 @@ class _Page:
         return ET.tostring(self.root, encoding="unicode").encode() + b"\n"
 
 
-def _draw_predictions(page: _Page, sidecar: Sidecar, held_out: Sequence[Points]) -> None:
-    total = sum(map(len, held_out))
-    step = max(1, -(-total // MOST_POINTS))
+def _draw_predictions(page: _Page, sidecar: Sidecar, shown: Scatter) -> None:
     size = 360.0
-    shown = f", every {step}th row" if step > 1 else ""
-    top = page.panel(f"Held-out predictions{shown}", size + 2 * LINE)
-    shown_points = [points[::step] for points in held_out]
-    ticks = _ticks([value for points in shown_points for point in points for value in point])
+    which = f", every {shown.step}th row" if shown.step > 1 else ""
+    top = page.panel(f"Held-out predictions{which}", size + 2 * LINE)
+    ticks = _ticks([value for points in shown.folds for point in points for value in point])
     low, high = ticks[0], ticks[-1]
     across, up = Scale(low, high, 80.0, 80.0 + size), Scale(low, high, top + size, top)
     for value in ticks:
@@ -163,7 +166,7 @@ def _draw_predictions(page: _Page, sidecar: Sidecar, held_out: Sequence[Points])
     page.text(across(middle), up(low) + 2 * LINE - 4, shorten(f"target: {_target(sidecar)}", 48), "middle")
     page.text(MARGIN + 12, up(middle), "prediction", "middle", turned=True)
     page.line(across(low), up(low), across(high), up(high), QUIET, stroke_dasharray="4 3")
-    for number, points in enumerate(shown_points):
+    for number, points in enumerate(shown.folds):
         page.marks(number, ((across(target), up(said)) for target, said in points))
 
 

@@ -1,7 +1,7 @@
 """How well a model did: fits, folds, metrics as values, verdicts, caveats. Nouns without torch."""
 
 from tinyai_registry.evaluation._data import CORPUS, DataSet
-from tinyai_registry.evaluation._fits import Fit, HeldOutRows, TrainedModel
+from tinyai_registry.evaluation._fits import Fit, HeldOutRows, Scatter, TrainedModel
 from tinyai_registry.evaluation._judgement import Caveat, Judgement, Verdict
 from tinyai_registry.evaluation._metrics import (
     STANDARD_METRICS,
@@ -40,6 +40,7 @@ __all__ = [
     "Judgement",
     "Metrics",
     "ProtocolResult",
+    "Scatter",
     "Shipped",
     "TableFingerprint",
     "TableOrigin",

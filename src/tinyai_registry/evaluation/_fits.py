@@ -46,3 +46,11 @@ class HeldOutRows:
     target: NDArray[np.float64]
     prediction: NDArray[np.float64]
     members: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Held-out predictions, as far as they are shown: of each fold every ``step``-th pair of target and prediction."""
+
+    folds: tuple[tuple[tuple[float, float], ...], ...] = ()
+    step: int = 1

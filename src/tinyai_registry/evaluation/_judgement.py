@@ -61,3 +61,7 @@ class Judgement:
     def with_verdicts(self, *more: Verdict) -> Judgement:
         """The same judgement with ``more`` verdicts after those that it has."""
         return replace(self, verdicts=(*self.verdicts, *more))
+
+    def without_rows(self) -> Judgement:
+        """The same judgement without the predictions that it rests on, row by row."""
+        return replace(self, evaluation=replace(self.evaluation, held_out=()))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tinyai_registry.evaluation import Judgement, ProtocolResult
+from tinyai_registry.evaluation import Judgement, ProtocolResult, Scatter
 from tinyai_registry.recipe import Recipe
 from tinyai_registry.release._provenance import Provenance
 from tinyai_registry.release._release import Artifact, Description
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Candidate:
     """All that is known of a model before it is compared with the release before.
 
-    ``plugin`` is (distribution, version); ``scaler`` is what the models do to features before their networks.
+    ``plugin`` is (distribution, version); ``scaler`` is what the models do to features before their networks. Of what
+    they predict there is as much as is ``shown``, so that a candidate is small, however large the table.
     """
 
     recipe: Recipe
@@ -29,3 +30,4 @@ class Candidate:
     protocols: tuple[ProtocolResult, ...]
     description: Description
     provenance: Provenance
+    shown: Scatter = field(default_factory=Scatter)

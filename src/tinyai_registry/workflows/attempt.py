@@ -42,12 +42,12 @@ def attempt(
     with progress.step("run the registered model"):
         judgement = compare_with_shipped(judgement, trained, request.registry, owner.recipe.id, previous)
     if not judgement.passed:
-        return judgement
+        return judgement.without_rows()
     with progress.step("export and verify"):
         artifacts = export(owner, trained, load_runtime(request.runtime), progress)
     judgement = judge_artifacts(judgement, artifacts)
     if not judgement.passed:
-        return judgement
+        return judgement.without_rows()
     account = give_account(request.registry, request.reason)
     seeds, made_by = owner.recipe.seeds, owner.plugin.distribution
     provenance = collect(account, request.command, request.registry, made_by, seeds, cpu_capability())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tinyai_registry.documents import plot
 from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.plugins.owner import Owner
@@ -26,10 +27,11 @@ def make_candidate(
     return Candidate(
         recipe=owner.recipe,
         plugin=(owner.plugin.distribution, owner.plugin.version),
-        judgement=judgement,
+        judgement=judgement.without_rows(),
         artifacts=tuple(artifacts),
         scaler=trained.final[0].standardisation,
         protocols=complete_protocols(owner, trained.table, judgement.protocols, progress, engine),
         description=owner.call("tinyai_describe", evaluation=judgement.evaluation),
         provenance=provenance,
+        shown=plot.choose(judgement.evaluation.held_out),
     )

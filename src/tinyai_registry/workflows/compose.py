@@ -34,7 +34,7 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     drift = measure_drift(start.sidecar, recipe, judgement.table)
     judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
-    drawn = plot.draw(document, *_points(candidate, start))
+    drawn = plot.draw(document, candidate.shown, _history(candidate, start))
     document["plot"] = {"path": f"{recipe.id}.svg", "sha256": sha256_of(drawn)}
     require_valid("sidecar", document, f"the sidecar of {recipe.id} would be invalid")
     told = candidate.description
@@ -43,17 +43,13 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     return Release(recipe.id, _files(candidate, document, drawn), rows, withdrawn)
 
 
-def _points(candidate: Candidate, start: StartingPoint) -> tuple[list[plot.Points], list[float]]:
-    """What the plot shows that is not in the sidecar: held-out predictions, and what earlier releases achieved."""
-    held_out = candidate.judgement.evaluation.held_out
-    points: list[plot.Points] = [
-        list(zip(part.target.tolist(), part.prediction.tolist(), strict=True)) for part in held_out
-    ]
+def _history(candidate: Candidate, start: StartingPoint) -> list[float]:
+    """What the first criterion of the gate measured in each release, this one last."""
     judged = [entry.account.gate for entry in log.entries(start.registry.root, candidate.recipe.id) if entry.is_release]
     asked = str(candidate.recipe.criteria[0])
     now = [verdict.value for verdict in candidate.judgement.verdicts if verdict.criterion == asked]
     before = [verdict["value"] for gate in judged for verdict in gate if verdict["criterion"] == asked]
-    return points, [value for value in (*before, *now) if value is not None]
+    return [value for value in (*before, *now) if value is not None]
 
 
 def _names(candidate: Candidate) -> frozenset[str]:

@@ -323,8 +323,13 @@ def _cluster(distributed: Any, engine: Engine) -> Iterator[str]:
     if engine.scheduler is not None:
         yield engine.scheduler
         return
+    # The page for people would go to a port that another cluster may have taken, and say so; any port will do.
     with distributed.LocalCluster(
-        n_workers=engine.jobs, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs="CRITICAL"
+        n_workers=engine.jobs,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address="127.0.0.1:0",
+        silence_logs="CRITICAL",
     ) as cluster:
         yield cluster.scheduler_address
 

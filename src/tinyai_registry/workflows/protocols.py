@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tinyai_registry.errors import EngineError
@@ -65,10 +66,12 @@ def _evaluate(
     by_seed = any(criterion.part == "seeds" for criterion in protocol.criteria)
     if engine is None:
         trained = train_folds(owner, table, protocol.scheme, progress)
-        return ProtocolResult(protocol, evaluate_folds(owner, trained, compute, by_seed=by_seed))
-    plan = folds.plan(table, protocol.scheme)
-    said = _predict(owner, table, plan, protocol.scheme, progress, engine)
-    return ProtocolResult(protocol, judge_said(owner, table, plan, said, compute, by_seed=by_seed))
+        evaluation = evaluate_folds(owner, trained, compute, by_seed=by_seed)
+    else:
+        plan = folds.plan(table, protocol.scheme)
+        said = _predict(owner, table, plan, protocol.scheme, progress, engine)
+        evaluation = judge_said(owner, table, plan, said, compute, by_seed=by_seed)
+    return ProtocolResult(protocol, replace(evaluation, held_out=()))  # nobody asks for the rows any more
 
 
 def _predict(
@@ -78,7 +81,7 @@ def _predict(
     basis = basis_of(owner, table)
     models = len(plan.splits) + 1
     size = max(1, min(FITS // len(owner.recipe.seeds), -(-models // engine.jobs)))
-    processor = max(1, (os.cpu_count() or 1) // engine.jobs)
+    processor = engine.threads(-(-models // size))
     with keep_parts(_folder(basis)) as folder:
         portions = [
             Portion(basis, scheme, tuple(range(models)[start : start + size]), processor, str(folder))
