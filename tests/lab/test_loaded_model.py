@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from tinyai_registry.lab.call import read_call
 from tinyai_registry.lab.inference import open_session
 from tinyai_registry.lab.loaded_model import BATCH, LoadedModel
 from tinyai_registry.onnxfile.graph import parse
-from tinyai_registry.recipe import CardText, Criterion, Input, KFold, OneHot, Recipe, Scaled, decisive
+from tinyai_registry.recipe import CardText, Constant, Criterion, Input, KFold, OneHot, Recipe, Scaled, decisive
 
 HEAD = '<ir_version: 8, opset_import: ["": 17]>'
 AXIS = "<int64[1] axis = {1}>"
@@ -127,10 +128,17 @@ def test_derived_columns_are_computed_and_what_is_not_standardised_stays_as_it_i
     assert model.predict(one).tolist() == [4.5]
     with pytest.raises(TableError, match="column crf, which m_v1 takes, is not numeric"):
         model.predict({**rows, "crf": ["25", "50"]})
-    with pytest.raises(TableError, match="the columns that m_v1 derives others from do not fit each other"):
+    with pytest.raises(TableError, match="the columns that m_v1 takes do not fit each other"):
         model.predict({**rows, "crf": [25]})
     with pytest.raises(TableError, match="the rows for m_v1: column codec has the value 'vp9' in row 1"):
         model.predict({**rows, "codec": ["x264", "vp9"]})
+
+
+def test_a_constant_is_there_for_every_row_though_it_comes_from_no_column():
+    inputs = (RECIPE.inputs[0], Input("codec", ("one", "half"), standardise=False))
+    recipe = replace(RECIPE, inputs=inputs, derived=(Constant("one", 1.0), Constant("half", 0.5)))
+    model = opened(TWO, {**EMBEDDED, "recipe": decisive(recipe)})
+    assert model.predict(ROWS).tolist() == [3.0 + 1.5, 0.0 + 1.5]
 
 
 def test_an_input_of_which_nobody_says_the_columns_is_an_array():

@@ -173,20 +173,20 @@ class LoadedModel:
         return {}
 
     def _frame(self, rows: Rows | pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
-        """The columns of ``rows`` that others are derived from."""
+        """The columns of ``rows`` that others are derived from, and the features, which say how many rows there are."""
         import pandas as pd  # it takes longer to import than most models take to run
 
-        computed = set(chain.from_iterable(map(numeric_sources, recipe.derived)))
-        needed = dict.fromkeys(name for each in recipe.derived for name in sources(each) if name in rows)
+        numeric = {*self.columns, *chain.from_iterable(map(numeric_sources, recipe.derived))}
+        needed = dict.fromkeys((*self.columns, *chain.from_iterable(map(sources, recipe.derived))))
         columns = {
-            name: self._numbers(rows, name) if name in computed else np.atleast_1d(rows[name]) for name in needed
+            name: self._numbers(rows, name) if name in numeric else np.atleast_1d(rows[name])
+            for name in needed
+            if name in rows
         }
         try:
             return pd.DataFrame(columns)
         except ValueError as error:
-            raise TableError(
-                f"the columns that {self.id} derives others from do not fit each other: {error}"
-            ) from error
+            raise TableError(f"the columns that {self.id} takes do not fit each other: {error}") from error
 
     def _feed_arrays(self, rows: Rows | pd.DataFrame) -> dict[str, Array]:
         feed = {}
