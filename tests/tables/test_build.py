@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,7 +228,83 @@ def test_an_output_in_no_folder_is_an_error_before_the_work(tinyai, write_logs, 
     assert "its folder does not exist" in ran.err
 
 
+@pytest.mark.parametrize("output", ["corpus/pairs.csv", "corpus/0001.json", "corpus/0001"])
+def test_what_a_table_is_made_from_is_not_written_over(tinyai, write_logs, tmp_path, output, digests):
+    manifest = write_logs(2)
+    before = digests(tmp_path)
+    ran = tinyai("table", "build", "--manifest", manifest, "-o", tmp_path / output)
+    assert ran.code == 2
+    assert "the table is made from it; name another with --output" in ran.err
+    assert digests(tmp_path) == before
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nowhere")], ids=["pipe", "link to nowhere"])
+@pytest.mark.parametrize("name", ["t.parquet", "t.parquet.json"])
+def test_what_is_no_file_is_not_written_over(tinyai, write_logs, tmp_path, make, name):
+    make(tmp_path / name)
+    ran = tinyai("table", "build", "--manifest", write_logs(2), "-o", tmp_path / "t.parquet")
+    assert ran.code == 2
+    assert f"{name}: what is there is no regular file" in ran.err
+    assert (tmp_path / name).lstat().st_size in {0, len("nowhere")}
+
+
+def test_a_path_need_not_be_utf_8(build, write_logs, tmp_path):
+    here, _, _ = build(write_logs(2), output="here.parquet")
+    odd, _, _ = build(write_logs(2, "corpus\udcff"), "--croissant", output="odd\udcff.parquet")
+    assert odd.read_bytes() == here.read_bytes()
+
+
+def test_a_word_of_the_command_line_that_becomes_a_column_must_be_utf_8(tinyai, write_logs, tmp_path):
+    words = ("--teacher", "a\udcff", "-o", tmp_path / "t.parquet")
+    ran = tinyai("table", "build", "--manifest", write_logs(2), *words)
+    assert (ran.code, ran.err) == (
+        2,
+        "tinyai: teacher_model 'a\\udcff' has bytes that are no UTF-8; say it in UTF-8\n",
+    )
+
+
+def test_a_pipe_among_the_logs_keeps_nobody_waiting(build, write_logs):
+    manifest = write_logs(2)
+    os.mkfifo(manifest.parent / "pipe.json")
+    _, record, _ = build(manifest)
+    assert record["record"]["notes"] == []
+
+
+def test_objects_that_are_nested_deeply_and_that_nobody_reads_do_no_harm(build, write_logs):
+    manifest = write_logs(2)
+    log = manifest.parent / "0000.json"
+    nested = '{"a": ' * 1000 + "1" + "}" * 1000
+    log.write_text(log.read_text().replace('"pooled_metrics": {}', f'"pooled_metrics": {nested}'))
+    path, _, _ = build(manifest)
+    assert pq.read_metadata(path).num_rows == 10
+
+
 # --- what is finished, and what is left behind
+
+
+def test_two_builds_of_one_table_do_not_meet(tinyai, build, write_logs, tmp_path):
+    manifest, folder = write_logs(2), tmp_path / ".features.parquet.parts"
+    folder.mkdir()
+    (folder / "finished.arrow").touch()
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    ran = tinyai("table", "build", "--manifest", manifest, "-o", tmp_path / "features.parquet")
+    assert ran.code == 2
+    assert "another process builds" in ran.err
+    assert [path.name for path in folder.iterdir()] == ["finished.arrow"]
+    os.close(descriptor)
+    build(manifest)
+    assert not folder.exists()
+
+
+def test_parts_are_not_kept_where_a_link_leads(tinyai, write_logs, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / ".t.parquet.parts").symlink_to(elsewhere)
+    ran = tinyai("table", "build", "--manifest", write_logs(2), "-o", tmp_path / "t.parquet")
+    assert ran.code == 2
+    assert "is a link or somebody else's" in ran.err
+    assert list(elsewhere.iterdir()) == []
 
 
 @pytest.fixture

@@ -181,3 +181,14 @@ def test_two_tables_of_one_name_and_files_that_are_none(tinyai, tmp_path, frame,
     assert "two tables are called table" in tinyai("table", "combine", path, path, *output).err
     assert "cannot read the table" in tinyai("table", "combine", path, tmp_path / "gone.parquet", *output).err
     assert "is no readable parquet file" in tinyai("table", "combine", tmp_path / "odd.parquet", *output).err
+
+
+@pytest.mark.parametrize("output", ["a.parquet", "a"])
+def test_a_table_that_goes_in_is_not_written_over(combine, tinyai, tables, tmp_path, digests, output):
+    tables["a"].to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "a.json").write_bytes((tmp_path / "a.parquet").read_bytes())
+    before = digests(tmp_path)
+    ran = tinyai("table", "combine", "a.parquet", "x=a.json", "-o", output)
+    assert ran.code == 2
+    assert "the table is made from it; name another with --output" in ran.err
+    assert digests(tmp_path) == before

@@ -83,6 +83,14 @@ def test_a_scheduler_that_was_never_there_is_one_line(tinyai, write_logs, tmp_pa
     assert not output.exists()
 
 
+@pytest.mark.parametrize("scheduler", ["nonsense", "", "tcp://", "tcp://host", "host:port"])
+def test_what_is_no_address_of_a_scheduler_is_refused_at_once(tinyai, write_logs, tmp_path, scheduler):
+    words = ("--engine", "dask", "--scheduler", scheduler)
+    ran = tinyai("table", "build", "--manifest", write_logs(2), "-o", tmp_path / "t.parquet", *words)
+    assert ran.code == 2
+    assert ran.err == f"tinyai: --scheduler {scheduler!r} is no address; write HOST:PORT or tcp://HOST:PORT\n"
+
+
 def test_a_scheduler_that_goes_away_is_said_and_what_was_finished_is_kept(monkeypatch):
     scheduler = distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", silence_logs=50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Literal
@@ -10,6 +11,8 @@ import click
 
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.workflows.engine import Engine
+
+_ADDRESS = re.compile(r"([a-z]+://)?[^/\s]+:[0-9]+")
 
 Run = Callable[..., int]
 
@@ -38,6 +41,8 @@ def engine_options(run: Run) -> Run:
 def _engine(name: Literal["processes", "dask"] | None, scheduler: str | None, jobs: int | None) -> Engine | None:
     if scheduler is not None and name != "dask":
         raise TinyaiError("--scheduler goes with --engine dask")
+    if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+        raise TinyaiError(f"--scheduler {scheduler!r} is no address; write HOST:PORT or tcp://HOST:PORT")
     if name is None and jobs is None:
         return None
     named = name or "processes"

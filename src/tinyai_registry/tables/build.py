@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json, table_record
 from tinyai_registry.documents.url import is_url, without_secrets
-from tinyai_registry.errors import LogError
+from tinyai_registry.errors import EngineError, LogError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.tables import croissant
 from tinyai_registry.tables.agreement import check_agreement, notes
@@ -20,7 +23,7 @@ from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.tables.part import Assignment, LogFacts, write_part
 from tinyai_registry.tables.record import beside_table, compose_record
 from tinyai_registry.tables.sources import list_logs, read_source
-from tinyai_registry.tables.writing import TableWriter, write_text, writing
+from tinyai_registry.tables.writing import TableWriter, require_place, write_text, writing
 from tinyai_registry.text import shorten
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.executor import carry_out, keep_parts
@@ -62,14 +65,29 @@ def build(order: Order, progress: Progress) -> Built:
     """
     with progress.step("read manifest"):
         manifest = _read_manifest(order)
+        require_place([order.output, *_beside(order)], _inputs(order, manifest))
         unlisted = _find_unlisted(order, manifest)
     folder = order.output.with_name(f".{order.output.name}.parts")
-    with keep_parts(folder), writing(order.output) as writer:
+    with keep_parts(folder), _alone(order.output, folder), writing(order.output) as writer:
         merge = Merge(manifest.columns, folder, order.target, order.pools, writer)
         with progress.step("read logs"):
             _read_logs(order, manifest, folder, merge, progress)
         with progress.step("write"):
             return _finish(order, manifest, merge, writer, unlisted)
+
+
+@contextmanager
+def _alone(output: Path, folder: Path) -> Iterator[None]:
+    """Hold ``folder``, that of the parts, against another build of the same table. Raises EngineError if one has it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise EngineError(f"another process builds {output}; wait for it, or name another with --output") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read_manifest(order: Order) -> Manifest:
@@ -80,6 +98,19 @@ def _read_manifest(order: Order) -> Manifest:
         raise LogError(f"the manifest {name} {error}") from error
     manifest = read_manifest(name, data, order.keys)
     return manifest.with_constants({"teacher_model": order.teacher, "extractor": order.extractor})
+
+
+def _beside(order: Order) -> list[Path]:
+    return [table_record.beside(order.output), *([croissant.beside(order.output)] if order.croissant else [])]
+
+
+def _inputs(order: Order, manifest: Manifest) -> Iterator[str]:
+    """The real paths of what the table is made from; nothing that lies behind a URL can be written."""
+    if not is_url(order.manifest):
+        yield os.path.realpath(order.manifest)
+    if not is_url(order.logs):
+        folder = os.path.realpath(order.logs)
+        yield from (f"{folder}/{line.log}" for line in manifest.lines)
 
 
 def _find_unlisted(order: Order, manifest: Manifest) -> list[str]:
@@ -159,10 +190,11 @@ def _finish(order: Order, manifest: Manifest, merge: Merge, writer: TableWriter,
     told = tuple(notes(facts, name_columns(facts[0].names), unlisted))
     record = compose_record(manifest, facts, order.target, order.pools, told)
     sha256 = writer.finish({table_record.KEY: table_record.encode(record)})
-    document = beside_table(record, order.output, sha256, writer.columns, order.command)
+    document = beside_table(record, order.output, sha256, writer.schema.names, order.command)
     write_text(table_record.beside(order.output), strict_json.dumps(document))
     if order.croissant:
-        write_text(croissant.beside(order.output), strict_json.dumps(croissant.describe(order.output, document)))
+        described = croissant.describe(order.output, writer.schema, document)
+        write_text(croissant.beside(order.output), strict_json.dumps(described))
     return Built(document, told)
 
 

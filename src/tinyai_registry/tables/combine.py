@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import FileProblemError, digest
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.record import beside_table
-from tinyai_registry.tables.writing import GROUP_ROWS, write_text, writing
+from tinyai_registry.tables.writing import GROUP_ROWS, require_place, write_text, writing
 from tinyai_registry.text import encodable
 
 CORPUS = "corpus"
@@ -81,6 +82,7 @@ def combine(
     Raises TableError where they do not fit each other: a column that one lacks (unless ``fill`` says that its cells are
     left empty), text here and numbers there, two teachers or extractors, a name that is given twice.
     """
+    require_place([output, table_record.beside(output)], (os.path.realpath(each.path) for each in ingredients))
     with progress.step("open tables"):
         opened = [_open(each) for each in ingredients]
         _check_names(opened)

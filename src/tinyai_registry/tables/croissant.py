@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tinyai_registry.text import encodable
 
@@ -28,10 +27,10 @@ def beside(table: Path) -> Path:
     return table.with_name(f"{table.name}.croissant.json")
 
 
-def describe(table: Path, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The table at ``table``, of which ``document`` lies beside it, as a JSON-LD object."""
+def describe(table: Path, schema: pa.Schema, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The table at ``table``, beside which ``document`` lies, as a JSON-LD object."""
     name, record = encodable(table.name), document["record"]
-    kinds = {field.name: field.type for field in pq.read_schema(table)}
+    kinds = {field.name: field.type for field in schema}
     return {
         "@context": json.loads(Path(__file__).with_name("croissant_context.json").read_text(encoding="utf-8")),
         "@type": "sc:Dataset",

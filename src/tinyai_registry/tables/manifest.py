@@ -17,7 +17,7 @@ from tinyai_registry.errors import LogError
 from tinyai_registry.files import sha256_of
 from tinyai_registry.tables.arrow import doubles, integers, texts
 from tinyai_registry.tables.logs.vmaf_log import FRAME_INDEX
-from tinyai_registry.text import shorten
+from tinyai_registry.text import encodable, shorten
 
 LOG, DIGEST = "log", "sha256"  # which log is meant and, if the manifest says so, what must be in it
 FRAMES = "frames"  # like FRAME_INDEX, a column that a build adds
@@ -55,6 +55,8 @@ class Manifest:
         """
         columns = self.columns
         for name, value in constants.items():
+            if value and encodable(value) != value:
+                raise LogError(f"{name} {value!a} has bytes that are no UTF-8; say it in UTF-8")
             if name in columns.column_names:
                 self._require_one(name, value)
             elif value:
@@ -92,6 +94,8 @@ def read_manifest(location: str, data: bytes, keys: Sequence[str] = ()) -> Manif
 
 
 def _parse(location: str, data: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    if b"\0" in data:
+        raise LogError(f"the manifest {location} has a NUL byte, which no text has; save it as CSV in UTF-8")
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
@@ -121,6 +125,8 @@ def _check_header(location: str, header: Sequence[str]) -> None:
             raise LogError(f"the manifest {location} has a column {name}, which comes from the logs; rename it")
         if not name:
             raise LogError(f"the manifest {location} has a column without a name; name it, or take it out")
+        if not name.isprintable():
+            raise LogError(f"the manifest {location} has a column called {shorten(name)!a}, no name; rename it")
     if not set(header) - set(NOT_COLUMNS):
         raise LogError(f"the manifest {location} says nothing of an encode but its log; add the columns of its key")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,9 +28,9 @@ class TableWriter:
         self._rows = 0
 
     @property
-    def columns(self) -> list[str]:
-        """The names of those that were written."""
-        return [] if self._file is None else list(self._file.schema.names)
+    def schema(self) -> pa.Schema:
+        """Of what was written."""
+        return pa.schema([]) if self._file is None else self._file.schema
 
     def write(self, piece: pa.Table) -> None:
         """Append the rows of ``piece``, which has the columns of the first one. Raises TableError."""
@@ -86,6 +86,19 @@ def writing(path: Path) -> Iterator[TableWriter]:
         yield writer
     finally:
         writer.discard()
+
+
+def require_place(paths: Sequence[Path], inputs: Iterable[str]) -> None:
+    """Raise TableError if a file at one of ``paths`` would take the place of one of ``inputs``, or of no regular file.
+
+    ``inputs`` are real paths.
+    """
+    read = set(inputs)
+    for path in paths:
+        if os.path.lexists(path) and not path.is_file():
+            raise TableError(f"cannot write {path}: what is there is no regular file; name another with --output")
+        if os.path.realpath(path) in read:
+            raise TableError(f"cannot write {path}: the table is made from it; name another with --output")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -23,7 +23,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import forkserver, get_all_start_methods, get_context
@@ -34,6 +34,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from tinyai_registry.errors import EngineError
+from tinyai_registry.files import is_link
 from tinyai_registry.workflows.engine import Engine
 
 # Seconds that are waited at a time. Python handles a signal once the main thread comes back from a wait.
@@ -139,9 +140,14 @@ def keep_parts(folder: Path) -> Iterator[Path]:
     But where an EngineError ends it, what was finished is kept, and the next run goes on from there.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = folder.lstat()
+    if is_link(about) or about.st_uid != os.geteuid():
+        raise EngineError(f"{folder} is a link or somebody else's, and what is in it may be, too; take it away")
     try:
         yield folder
     except EngineError:
+        with suppress(OSError):
+            folder.rmdir()  # if nothing was finished
         raise
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -39,6 +39,8 @@ def read_log(data: bytes) -> VmafLog:
 
 def is_log(path: Path) -> bool:
     """Whether the file begins as ``vmaf`` begins a log."""
+    if not path.is_file():
+        return False  # a pipe would keep us waiting
     try:
         with path.open("rb") as file:
             beginning = file.read(200)

@@ -15,7 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import LogError
-from tinyai_registry.tables.logs.vmaf_log import VmafLog, require_names, to_frames
+from tinyai_registry.tables.logs.vmaf_log import VmafLog, require_few, require_names, to_frames
 from tinyai_registry.text import shorten
 
 # Before 2.0 libvmaf wrote these into JSON; since then it writes null.
@@ -36,17 +36,15 @@ def read(data: bytes) -> VmafLog:
     if not isinstance(frames, list):
         raise LogError("is JSON without a list of frames; give the log that vmaf --json wrote")
     numbers, metrics = _take_apart(frames)
-    _refuse_repeated_keys(data, document, frames, metrics)
     names = list(metrics[0]) if metrics else []
+    require_few(names)
     if not all(map(names.__eq__, map(list, metrics))):
         metrics = [_in_order(number, each, names) for number, each in zip(numbers, metrics, strict=True)]
+    scores = _scores(metrics, numbers, names)
+    _refuse_repeated_keys(data, document, frames, metrics)
     version = document.get("version")
-    return VmafLog(
-        to_frames(numbers),
-        tuple(names),
-        _scores(metrics, numbers, names),
-        shorten(version) if isinstance(version, str) and version else None,
-    )
+    named = shorten(version) if isinstance(version, str) and version else None
+    return VmafLog(to_frames(numbers), tuple(names), scores, named)
 
 
 def _parse(data: bytes) -> Mapping[str, Any]:
@@ -102,12 +100,14 @@ def _refuse_repeated_keys(
 
 
 def _count_keys(values: Iterable[object]) -> int:
-    count = 0
-    for value in values:
+    count, left = 0, list(values)
+    while left:  # not by recursion: objects may be nested more deeply than Python's stack
+        value = left.pop()
         if isinstance(value, dict):
             count += len(value)
-            if not set(map(type, value.values())) <= _SIMPLE:
-                count += _count_keys(value.values())
+            left += [inner for inner in value.values() if type(inner) not in _SIMPLE]
+        elif isinstance(value, list):
+            left += [inner for inner in value if type(inner) not in _SIMPLE]
     return count
 
 

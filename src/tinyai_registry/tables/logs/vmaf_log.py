@@ -19,6 +19,9 @@ FRAME_INDEX = "frame_index"  # the column of a frame's number
 # A frame number that a row can have; the column is int32.
 MAX_FRAME = 2**31 - 1
 
+# libvmaf gives a few dozen; who reads a name looks it up among the others.
+MAX_SCORES = 1024
+
 
 @dataclass(frozen=True)
 class VmafLog:
@@ -51,8 +54,10 @@ def tabulate(frames: Sequence[object], rows: Sequence[dict[str, str]], version: 
     Raises LogError for a frame that has other names than the first, and for a text that is no number.
     """
     names = tuple(rows[0]) if rows else ()
+    require_few(names)
     for frame, row in zip(frames, rows, strict=True):
-        require_names(frame, row, names)
+        if tuple(row) != names:
+            require_names(frame, row, names)
     numbers = to_numbers([row[name] for row in rows for name in names], frames, names)
     return VmafLog(to_frames(frames), names, numbers, version)
 
@@ -65,6 +70,12 @@ def require_names(frame: object, found: Iterable[str], wanted: Iterable[str]) ->
         raise LogError(f"lacks {_name(lacking)} in frame {frame}, which the first frame has; run vmaf again")
     if more:
         raise LogError(f"has {_name(more)} in frame {frame}, which the first frame lacks; run vmaf again")
+
+
+def require_few(names: Sequence[str]) -> None:
+    """Raises LogError for more scores of a frame than can be read."""
+    if len(names) > MAX_SCORES:
+        raise LogError(f"has {len(names)} scores in a frame, and {MAX_SCORES} can be read; it is none of vmaf's")
 
 
 def to_numbers(texts: Sequence[str], frames: Sequence[object], names: Sequence[str]) -> NDArray[np.float64]:
@@ -88,7 +99,7 @@ def to_frames(numbers: Sequence[object]) -> NDArray[np.int64]:
         if found.dtype == np.int64 and found.min() >= 0 and found.max() <= MAX_FRAME:
             return found
     for place, number in enumerate(numbers):
-        if type(number) not in {int, str} or not str(number).isdecimal() or int(str(number)) > MAX_FRAME:
+        if type(number) not in {int, str} or not _is_frame(str(number)):
             raise LogError(f"has a frame numbered {shorten(str(number))!r} at place {place}, which no frame is")
     return np.array(numbers).astype(np.int64)
 
@@ -100,8 +111,10 @@ def check_frames(log: VmafLog) -> None:
         raise LogError("has no frames; vmaf was stopped, or its inputs are empty")
     if not log.names:
         raise LogError("has frames, but no scores; run vmaf with features or a model")
-    for name in {"", FRAME_INDEX}.intersection(log.names):
-        raise LogError(f"has a score called {name!r}, as no feature is; give the log as vmaf wrote it")
+    require_few(log.names)
+    for name in log.names:
+        if name in {"", FRAME_INDEX} or not name.isprintable():
+            raise LogError(f"has a score called {shorten(name)!r}, as no feature is; give the log as vmaf wrote it")
     twice = [name for name, count in Counter(log.names).items() if count > 1]
     if twice:
         raise LogError(f"has {_name(twice)} twice; run vmaf again")
@@ -117,6 +130,10 @@ def check_frames(log: VmafLog) -> None:
             f"goes from frame {frames[place]} to {frames[place + 1]}, where its first step is {steps[0]}: frames are "
             "missing; run vmaf again"
         )
+
+
+def _is_frame(digits: str) -> bool:
+    return digits.isdecimal() and len(digits) <= len(str(MAX_FRAME)) and int(digits) <= MAX_FRAME
 
 
 def _parse(texts: Sequence[str]) -> NDArray[np.float64]:
