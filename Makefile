@@ -113,6 +113,7 @@ bench: .venv/.installed
 	$(BIN)/python bench/validate.py
 	$(if $(wildcard ../shared/data),$(BIN)/python bench/refresh_all.py && $(BIN)/python bench/tables.py)
 	$(BIN)/python bench/see.py
+	$(BIN)/python bench/size.py
 
 .PHONY: clean
 clean:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinyai_registry.errors import TableError
-from tinyai_registry.lab.folds import fits, plan, shared_groups
+from tinyai_registry.lab.folds import fits, names, plan, shared_groups
 from tinyai_registry.recipe import (
     GroupKFold,
     HeldOut,
@@ -58,7 +58,9 @@ def as_lists(cut):
 @shared_table
 @given(data=st.data())
 def test_every_split_cuts_the_development_rows_in_two(table, name, data):
-    cut = plan(table, data.draw(SCHEMES[name]))
+    scheme = data.draw(SCHEMES[name])
+    cut = plan(table, scheme)
+    assert names(table, scheme) == [split.group for split in cut.splits]
     for split in cut.splits:
         assert len(split.train) > 0
         assert len(split.held_out) > 0

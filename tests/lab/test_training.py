@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tinyai_registry.errors import RecipeError, TableError
 from tinyai_registry.evaluation import Fit
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.lab import export, perceptrons, training
+from tinyai_registry.lab import export, perceptrons, training, training_rows
 from tinyai_registry.lab.draws import initial_parameters
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.folds import fits, plan
@@ -167,6 +167,14 @@ def test_a_fit_is_the_same_alone_whatever_the_recipe(recipe, table, all_fits, ch
     assert [bits(model) for model in together] == [bits(train_mlps(recipe, table, [f])[0]) for f in asked]
 
 
+@pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
+def test_rows_that_are_standardised_as_they_are_drawn_give_the_same_fits(recipe, table, all_fits, changes, monkeypatch):
+    recipe, asked = replace(recipe, **changes), all_fits[8:]
+    kept = train_mlps(recipe, table, asked)
+    monkeypatch.setattr(training_rows, "KEPT_BYTES", 0)
+    assert [bits(model) for model in train_mlps(recipe, table, asked)] == [bits(model) for model in kept]
+
+
 @pytest.mark.parametrize("hidden", [(64, 64), (33,)])
 def test_a_fit_on_one_column_is_the_same_alone(recipe, read, frame, all_fits, hidden):
     inputs = (Input("features", ("vif_scale3",)),)
@@ -257,6 +265,15 @@ def test_a_share_of_the_rows_is_trained_as_unknown_in_every_fit(recipe, read, fr
             assert (mean.tolist(), std.tolist()) == ([0, 0, 0], [1, 1, 1])
         plain = plain_loop(table.recipe, table, fit)(table.features)
         np.testing.assert_allclose(model.predict(everything(table)), plain, rtol=0, atol=2e-4)
+
+
+def test_unknown_and_empty_cells_are_the_same_whether_rows_are_kept_or_not(recipe, read, holes, all_fits, monkeypatch):
+    inputs = (*recipe.inputs, Input("codec_block", CODEC.columns))
+    codec = np.where(np.arange(len(holes)) % 3, "x264", "x265")
+    table = read(holes.assign(codec=codec), inputs=inputs, derived=(CODEC,), missing="median")
+    kept = train_mlps(table.recipe, table, all_fits[8:])
+    monkeypatch.setattr(training_rows, "KEPT_BYTES", 0)
+    assert [bits(model) for model in train_mlps(table.recipe, table, all_fits[8:])] == [bits(model) for model in kept]
 
 
 def test_the_weights_of_unknown_stay_as_drawn_unless_a_share_is_trained(recipe, read, frame, all_fits):
