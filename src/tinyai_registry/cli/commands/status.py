@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ def _document(each: Standing, tail: Sequence[str]) -> dict[str, Any]:
 def _lines(found: Sequence[Standing], tail: Sequence[str], room: int | None) -> Iterator[str]:
     states = {each.model: each.state for each in found}
     # A member of an ensemble goes with it, and has a line of its own where it stands otherwise.
-    told = [each for each in found if states.get(each.member_of or "") != each.state]
-    members = Counter(each.member_of for each in found if each not in told)
+    alone = [states.get(each.member_of or "") != each.state for each in found]
+    told = list(compress(found, alone))
+    members = Counter(each.member_of for each, is_alone in zip(found, alone, strict=True) if not is_alone)
     rows = [(each.state, each.model, *_facts(each)) for each in told]
     head, *lines = align([("state", "model", "score", "released", "stage"), *rows], room)
     yield head
