@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import hostile
 import pytest
@@ -18,7 +19,7 @@ from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.workflows import protocols
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.evaluate import evaluate
-from tinyai_registry.workflows.portion import Portion, basis_of, predict_portion
+from tinyai_registry.workflows.portion import Portion, basis_of, open_predictions, predict_portion
 from tinyai_registry.workflows.protocols import evaluate_protocols
 
 AGAIN = {
@@ -147,6 +148,11 @@ def test_a_table_that_was_changed_is_refused_where_it_is_read(portion, data, fra
         predict_portion(portion)
 
 
+def test_a_worker_that_does_not_see_the_cache_says_so(portion, tmp_path):
+    with pytest.raises(EngineError, match=r"a worker cannot write into .*/elsewhere: No such file"):
+        predict_portion(replace(portion, folder=str(tmp_path / "elsewhere")))
+
+
 def test_a_part_that_was_tampered_with_is_not_merged(data, monkeypatch):
     def spoil(portion):
         written = predict_portion(portion)
@@ -169,6 +175,11 @@ def test_a_refresh_by_several_publishes_what_one_process_would(tinyai, data, tmp
     one, two = (json.loads((root / "duo_v1.json").read_text()) for root in published)
     assert two["protocols"] == one["protocols"]
     assert (published[1] / "duo_v1.onnx").read_bytes() == (published[0] / "duo_v1.onnx").read_bytes()
+
+
+def test_a_file_that_is_none_of_ours_is_named():
+    with pytest.raises(EngineError, match=r"x\.npz is broken; remove it"):
+        open_predictions(Path("x.npz"), b"PK")
 
 
 def test_from_the_command_line(tinyai, data):

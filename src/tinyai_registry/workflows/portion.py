@@ -110,7 +110,8 @@ def _tools(owner: Owner) -> tuple[tuple[str, str], ...]:
 def predict_portion(portion: Portion) -> Predictions:
     """Train the models and write what they say.
 
-    Raises EngineError where other tools are installed than ``portion`` asks for, TableError if the table is another.
+    Raises EngineError where other tools are installed than ``portion`` asks for, or its folder cannot be seen,
+    TableError if the table is another.
     """
     content = [*portion.basis.content, repr(portion.scheme), portion.numbers]
     path = Path(portion.folder, f"{sha256_of(json.dumps(content).encode())}.npz")
@@ -153,13 +154,18 @@ def _write(path: Path, said: Sequence[Said]) -> None:
     arrays = {f"{k}/{name}": values for k, one in enumerate(said) for name, values in one.items()}
     # Two attempts at one portion write files of their own, and what is under the name of the portion is whole.
     own = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    with own.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-    own.replace(path)
+    try:
+        with own.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        own.replace(path)
+    except OSError as error:
+        raise EngineError(
+            f"a worker cannot write into {path.parent}: {error.strerror}; it must see the cache of whoever asks"
+        ) from error
 
 
-def open_predictions(data: bytes) -> list[Said]:
-    """What is in a file that :func:`predict_portion` has written. Raises EngineError if it is another."""
+def open_predictions(path: Path, data: bytes) -> list[Said]:
+    """What is in ``data``, which :func:`predict_portion` has written to ``path``. Raises EngineError if it has not."""
     said: dict[int, dict[str, np.ndarray]] = {}
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -167,5 +173,5 @@ def open_predictions(data: bytes) -> list[Said]:
                 number, _, name = key.partition("/")
                 said.setdefault(int(number), {})[name] = arrays[key]
     except (ValueError, BadZipFile) as error:
-        raise EngineError("a part is broken") from error
+        raise EngineError(f"{path} is broken; remove it and run this again") from error
     return [said[number] for number in sorted(said)]

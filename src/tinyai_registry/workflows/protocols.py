@@ -103,7 +103,8 @@ def _folder(basis: Basis) -> Path:
 
 
 def _read(folder: Path, predictions: Predictions) -> list[Said]:
-    data = (folder / predictions.file).read_bytes()
+    path = folder / predictions.file
+    data = path.read_bytes() if path.is_file() else b""
     if sha256_of(data) != predictions.sha256:
-        raise EngineError(f"the part {predictions.file} is not what its worker has written; run this again")
-    return open_predictions(data)
+        raise EngineError(f"{path} is not what its worker has written; run this again")
+    return open_predictions(path, data)
