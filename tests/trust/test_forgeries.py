@@ -180,13 +180,28 @@ def test_a_refresh_signs_what_it_publishes_where_a_key_is_configured(tinyai, pro
     assert "duo_v1: signed, see duo_v1.sigstore.json" in ran.err
     assert tinyai("verify", "duo_v1", "--key", "ada.pub").code == 0
     again = tinyai("refresh", "duo_v1", "--force")
-    assert "duo_v1.sigstore.json signs the previous bytes" not in again.err  # they are the same
+    assert "unsigned" not in again.err
     assert tinyai("verify", "duo_v1", "--key", "ada.pub").code == 0
     (project / "tinyai.toml").write_text(toml.replace("ada.pem", "nowhere.pem"))
     ran = tinyai("refresh", "duo_v1", "--force")
     assert ran.code == 2
     assert "duo_v1 is published, and not signed" in ran.err
     assert tinyai("verify", "duo_v1", "--key", "ada.pub").code == 1
+
+
+def test_a_signature_that_a_refresh_makes_untrue_is_told_on_the_terminal_and_the_card_holds_once_it_is_renewed(
+    tinyai, project, duo, frame, write_table
+):
+    words = ("refresh", "duo_v1", "--table", write_table(frame), "--force")
+    told = "duo_v1.sigstore.json: a signature bundle signs other bytes (TAI712)"
+    assert tinyai(*words, "--json").json["unsigned"] is None
+    tinyai("sign", "duo_v1", "--key", "ada.pem")
+    assert tinyai(*words, "--dry-run", "--json").json["unsigned"] == told
+    assert f"unsigned {told}; `tinyai sign duo_v1`" in tinyai(*words).err
+    tinyai("sign", "duo_v1", "--key", "ada.pem")
+    assert tinyai("verify", "duo_v1", "--key", "ada.pub").code == 0
+    for name in ("duo_v1.md", "duo_v1.json"):
+        assert "TAI712" not in (project / "registry" / name).read_text(encoding="utf-8")
 
 
 def test_other_curves_do_as_well(tinyai, project):

@@ -8,8 +8,10 @@ from pathlib import Path
 from tinyai_registry.cli.session import Session
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.upstream import describe_scaling
+from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.release.provenance import give_account
 from tinyai_registry.workflows.import_model import Handed, import_model, is_current
+from tinyai_registry.workflows.staged import tell_unsigned
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int
         excuses=config.excuses,
     )
     document = strict_json.loads(release.files[f"{model}.json"], f"{model}.json")
+    unsigned = tell_unsigned(release, root, load_runtime(config.runtime))
     if session.as_json:
-        status = "dry-run" if entry is None else "imported"
-        session.answer({"model": model, "status": status, "entry": entry and entry.number, "sidecar": document})
+        told = {"model": model, "status": "dry-run" if entry is None else "imported", "unsigned": unsigned}
+        session.answer({**told, "entry": entry and entry.number, "sidecar": document})
         return 0
     session.say(f"{model}: {'would be imported' if entry is None else 'imported'}, at stage proposed")
     session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
@@ -53,4 +56,6 @@ def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int
     if "feature_order" in document:
         session.say(f"  columns: {', '.join(document['feature_order'])}; {describe_scaling(document)}")
     session.say("  nothing was trained or judged here")
+    if unsigned is not None:
+        session.say(f"  {unsigned}; `tinyai sign {model}`")
     return 0

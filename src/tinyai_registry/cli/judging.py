@@ -61,6 +61,8 @@ class Display(Steps):
             self._line(f"{verdict['criterion']}: {figure(verdict['value'])}{why}", mark)
         for caveat in document["caveats"] or ():
             self._line(caveat["message"], ("caveat ", "yellow"))
+        if document["unsigned"] is not None:
+            self._line(f"{document['unsigned']}; `tinyai sign {document['model']}`", ("unsigned", "yellow"))
         self._line(sentence(document))
 
     def _protocol(self, protocol: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ def report(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         **dict.fromkeys(FROM_SIDECAR),
         "artifacts": [],
         "withdrawn": list(outcome.withdrawn),
+        "unsigned": outcome.unsigned,
         "protocols": [parts.protocol_document(result) for result in outcome.protocols],
     }
     if outcome.sidecar is not None:

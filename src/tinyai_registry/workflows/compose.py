@@ -32,7 +32,7 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     recipe, judgement = candidate.recipe, candidate.judgement
     withdrawn = find_superseded(start.registry, start.before, _names(candidate))
     drift = measure_drift(start.sidecar, recipe, judgement.table)
-    judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, start, withdrawn))
+    judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, withdrawn))
     document = sidecar.compose(replace(candidate, judgement=judgement), drift, start.previous)
     drawn = plot.draw(document, candidate.shown, _history(candidate, start))
     document["plot"] = {"path": f"{recipe.id}.svg", "sha256": sha256_of(drawn)}
@@ -73,8 +73,8 @@ def _files(candidate: Candidate, document: Sidecar, drawn: bytes) -> dict[str, b
     return files
 
 
-def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tuple[str, ...]) -> Iterator[Caveat]:
-    """What the registry's own state before this release obliges a reader to know."""
+def _release_caveats(candidate: Candidate, withdrawn: tuple[str, ...]) -> Iterator[Caveat]:
+    """What a reader has to know of the files of this release, for as long as it is one: they are pinned with it."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
     sizes = {artifact.path: len(artifact.data) for artifact in candidate.artifacts}
@@ -91,12 +91,4 @@ def _release_caveats(candidate: Candidate, start: StartingPoint, withdrawn: tupl
             "runtime-limit",
             f"feature_order has {names} names; {most.name} reads {most.command.max_features}, and no runtime that we "
             "know reads more, so none can feed this model from its own features",
-        )
-    before = start.before
-    if before is None or "sigstore_bundle" not in before.row:
-        return
-    if before.row.get("sha256") not in {artifact.sha256 for artifact in candidate.artifacts}:
-        yield Caveat(
-            "stale-signature",
-            f"{before.row['sigstore_bundle']} signs the previous bytes; sign the new ones before they ship",
         )

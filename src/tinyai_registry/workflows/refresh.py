@@ -24,7 +24,7 @@ from tinyai_registry.store.snapshot import read_as_it_stands
 from tinyai_registry.workflows.compose import compose
 from tinyai_registry.workflows.heavy_imports import uncollected
 from tinyai_registry.workflows.prerequisites import check_prerequisites
-from tinyai_registry.workflows.staged import check_release
+from tinyai_registry.workflows.staged import check_release, tell_unsigned
 from tinyai_registry.workflows.starting_point import Request, StartingPoint, is_up_to_date, starting_point
 
 
@@ -72,6 +72,7 @@ def conclude(
         judgement=made.judgement,
         sidecar=sidecar.read_back(release),
         withdrawn=release.withdrawn,
+        unsigned=tell_unsigned(release, request.registry, load_runtime(request.runtime)),
     )
 
 

@@ -42,10 +42,11 @@ SKIPPED, FAILED = "skipped", "failed"
 
 @dataclass(frozen=True)
 class Result:
-    """How the refresh of one model ended: ``status`` as in its report, or skipped or failed, and then ``why``.
+    """How the refresh of one model ended: ``status`` as in its report, or skipped or failed.
 
-    ``score`` is what was measured, or what a release has that is up to date; ``before`` is the same metric of the
-    release that it was to replace.
+    ``why`` it was refused, skipped or failed, or the signature beside what was published is none of it. ``score`` is
+    what was measured, or what a release has that is up to date; ``before`` is the same metric of the release that it
+    was to replace.
     """
 
     model: str
@@ -58,11 +59,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Round:
-    """A refresh of many models: ``ask`` says what is asked of one and its table; ``sign`` is told each outcome."""
+    """A refresh of many models: ``ask`` says what is asked of one and its table; ``sign`` takes each outcome."""
 
     config: Config
     ask: Callable[[Recipe, DataSet], Request]
-    sign: Callable[[Outcome], None]
+    sign: Callable[[Outcome], Outcome]
 
 
 @dataclass(frozen=True)
@@ -161,14 +162,13 @@ def _lost(_: Task) -> Failure:
     return Failure(f"its worker died {ATTEMPTS} times; is there too little memory for it? Try fewer --jobs", 2)
 
 
-def _conclude(begun: _Begun, made: Candidate | Judgement | Failure, sign: Callable[[Outcome], None]) -> Result:
+def _conclude(begun: _Begun, made: Candidate | Judgement | Failure, sign: Callable[[Outcome], Outcome]) -> Result:
     """Publish what was ``made``."""
     recipe = begun.owner.recipe
     if isinstance(made, Failure):
         return _failed(recipe, made)
     try:
-        outcome = conclude(begun.owner, begun.request, begun.start, made, Progress())
-        sign(outcome)
+        outcome = sign(conclude(begun.owner, begun.request, begun.start, made, Progress()))
     except Exception as error:  # noqa: BLE001  # whatever it is, the other models go on
         return _failed(recipe, failure_of(error))
     return _result(outcome)
@@ -183,7 +183,7 @@ def _result(outcome: Outcome) -> Result:
     refused = "; ".join(refusal(verdict) for verdict in answer["gate"] or () if not verdict["passed"])
     score = read_score(answer)
     before = (answer["previous"] or {}).get("metrics", {}).get(f"mean_{score.metric}") if score else None
-    return Result(outcome.model, outcome.status, outcome.exit_code, refused or None, score, before)
+    return Result(outcome.model, outcome.status, outcome.exit_code, refused or outcome.unsigned, score, before)
 
 
 def set_aside(registry: Registry, plugins: Plugins) -> list[Result]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
-from tinyai_registry.checks import identity, schemas
+from tinyai_registry.checks import identity, schemas, signatures
 from tinyai_registry.checks.excusing import excuse_findings
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.subject import read_subject
@@ -16,7 +18,7 @@ from tinyai_registry.documents.index import INDEX
 from tinyai_registry.documents.row import is_kept
 from tinyai_registry.documents.sidecar_types import Row
 from tinyai_registry.errors import VerificationError
-from tinyai_registry.files import File, Folder, Problem, Unreadable
+from tinyai_registry.files import File, Folder, Problem, Unreadable, sha256_of
 from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.release import Release
@@ -76,6 +78,20 @@ def require_no_new_error(release: Release, before: Sequence[Row], registry: Regi
     errors = [each for each in found if each.rule.severity is Severity.ERROR]
     now = Counter(each.rule for each in errors)
     _refuse(release, [e for e in errors if now[e.rule] > known[e.rule] or _key_of_row(e) in release.amended])
+
+
+def tell_unsigned(release: Release, root: Path, runtime: Runtime) -> str | None:
+    """Why the signature that the row of ``release`` names is none of it; None where it may be one, or none is named.
+
+    Only its owner can mend that, and only when the release is there: so it stands in no file of the release.
+    """
+    folder = StagedFolder(root, release.files, frozenset(release.withdrawn))
+    digests = {name: sha256_of(data) for name, data in release.files.items()}
+    subject = read_subject(folder, 0, release.rows[0], runtime)
+    for found in signatures.of_model(subject, folder, digests, None, datetime.now(UTC).date()):
+        if found.rule.severity is not Severity.INFO:
+            return f"{release.rows[0][signatures.KEY]}: {found.rule.title} ({found.rule.code})"
+    return None
 
 
 def _refuse(release: Release, errors: Sequence[Finding]) -> None:

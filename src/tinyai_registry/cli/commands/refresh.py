@@ -114,7 +114,7 @@ def command(
     request = replace(request, predictions=predictions, engine=engine)
     before = find_sidecar(folder, model) if comment else None
     outcome = refresh(where, request, display)
-    _sign(session.config, folder, outcome)
+    outcome = _sign(session.config, folder, outcome)
     document = report(outcome, display.seconds)
     _write_documents(outcome, document, metrics_out, note)
     if comment is not None:
@@ -151,16 +151,17 @@ def _import(session: Session, root: Path, declared: Imported, given: Sequence[st
     return take_in(session, root, Handed(claim_of(declared, paths[0]), paths[0], declared.shapes), wishes)
 
 
-def _sign(config: Config, root: Path, outcome: Outcome) -> None:
+def _sign(config: Config, root: Path, outcome: Outcome) -> Outcome:
     """Sign the release that was published, where a key is configured for that; the old signature no longer is one."""
     model, trust = outcome.model, config.trust
     if outcome.status != "published" or trust is None or trust.signing_key is None:
-        return
+        return outcome
     try:
         name = sign(root, read_signable(root, model, config.runtime), PrivateKey(trust.signing_key))
     except SignatureError as error:
         raise SignatureError(f"{model} is published, and not signed: {error}; see `tinyai sign`") from error
     click.echo(log_line(f"{model}: signed, see {name}"), err=True)
+    return replace(outcome, unsigned=None)
 
 
 def _refresh_all(session: Session, registry: Path | None, engine: Engine, wishes: Wishes, *, new: bool) -> int:
