@@ -109,8 +109,21 @@ def test_the_note_has_what_a_decision_record_needs(sidecar):
     assert re.findall("^## (.*)$", text, re.MULTILINE) == [
         *("Context", "Decision", "Previous against refresh", "Folds", "Drift", "Caveats", "Commands"),
     ]
-    assert "its recipe unchanged (ADR-0009, fingerprint" in text
+    assert "by the recipe of ADR-0009 (fingerprint" in text
     assert "tinyai refresh tone_v1 --table tones.parquet" in text
+
+
+def test_a_release_before_that_names_no_recipe_is_not_said_to_have_had_the_same(sidecar):
+    fingerprint = sidecar["recipe_fingerprint"]
+    adopted = {**sidecar, "previous": {**sidecar["previous"], "adopted": ["kind", "opset"]}}
+    for page in (card, note):
+        assert "that of the release before is the same" in page.render(sidecar)
+        text = page.render(adopted)
+        assert "; the release before names no recipe, and agrees with this one in `kind`, `opset`" in text
+        assert "is the same" not in text
+        assert "release before names" not in page.render({**sidecar, "previous": None})
+    earlier = {**adopted, "card": {key: said for key, said in adopted["card"].items() if key != "layout"}}
+    assert f"- recipe: `{fingerprint}`\n" in card.render(earlier)
 
 
 def test_a_note_without_a_reason_asks_its_editor_for_one(sidecar):

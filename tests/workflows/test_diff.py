@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from markdown_it import MarkdownIt
@@ -133,6 +134,36 @@ def test_a_model_without_a_log_has_nothing_to_compare_with(tinyai, shared):
     ran = tinyai("diff", "vmaf_tiny_v2", "--registry", shared / "real-registry")
     assert ran.code == 2
     assert "vmaf_tiny_v2 has no history" in ran.err
+
+
+def test_where_a_side_does_not_say_what_is_compared_nobody_claims_that_it_is_the_same(
+    duo, refresh, tinyai, registry, frame, write_table, diff
+):
+    refresh(write_table(frame))
+    made = json.loads((registry / "duo_v1.json").read_text())
+    old = {key: made[key] for key in ("id", "kind", "onnx", "opset", "sha256", "feature_order", "training")}
+    (registry / "duo_v1.json").write_text(json.dumps(old))
+    shutil.rmtree(registry / ".tinyai")
+    assert refresh(write_table(frame.iloc[:-8])).json["status"] == "published"
+    found = diff("--json").json
+    assert found["unsaid"] == {part: ["old"] for part in ("recipe", "table", "caveats", "made_with")}
+    lines = diff().out.splitlines()
+    assert {f"{part}: Not known: the old one does not say." for part in ("Recipe", "Made with")} < set(lines)
+    assert not {line for line in lines if line.endswith("Unchanged.")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ({"sha256": "1" * 64}, {"sha256": "2" * 64}, "Not known: neither says."),
+        ({}, {"sha256": "2" * 64, "recipe": {}, "provenance": {}}, "Not known: there is no old one."),
+        ({"sha256": "1" * 64, "recipe": {}, "provenance": {}}, {}, "Not known: the new one does not say."),
+        ({"sha256": "1" * 64, "recipe": {}, "provenance": {}}, {"recipe": {}, "provenance": {}}, "Unchanged."),
+    ],
+)
+def test_who_is_silent_is_said(old, new, told):
+    notes = {section.title: section.note for section in lay_out(compare("m_v1", old, new))}
+    assert (notes["Recipe"], notes["Made with"]) == (told, told)
 
 
 def test_an_imported_release_has_what_it_has_and_no_more():

@@ -237,12 +237,13 @@ def _provenance(sidecar: Sidecar) -> str:
     commit = _commit(made["git"])
     packages = ", ".join(f"{package} {version}" for package, version in made["packages"].items())
     plugin = sidecar["plugin"]
+    recipe = markdown.recipe_of_before(sidecar) if layout_of(sidecar) >= LAYOUT else ""
     lines = {
         "made": markdown_words(made["time"]),
         "by": code(made["command"]),
         "because": markdown_words(made["reason"] or "no reason was given"),
         "decision": markdown_words(sidecar["decision"]),
-        "recipe": code(sidecar["recipe_fingerprint"]),
+        "recipe": code(sidecar["recipe_fingerprint"]) + recipe,
         "plugin": markdown_words(f"{plugin['distribution']} {plugin['version']}"),
         "commit": commit,
         "seeds": ", ".join(map(str, made["seeds"])),

@@ -22,6 +22,10 @@ NOTHING: Json = {}
 OF_TABLE = ("file", "sha256", "rows", "columns", "clips", "teacher_model", "extractor")
 OF_TARGET = ("target_min", "target_max", "target_mean", "target_std")
 
+# Where a sidecar or a report says what a part of the comparison is about. Between a side that says nothing of it and
+# one that does, nobody can tell a difference, nor that there is none.
+SAID_UNDER = {"recipe": "recipe", "table": "table", "caveats": "caveats", "made_with": "provenance"}
+
 
 def compare(model: str, old: Json, new: Json) -> dict[str, Any]:
     """What differs between ``old`` and ``new``, and the figures of both."""
@@ -38,6 +42,10 @@ def compare(model: str, old: Json, new: Json) -> dict[str, Any]:
         "files": list(_files(old, new)),
         "caveats": _caveats(old, new),
         "made_with": list(_changes(_versions(old), _versions(new))),
+        "unsaid": {
+            part: [side for side, said in (("old", old), ("new", new)) if said.get(key) is None]
+            for part, key in SAID_UNDER.items()
+        },
     }
 
 

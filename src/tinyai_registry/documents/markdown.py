@@ -100,6 +100,19 @@ def comparison_table(sidecar: Sidecar) -> str:
     return table(["", "previous", "refresh", "change"], rows) + _shipped(sidecar)
 
 
+def recipe_of_before(sidecar: Sidecar) -> str:
+    """What is known of the recipe of the release before, as the end of a sentence about that of this one.
+
+    Nothing can be said of the recipe of a release that names none: it was held against what its sidecar does say.
+    """
+    if sidecar["previous"] is None:
+        return ""
+    if "adopted" not in sidecar["previous"]:
+        return "; that of the release before is the same"
+    agreed = ", ".join(map(markdown_code, sidecar["previous"]["adopted"])) or "nothing that it says"
+    return f"; the release before names no recipe, and agrees with this one in {agreed}"
+
+
 def _shipped(sidecar: Sidecar) -> str:
     """The model before on this table, beside the refresh; nothing where nobody has tried that."""
     shipped = sidecar.get("shipped")

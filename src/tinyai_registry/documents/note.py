@@ -29,9 +29,9 @@ def _parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield (
         "Decision",
         (
-            f"Retrain {code(sidecar['id'])} from this table with its recipe unchanged "
-            f"({markdown_words(sidecar['decision'])}, fingerprint {code(sidecar['recipe_fingerprint'])}). "
-            f"The gate:\n\n{markdown.gate_list(sidecar)}"
+            f"{'Train' if sidecar['previous'] is None else 'Retrain'} {code(sidecar['id'])} from this table by the "
+            f"recipe of {markdown_words(sidecar['decision'])} (fingerprint {code(sidecar['recipe_fingerprint'])})"
+            f"{markdown.recipe_of_before(sidecar)}. The gate:\n\n{markdown.gate_list(sidecar)}"
         ),
     )
     yield "Previous against refresh", markdown.comparison_table(sidecar)

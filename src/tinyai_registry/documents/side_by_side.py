@@ -45,16 +45,26 @@ def lay_out(found: Json) -> Iterator[Section]:
     ]
     yield Section("Figures", ("", "old", "old, on this table", "new", "change"), figures)
     yield _fold_section(found["folds"])
-    yield Section("Recipe", ("field", "old", "new"), _changes(found["recipe"]), note="Unchanged.")
-    yield Section("Table", ("", "old", "new"), _table_rows(found["table"]), note="Unchanged.")
+    yield Section("Recipe", ("field", "old", "new"), _changes(found["recipe"]), note=_note(found, "recipe"))
+    yield Section("Table", ("", "old", "new"), _table_rows(found["table"]), note=_note(found, "table"))
     moved = found["drift"][:COLUMNS]
     drift = [(each["column"], f"{each['mean_shift']:+.3f}", f"{each['std_ratio']:.3f}") for each in moved]
     yield Section("Drift", ("column", "mean shift (old std)", "std ratio"), drift, note="Not known.")
     files = [(each["path"], _file(each["old"]), _file(each["new"])) for each in found["files"]]
     yield Section("Files", ("file", "old", "new"), files, note="Unchanged, or none were made.")
     caveats = [f"{when}: {each['message']}" for when, told in found["caveats"].items() for each in told]
-    yield Section("Caveats", sentences=caveats, note="The same.")
-    yield Section("Made with", ("", "old", "new"), _changes(found["made_with"]), note="The same.")
+    yield Section("Caveats", sentences=caveats, note=_note(found, "caveats"))
+    yield Section("Made with", ("", "old", "new"), _changes(found["made_with"]), note=_note(found, "made_with"))
+
+
+def _note(found: Json, part: str) -> str:
+    """What is said where no difference is shown: that there is none, or who would have to say more."""
+    silent = found["unsaid"][part]
+    if not silent:
+        return "Unchanged."
+    if "old" in silent and found["old"]["sha256"] is None:
+        return "Not known: there is no old one."
+    return f"Not known: {'neither says' if silent[1:] else f'the {silent[0]} one does not say'}."
 
 
 def render_markdown(found: Json, heading: str, said: str) -> str:
