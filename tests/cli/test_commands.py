@@ -476,6 +476,13 @@ def test_what_somebody_changes_in_the_row_meanwhile_survives(tinyai, refresh, pl
     assert '"license": "ISC"' in index.read_text()
 
 
+def test_a_choice_that_is_missing_is_listed_without_escapes(tinyai):
+    ran = tinyai("import", "up_v1", "up.onnx", "--license", "MIT", "--source", "https://example.org")
+    assert ran.code == 2
+    assert ran.err.splitlines()[-4:] == ["Error: Missing option '--kind'. Choose from:", "  fr,", "  nr,", "  filter"]
+    assert "\\t" in tinyai("lo\tg").err  # a word of somebody's, which is escaped
+
+
 HOSTILE = "x\n::error file=a::y\x1b[2J##[add-mask]z"
 
 

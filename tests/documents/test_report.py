@@ -10,7 +10,7 @@ from tinyai_registry.release import Outcome
 
 KEYS = {
     *("model", "status", "table", "evaluation", "in_sample", "gate", "artifact", "artifacts"),
-    *("previous", "shipped", "drift", "caveats", "seconds", "withdrawn", "unsigned", "protocols"),
+    *("previous", "shipped", "drift", "caveats", "seconds", "withdrawn", "unsigned", "recorded", "protocols"),
 }
 
 

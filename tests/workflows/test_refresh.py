@@ -278,8 +278,12 @@ def test_a_refusal_says_to_people_which_criterion_refused(tinyai, duo, registry,
     ran = tinyai("refresh", "duo_v1", "--table", shuffled, "--registry", registry)
     assert ran.code == 3
     assert re.search(r"refused\s+min PLCC over folds >= 0.8: -?0\.\d+", ran.err)
-    assert "nothing has changed" in ran.err
+    told = "duo_v1 refused by its gate; no file of its release has changed, and "
+    assert f"{told}the log has the refusal: tinyai log duo_v1" in ran.err
     assert ran.out == ""
+    assert tinyai("log", "duo_v1", "--registry", registry, "--json").json["entries"][-1]["action"] == "refuse"
+    ran = tinyai("refresh", "duo_v1", "--table", shuffled, "--registry", registry, "--dry-run")
+    assert f"{told}this was a dry run" in ran.err
 
 
 def _constant(frame):

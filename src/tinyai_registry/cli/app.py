@@ -92,7 +92,7 @@ class Commands(click.Group):
                 write_failure(sys.stdout, type(error).__name__, error.format_message(), code)
             page = StringIO()
             error.show(file=page)
-            click.echo("\n".join(map(log_line, page.getvalue().splitlines())), err=True)
+            click.echo("\n".join(map(_line_of_page, page.getvalue().splitlines())), err=True)
         except _Stopped as stopped:
             code = stopped.exit_code
             if as_json:
@@ -145,6 +145,12 @@ class Commands(click.Group):
         """Take their help from the table above; importing every command would cost seconds."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _line_of_page(line: str) -> str:
+    """A line of what click shows. The tabs that it indents with are its own, others are anybody's."""
+    words = line.lstrip("\t")
+    return "  " * (len(line) - len(words)) + log_line(words)
 
 
 def _asks_for_json(words: Sequence[str]) -> bool:

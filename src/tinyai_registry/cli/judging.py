@@ -111,6 +111,7 @@ def _protocol_table(protocol: Mapping[str, Any]) -> Table:
 def sentence(document: Report) -> str:
     """What became of the model, in one sentence."""
     model, artifact = document["model"], document["artifact"] or {}
+    log = f"the log has the refusal: tinyai log {model}" if document["recorded"] else "this was a dry run"
     if document["status"] == "evaluated":
         verdicts = {True: "; its gate would pass", False: "; its gate would refuse"}
         gate = verdicts[all(v["passed"] for v in document["gate"])] if document["gate"] else ""
@@ -119,7 +120,7 @@ def sentence(document: Report) -> str:
         "published": f"{model} published: {artifact.get('path')}, sha256 {artifact.get('sha256')}",
         "dry-run": f"{model} would be published; this was a dry run and nothing has changed.",
         "up-to-date": f"{model} is up to date: same recipe, table and plugin, and every file as published.",
-        "refused": f"{model} refused by its gate; nothing has changed.",
+        "refused": f"{model} refused by its gate; no file of its release has changed, and {log}",
     }[document["status"]]
 
 

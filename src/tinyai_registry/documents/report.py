@@ -21,6 +21,7 @@ def report(outcome: Outcome, seconds: Mapping[str, float]) -> dict[str, Any]:
         "artifacts": [],
         "withdrawn": list(outcome.withdrawn),
         "unsigned": outcome.unsigned,
+        "recorded": outcome.recorded,
         "protocols": [parts.protocol_document(result) for result in outcome.protocols],
     }
     if outcome.sidecar is not None:

@@ -33,7 +33,7 @@ class Outcome:
     ``judgement`` is None where nothing was judged. Where there is a release, ``sidecar`` is its sidecar and has
     everything that is to be told; else ``previous`` and ``drift`` tell of the release that was to be replaced, and
     ``protocols`` are those that were evaluated by themselves. ``unsigned`` says why the signature that the row names is
-    none of the release; None where it is one, or the row names none.
+    none of the release; None where it is one, or the row names none. ``recorded`` is whether the log has it.
     """
 
     model: str
@@ -45,6 +45,7 @@ class Outcome:
     drift: Drift | None = None
     protocols: tuple[ProtocolResult, ...] = ()
     unsigned: str | None = None
+    recorded: bool = False
 
     @property
     def exit_code(self) -> int:

@@ -72,6 +72,7 @@ def conclude(
         judgement=made.judgement,
         sidecar=sidecar.read_back(release),
         withdrawn=release.withdrawn,
+        recorded=not request.dry_run,
         unsigned=tell_unsigned(release, request.registry, load_runtime(request.runtime)),
     )
 
@@ -88,10 +89,11 @@ def _release(request: Request, candidate: Candidate, start: StartingPoint) -> Re
 
 
 def _refuse(owner: Owner, request: Request, start: StartingPoint, judgement: Judgement) -> Outcome:
-    if not request.dry_run:
+    recorded = not request.dry_run
+    if recorded:
         refuse(request.registry, owner.recipe.id, _account(request, judgement))
     drift = measure_drift(start.sidecar, owner.recipe, judgement.table)
-    return Outcome(owner.recipe.id, "refused", judgement, previous=start.previous, drift=drift)
+    return Outcome(owner.recipe.id, "refused", judgement, previous=start.previous, drift=drift, recorded=recorded)
 
 
 def _compose_now(request: Request, candidate: Candidate, previous: Previous | None) -> Release:
