@@ -11,8 +11,12 @@ import pytest
 from harness import assert_tidy, faults, own_registry, put
 
 from tinyai_registry.checks.files import LINE_ENDS
+from tinyai_registry.files import is_release_file
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.publish import init
+
+# Of the files that a release may have.
+ENDINGS = (".data", ".json", ".md", ".onnx", ".svg")
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -48,6 +52,15 @@ def test_a_clone_that_ends_lines_its_own_way_is_valid_and_can_be_published_into(
     put(there, "a", "3")
     assert faults(there) == []
     assert_tidy(there, "cloned")
+
+
+def test_every_file_of_a_release_keeps_its_bytes_in_such_a_clone(root):
+    assert all(is_release_file(f"a{ending}") for ending in ENDINGS)
+    for number, ending in enumerate(ENDINGS):
+        (root / f"a{ending}").write_bytes(b"a line\n" * (number + 1))
+    there = clone(root)
+    for ending in ENDINGS:
+        assert (there / f"a{ending}").read_bytes() == (root / f"a{ending}").read_bytes(), ending
 
 
 def test_a_fresh_registry_and_one_of_another_tool_have_the_rules(tmp_path):

@@ -26,7 +26,7 @@ IGNORED = "objects/\npending/\nlock\n"
 
 # Digests are of bytes: git must not change how lines end, neither in the log nor in the files of a release.
 LOG_ATTRIBUTES = "* -text\n"
-ATTRIBUTES = "*.json -text\n*.md -text\n*.onnx binary\n*.data binary\n"
+ATTRIBUTES = "*.json -text\n*.md -text\n*.svg -text\n*.onnx binary\n*.data binary\n"
 
 # Beside the entries of a model: names the last one, so that its removal is found.
 TIP = "tip.json"
