@@ -13,9 +13,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import get_args
 
+import click
 import pytest
 
 import tinyai_registry
+from tinyai_registry.cli.app import main
 from tinyai_registry.documents.schema import announceable
 from tinyai_registry.plugins import hookspecs
 from tinyai_registry.plugins.discovery import HOOKS
@@ -110,7 +112,7 @@ def test_the_example_of_the_docstring_runs(hook):
 # --- how a model is judged
 
 
-@pytest.mark.parametrize("page", ["gate.md", "inputs.md"])
+@pytest.mark.parametrize("page", ["gate.md", "inputs.md", "api.md"])
 def test_the_examples_of_the_page_run(page):
     ran = doctest.testfile(str(ROOT / "docs" / page), module_relative=False)
     assert ran.attempted > 0
@@ -144,6 +146,30 @@ def test_the_commands_of_the_page_run(tinyai, monkeypatch, page):
     assert blocks
     for line in "".join(blocks).splitlines():
         assert tinyai(*line.removeprefix("$ tinyai ").split()).code == 0
+
+
+# --- every page
+
+
+FENCED = re.compile(r"^```(?:console|sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+
+
+def calls() -> list[tuple[str, str]]:
+    """Each line of a block that calls ``tinyai``, with its page."""
+    blocks = [(page.name, block) for page in PAGES for block in FENCED.findall(page.read_text(encoding="utf-8"))]
+    lines = [(page, line.removeprefix("$ ")) for page, block in blocks for line in block.splitlines()]
+    return [(page, line) for page, line in lines if line.startswith("tinyai ")]
+
+
+@pytest.mark.parametrize(("page", "line"), calls())
+def test_every_call_on_a_page_is_one_that_is_understood(page, line):
+    words = [word for word in shlex.split(line, comments=True) if word != "…"][1:]
+    context = main.make_context("tinyai", words[: words.index("|")] if "|" in words else words)
+    while isinstance(context.command, click.Group):
+        rest = [*context._protected_args, *context.args]
+        name, command, rest = context.command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context, resilient_parsing="…" in line)
 
 
 # --- start in five minutes, and the reference of Python
