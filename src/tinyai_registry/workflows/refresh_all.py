@@ -68,28 +68,35 @@ class Round:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A model that is to be made anew."""
+    """A model that is to be made anew; ``work`` is how long that takes, in no unit."""
 
     owner: Owner
     request: Request
     start: StartingPoint
-    table: DataSet
+    work: float
 
 
 def refresh_all(
-    plugins: Plugins, recipes: Sequence[Recipe], whole: Round, engine: Engine, tell: Callable[[Result], None]
+    plugins: Plugins,
+    recipes: Sequence[Recipe],
+    whole: Round,
+    engine: Engine,
+    tell: Callable[[Result], None],
+    progress: Progress,
 ) -> list[Result]:
     """Refresh each of ``recipes`` whose table is there; call ``tell`` with each result.
 
     Returns the results in the order of ``recipes``. However this ends, no process that it has started is left.
     """
     results: dict[int, Result] = {}
+    begun: dict[int, _Begun] = {}
 
     def note(place: int, result: Result) -> None:
         results[place] = result
         tell(result)
+        done = sum(each.work for other, each in begun.items() if other in results)
+        progress.advance(round(done), round(sum(each.work for each in begun.values())), f"{len(begun)} models")
 
-    begun: dict[int, _Begun] = {}
     begin_one = _beginner(plugins, whole)
     for place, recipe in enumerate(recipes):
         found = begin_one(recipe)
@@ -100,15 +107,15 @@ def refresh_all(
         if len(begun) == 2:  # noqa: PLR2004 - one alone takes no process
             prepare(engine, HEAVY)
 
-    places = sorted(begun, key=lambda place: -_expected_work(begun[place]))  # what takes longest begins first
+    places = sorted(begun, key=lambda place: -begun[place].work)  # what takes longest begins first
     tasks = [_task(begun[place], plugins, engine.threads(len(begun))) for place in places]
-    try:
-        with closing(as_done(engine, work_on, tasks, _lost)) as made:
-            for number, each in made:
-                note(places[number], _conclude(begun[places[number]], each, whole.sign))
-    except EngineError as error:
-        for place in places:
-            if place not in results:
+    with progress.step("refresh"):
+        try:
+            with closing(as_done(engine, work_on, tasks, _lost)) as made:
+                for number, each in made:
+                    note(places[number], _conclude(begun[places[number]], each, whole.sign))
+        except EngineError as error:
+            for place in begun.keys() - results.keys():
                 note(place, Result(recipes[place].id, FAILED, error.exit_code, str(error)))
     return [results[place] for place in range(len(recipes))]
 
@@ -133,15 +140,12 @@ def _beginner(plugins: Plugins, whole: Round) -> Callable[[Recipe], Result | _Be
             data, sha256 = table_of(recipe.dataset)
             request = replace(whole.ask(recipe, data), sha256=sha256)
             start = begin(owner, request, Progress())
+            work = expected_work(recipe, sum(path.stat().st_size for path in data.paths))
         except Exception as error:  # noqa: BLE001  # whatever it is, the other models go on
             return _failed(recipe, failure_of(error))
-        return _result(start) if isinstance(start, Outcome) else _Begun(owner, request, start, data)
+        return _result(start) if isinstance(start, Outcome) else _Begun(owner, request, start, work)
 
     return begin_one
-
-
-def _expected_work(begun: _Begun) -> float:
-    return expected_work(begun.owner.recipe, sum(path.stat().st_size for path in begun.table.paths))
 
 
 def _task(begun: _Begun, plugins: Plugins, threads: int) -> Task:

@@ -100,7 +100,7 @@ def expected_work(recipe: Recipe, table_bytes: int) -> float:
     widths = (len(recipe.feature_order), *mlp.hidden, 1) if mlp else ()
     parameters = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths)) or PARAMETERS
     epochs = settings.epochs if settings else EPOCHS
-    return table_bytes / len(recipe.feature_order or "-") * epochs * parameters * splits * len(recipe.seeds)
+    return float(table_bytes * epochs * parameters * splits * len(recipe.seeds))
 
 
 def _splits(scheme: Scheme) -> int:

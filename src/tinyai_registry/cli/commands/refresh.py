@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -17,6 +18,7 @@ from tinyai_registry.cli.importing import Wishes, take_in
 from tinyai_registry.cli.judging import Display, sentence
 from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
+from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents import note as decision_note
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.config import Config
@@ -176,7 +178,8 @@ def _refresh_all(session: Session, registry: Path | None, engine: Engine, wishes
     for each in aside:
         _echo(each)
     whole = Round(config, partial(_request, config, folder, wishes), partial(_sign, config, folder))
-    results = [*refresh_all(plugins, recipes, whole, engine, _echo), *aside]
+    steps = Steps(session.as_json or not sys.stderr.isatty())  # elsewhere a line for each model says enough
+    results = [*refresh_all(plugins, recipes, whole, engine, _echo, steps), *aside]
     left = [recipe.id for recipe in declared if recipe not in recipes]
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results], "not_registered": left})
