@@ -62,6 +62,24 @@ def name_some(known: Sequence[str]) -> str:
 _NAMED = 10
 
 
+def count(number: int, noun: str) -> str:
+    """How many there are of what ``noun`` names, whose plural has an s.
+
+    >>> count(1, "model"), count(2, "model")
+    ('1 model', '2 models')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def enumerate_names(noun: str, names: Sequence[str]) -> str:
+    """All of ``names``, after the ``noun`` for them.
+
+    >>> enumerate_names("column", ["a"]), enumerate_names("column", ["a", "b"])
+    ('column a', 'columns a, b')
+    """
+    return f"{noun}{'s' * (len(names) != 1)} {', '.join(names)}"
+
+
 def figure(value: float | None) -> str:
     """A number, or a dash for one that nobody recorded; a count has no decimals.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tinyai_registry.cli.columns import align
@@ -53,6 +55,18 @@ def test_members_of_an_ensemble_go_with_it_unless_they_stand_otherwise():
         ["1", "damaged,"],
     ]
     assert "    with its 2 members" in list(status_lines(found, (), None))
+
+
+def test_what_a_model_has_beside_its_stage_has_a_column_of_its_own():
+    plain, twin = (
+        standing("a_v1"),
+        replace(standing("b_v1", signature="named"), headline=Headline(None, None, None, "static")),
+    )
+    head, first, second, _ = status_lines([plain, twin], (), None)
+    assert head.split() == ["state", "model", "score", "released", "stage", "also"]
+    assert first.split()[-1] == "production"
+    assert second.split()[-4:] == ["-", "-", "int8,", "signed"]
+    assert next(iter(status_lines([plain], (), None))).split()[-1] == "stage"
 
 
 COMPLETE = [

@@ -57,5 +57,8 @@ def test_an_unknown_code_is_one_line_that_names_what_was_meant(tinyai):
     ran = tinyai("explain", "TAI903")
     assert (ran.code, ran.out) == (2, "")
     [line] = ran.err.splitlines()
-    assert "TAI902" in line
+    assert line.endswith("; `tinyai explain TAI90` explains all that begin so")
+    assert tinyai("explain", "TA901").err.endswith("; did you mean TAI901?\n")
+    assert tinyai("explain", "secnd").err.endswith("; did you mean second?\n")
+    assert tinyai("explain", "nothing like it").err.endswith("; `tinyai explain` lists them all\n")
     assert tinyai("explain", "TAI903", "--json").json["error"]["exit_code"] == 2

@@ -200,7 +200,7 @@ REFUSED = {
         SUM,
         ORDER,
         pd.DataFrame([[1.0, 2.0]]),
-        r"m_v1 needs the column a, b \(there are: 0, 1\)",
+        r"m_v1 needs the columns a, b \(there are: 0, 1\)",
     ),
     "an array of text": (DOUBLED, {}, {"luma": [["x"]]}, "the array luma is not numeric"),
     "a ragged array": (DOUBLED, {}, {"luma": [[1], [1, 2]]}, "the array luma is not numeric"),

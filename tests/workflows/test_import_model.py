@@ -324,7 +324,7 @@ def test_score_says_how_columns_are_named_where_nobody_did(write, take, registry
 
 
 UNFIT = {
-    "another number of columns": (ROWS_IN, ("--features", "adm2"), {}, "1 columns are named, and the graph takes"),
+    "another number of columns": (ROWS_IN, ("--features", "adm2"), {}, "1 column named, and the graph takes"),
     "two inputs": (TABLE, ("--features", "a,b"), {}, "the graph takes x [N, 2], z [N, 2]"),
     "a picture": (PICTURE, (*FEATURES, "--shape", "frame=1,1,8,8"), {}, "the graph takes frame [1, 1, H, W]"),
     "an open width": (OPEN, (*FEATURES, "--shape", "features=1,3"), {}, "the graph takes features [N, F]"),
@@ -332,7 +332,7 @@ UNFIT = {
     "a column without a name": (ROWS_IN, ("--features", "adm2,,b"), {}, "a column has no name"),
     "a name that no loader reads": (ROWS_IN, ("--features", 'adm2,"b,c'), {}, "without quotes"),
     "scaled twice": (SCALED, FEATURES, {"mean": [1, 1, 1], "std": [1, 1, 1]}, "it standardises its input itself"),
-    "a short scaler": (ROWS_IN, FEATURES, {"mean": [1], "std": [1]}, "mean has 1 numbers for 3 columns"),
+    "a short scaler": (ROWS_IN, FEATURES, {"mean": [1], "std": [1]}, "mean has 1 number for 3 columns"),
     "a half scaler": (ROWS_IN, FEATURES, {"mean": [1, 1, 1]}, 'a scaler is {"mean"'),
     "words for numbers": (ROWS_IN, FEATURES, {"mean": ["1"], "std": ["1"]}, 'a scaler is {"mean"'),
     "a std of zero": (
@@ -447,7 +447,9 @@ def test_status_says_what_to_do_with_a_model_of_others_that_no_plugin_declares(w
     take(write())
     found = {m["model"]: m for m in tinyai("status", "--registry", registry, "--json").json["models"]}
     assert (found["up_v1"]["state"], found["up_v1"]["command"]) == ("imported", None)
-    assert found["up_v1"]["reasons"] == ["`tinyai import` takes a newer file of its makers"]
+    assert found["up_v1"]["reasons"] == ["others made it; `tinyai import` takes a newer file of its makers"]
+    told = "no plugin declares up_v1: others made it; `tinyai import` takes a newer file of its makers"
+    assert told in tinyai("refresh", "up_v1", "--registry", registry).err
 
 
 def test_a_refresh_of_all_says_of_each_imported_model_that_it_is_skipped(declared, tinyai, write, take):

@@ -280,6 +280,7 @@ def test_a_refusal_says_to_people_which_criterion_refused(tinyai, duo, registry,
     assert re.search(r"refused\s+min PLCC over folds >= 0.8: -?0\.\d+", ran.err)
     told = "duo_v1 refused by its gate; no file of its release has changed, and "
     assert f"{told}the log has the refusal: tinyai log duo_v1" in ran.err
+    assert ran.err.splitlines()[-1].startswith("next: look at the folds above, and at the table")
     assert ran.out == ""
     assert tinyai("log", "duo_v1", "--registry", registry, "--json").json["entries"][-1]["action"] == "refuse"
     ran = tinyai("refresh", "duo_v1", "--table", shuffled, "--registry", registry, "--dry-run")

@@ -122,10 +122,20 @@ def test_a_missing_table_is_said_and_fails_no_check(tinyai, standing, tmp_path):
     assert tinyai("status", "--check").code == 0
 
 
+MADE_BY_DUO = "it was made with tinyai-duo 1.0; install that, or see why `tinyai plugins` does not have it active"
+
+
 def test_a_model_that_no_plugin_declares_any_more(tinyai, standing, installed, monkeypatch):
     tinyai("refresh", "duo_v1")
     monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", f"{installed},duo")
-    assert standing()["state"] == "no-plugin"
+    found = standing()
+    assert (found["state"], found["command"]) == ("no-plugin", None)
+    assert found["reasons"] == [MADE_BY_DUO]
+    for command in (("refresh", "duo_v1"), ("diff", "duo_v1", "--dry-run"), ("reproduce", "duo_v1")):
+        ran = tinyai(*command)
+        assert ran.code == 2
+        assert f"no plugin declares duo_v1: {MADE_BY_DUO}" in ran.err
+    assert "no plugin declares the model 'duo_v2'" in tinyai("refresh", "duo_v2").err
 
 
 def test_other_bytes_than_those_of_the_release_are_damage(tinyai, standing, project):
@@ -208,6 +218,33 @@ def test_people_read_what_is_needed_first_in_eighty_columns(tinyai, project, fra
     assert (reason, command) == ("    the table of stand-in has changed", "    tinyai refresh duo_v1")
     assert summary == "1 stale"
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_models_of_the_registry_come_first_and_those_that_nobody_asked_for_are_one_line(
+    tinyai, project, duo_as, standing, frame, write_table
+):
+    tinyai("refresh", "duo_v1")
+    for name in ("una", "tria"):
+        duo_as({'id="duo_v1"': f'id="{name}_v1"', '"stand-in"': f'"{name}"'}, name=name)
+    duo_as({'id="duo_v1"': 'id="also_v1"'}, name="also")
+    found = tinyai("status", "--json").json
+    assert [(each["model"], each["state"], each["known_from"]) for each in found["models"]] == [
+        ("duo_v1", "up-to-date", "registry"),
+        ("also_v1", "untrained", "project"),
+        ("tria_v1", "no-table", "plugin"),
+        ("una_v1", "no-table", "plugin"),
+    ]
+    assert found["summary"]["no-table"] == 2
+    *_, counts, others = tinyai("status").out.splitlines()
+    assert counts == "1 up-to-date, 1 untrained"
+    assert others == "plugins declare 2 more, and tinyai.toml names no table of theirs: tria_v1, una_v1"
+
+
+def test_a_table_that_the_project_names_and_that_is_gone_is_told_of(tinyai, project, tmp_path):
+    (tmp_path / "table.parquet").unlink()
+    _, line, reason, counts = tinyai("status").out.splitlines()
+    assert (line.split()[:2], counts) == (["no-table", "duo_v1"], "1 no-table")
+    assert "table.parquet" in reason
 
 
 def test_the_summary_counts_every_state(tinyai, project):

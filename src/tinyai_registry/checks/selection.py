@@ -8,6 +8,11 @@ from difflib import get_close_matches
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.errors import TinyaiError
 
+# How much a code is like another that it may have been meant for: a character is missing, or one too many.
+ALIKE = 0.85
+# The shortest beginning of a code that says what the check is about: TAI9.
+FAMILY = 4
+
 
 def find_codes(words: Iterable[str], known: Mapping[str, Rule]) -> list[str]:
     """The codes of the rules that ``words`` name, in order; ``known`` has all rules by code.
@@ -51,7 +56,18 @@ def _names(word: str, rule: Rule) -> bool:
 
 
 def _unknown(word: str, known: Mapping[str, Rule]) -> str:
-    codes, slugs = sorted({*known, *(code[:-2] for code in known)}), [rule.slug for rule in known.values()]
-    close = [*get_close_matches(word.upper(), codes, n=3), *get_close_matches(word.lower(), slugs, n=3)]
-    hint = f"did you mean {' or '.join(close)}?" if close else "`tinyai explain` lists them all"
+    close = get_close_matches(word.upper(), known, cutoff=ALIKE)
+    close += get_close_matches(word.lower(), [rule.slug for rule in known.values()])
+    if close:
+        hint = f"did you mean {' or '.join(close)}?"
+    elif family := _family(word.upper(), known):
+        hint = f"`tinyai explain {family}` explains all that begin so"
+    else:
+        hint = "`tinyai explain` lists them all"
     return f"no check has the code or slug {word!r}; {hint}"
+
+
+def _family(code: str, known: Iterable[str]) -> str | None:
+    """The longest beginning of ``code`` with which a known one begins, if it has a digit."""
+    beginnings = (code[:end] for end in range(len(code), FAMILY - 1, -1))
+    return next((each for each in beginnings if any(one.startswith(each) for one in known)), None)

@@ -14,6 +14,11 @@ from tinyai_registry.documents.parts import HEADLINES, headlines
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
 from tinyai_registry.text import figure, log_line
 
+AFTER_REFUSAL = (
+    "next: look at the folds above, and at the table (`tinyai table diff OLD NEW`); a lower gate is another model, under "
+    "another id"
+)
+
 Report = Mapping[str, Any]
 
 # What of a fold stands beside its figure in the registered release: more does not fit into 80 columns.
@@ -64,6 +69,8 @@ class Display(Steps):
         if document["unsigned"] is not None:
             self._line(f"{document['unsigned']}; `tinyai sign {document['model']}`", ("unsigned", "yellow"))
         self._line(sentence(document))
+        if document["status"] == "refused":
+            self._line(AFTER_REFUSAL)
 
     def _protocol(self, protocol: Mapping[str, Any]) -> None:
         """Write every figure under a protocol, beside what was published."""

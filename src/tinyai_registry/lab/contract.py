@@ -22,6 +22,7 @@ from tinyai_registry.lab.blocks import find
 from tinyai_registry.lab.keys import count_distinct, fold, refuse_lookalikes, value_type
 from tinyai_registry.lab.standardisation import LARGEST
 from tinyai_registry.recipe import OneHot, Recipe, numeric_sources
+from tinyai_registry.text import enumerate_names
 
 # Named by some extractors; where present, a table must have been made by one of each.
 MAKERS = ("teacher_model", "extractor")
@@ -50,7 +51,7 @@ def check_present(path: Path, names: Sequence[str], recipe: Recipe, corpus: str 
     missing = [name for name in recipe.columns if name not in names and (corpus is None or name != CORPUS)]
     if missing:
         raise TableError(
-            f"{path} lacks the column {', '.join(missing)} that {recipe.id} needs (it has: {', '.join(names)})"
+            f"{path} lacks the {enumerate_names('column', missing)} that {recipe.id} needs (it has: {', '.join(names)})"
         )
     twice = [name for name in (*recipe.columns, *MAKERS, CORPUS) if list(names).count(name) > 1]
     if twice:

@@ -19,6 +19,9 @@ from tinyai_registry.errors import TableError
 MAX_BYTES = 2**31
 CELL_BYTES = 8
 
+# What such a file begins with.
+PARQUET = b"PAR1"
+
 BATCH_ROWS = 2**16
 
 # Of a column of a row group that are in memory at a time, before they are decoded.
@@ -95,12 +98,24 @@ class ParquetColumns:
 def open_parquet(path: Path, data: bytes | None = None) -> ParquetColumns:
     """The parquet file at ``path``, or ``data``, which was read from there.
 
-    Raises TableError if its footer cannot be read.
+    Raises TableError if it is none, or its footer cannot be read.
     """
     source = path if data is None else pa.py_buffer(data)
+    require_parquet(path, source)
     with _telling_of(path):
         file = pq.ParquetFile(_as_file(source))
         return ParquetColumns(path, source, file.metadata, file.schema_arrow)
+
+
+def require_parquet(path: Path, source: pa.Buffer | Path | None = None) -> None:
+    """Raise TableError unless the file at ``path``, or the ``source`` that was read there, begins as parquet does."""
+    with _telling_of(path):
+        beginning = _as_file(path if source is None else source).read(len(PARQUET))
+    if beginning != PARQUET:
+        raise TableError(
+            f"{path} is no readable parquet file, and a table is one: write it as parquet, a CSV for instance by "
+            "pandas.read_csv(...).to_parquet(...)"
+        )
 
 
 def whole(batches: Iterable[pa.Array]) -> pa.ChunkedArray:

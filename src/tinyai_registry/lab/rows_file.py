@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import TableError
-from tinyai_registry.lab.parquet import open_parquet
+from tinyai_registry.lab.parquet import PARQUET, open_parquet
 from tinyai_registry.lab.table_file import read_file, require_ending
-
-PARQUET = b"PAR1"
 
 Array = NDArray[Any]
 

@@ -12,6 +12,7 @@ from tinyai_registry.recipe._checks import require_tuples
 from tinyai_registry.recipe._declaration import KINDS, Kind
 from tinyai_registry.recipe._names import id_flaw
 from tinyai_registry.recipe._protocols import Published
+from tinyai_registry.text import count
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Regressor:
         for what in ("mean", "std"):
             values = getattr(self, what)
             if len(values) != len(names) and (self.mean or self.std):
-                raise RecipeError(f"{what} has {len(values)} numbers for {len(names)} columns; give one for each")
+                raise RecipeError(
+                    f"{what} has {count(len(values), 'number')} for {count(len(names), 'column')}; give one for each"
+                )
             object.__setattr__(self, what, tuple(map(float, values)))
         for name, mean, std in zip(names, self.mean, self.std, strict=False):
             if not math.isfinite(mean) or not 0 < std < math.inf:

@@ -17,10 +17,11 @@ from tinyai_registry.documents.url import fetch
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import FileProblemError, digest
+from tinyai_registry.lab.parquet import require_parquet
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.record import beside_table
 from tinyai_registry.tables.writing import GROUP_ROWS, require_place, write_text, writing
-from tinyai_registry.text import encodable
+from tinyai_registry.text import encodable, enumerate_names
 
 CORPUS = "corpus"
 MAKERS = ("teacher_model", "extractor")
@@ -135,6 +136,7 @@ def _record(
 def _open(what: Ingredient) -> Opened:
     try:
         sha256 = digest(what.path, MAX_BYTES)
+        require_parquet(what.path)
         file = pq.ParquetFile(what.path)
     except FileProblemError as error:
         raise TableError(f"cannot read the table {what.path}: it {error.what}") from error
@@ -185,7 +187,7 @@ def _union(opened: Sequence[Opened], *, fill: bool) -> dict[str, pa.DataType]:
         lacking = [name for name in columns if name not in each.schema.names]
         if lacking and not fill:
             raise TableError(
-                f"{each.what.path} lacks the column {', '.join(lacking)} that another table has; rename one "
+                f"{each.what.path} lacks the {enumerate_names('column', lacking)} that another table has; rename one "
                 f"(--rename {each.what.corpus}:OLD=NEW), drop it there, or leave the cells empty (--fill)"
             )
     return columns

@@ -31,6 +31,7 @@ from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.store.publish import publish
 from tinyai_registry.store.registry import open_registry
+from tinyai_registry.text import count
 from tinyai_registry.workflows.staged import check_release
 
 
@@ -125,8 +126,8 @@ def _read(path: Path, name: str, limit: int) -> tuple[ParsedGraph, tuple[str, ..
     folder = Folder(path.absolute().parent)
     given = read_graph(folder.fetch(path.name, limit))
     if not isinstance(given, ParsedGraph):
-        what = given.file.what if isinstance(given.file, Unreadable) else given.error or "is empty"
-        raise DocumentError(f"{path}: {what}")
+        what = given.file.what if isinstance(given.file, Unreadable) else f"is no model: {given.error or 'it is empty'}"
+        raise DocumentError(f"{path} {what}")
     beside = {each: folder.fetch(each, limit) for each in data_files(given.outside, path.name)}
     proto = parse(given.file.data) if isinstance(given.file, File) else given.proto
     if missing := take_in(proto, {each: file.data for each, file in beside.items() if isinstance(file, File)}):
@@ -161,12 +162,12 @@ def _require_fed(graph: ParsedGraph, regressor: Regressor | None) -> None:
     """Raises DocumentError if ``graph`` is not one that ``regressor`` can be said of."""
     if regressor is None:
         return
-    inputs, count = graph.signature.inputs, len(regressor.columns)
+    inputs, width = graph.signature.inputs, len(regressor.columns)
     told = ", ".join(f"{name} [{', '.join(str(size or '?') for size in shape)}]" for name, shape in inputs.items())
-    if len(inputs) != 1 or [shape[1:] for shape in inputs.values()] != [(count,)]:
+    if len(inputs) != 1 or [shape[1:] for shape in inputs.values()] != [(width,)]:
         raise DocumentError(
-            f"{graph.file.name}: {count} columns are named, and the graph takes {told}; columns feed a graph with one "
-            f"input [N, {count}], one column for each of its features"
+            f"{graph.file.name}: {count(width, 'column')} named, and the graph takes {told}; columns feed a graph "
+            f"with one input [N, {width}], one column for each of its features"
         )
     if regressor.mean and scaler_in_graph(graph.proto):
         raise DocumentError(

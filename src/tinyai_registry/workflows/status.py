@@ -14,6 +14,7 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.bundle import signed_digest
 from tinyai_registry.documents.config import Config
 from tinyai_registry.documents.headline import Headline, read_headline
+from tinyai_registry.documents.origin import tell_origin
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.documents.upstream import is_fed_as
 from tinyai_registry.errors import TinyaiError
@@ -50,6 +51,10 @@ RECIPE_CHANGED = "its recipe has changed: restore it, or give the model a new id
 
 Signature = Literal["named", "missing", "void"]
 
+# Who speaks of a model: the registry has it, the project names its table, or nobody but an installed plugin.
+Source = Literal["registry", "project", "plugin"]
+SOURCES: tuple[Source, ...] = ("registry", "project", "plugin")
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -67,6 +72,7 @@ class Standing:
     headline: Headline
     signature: Signature | None
     member_of: str | None = None
+    known_from: Source = "registry"
 
 
 Json = Mapping[str, Any]
@@ -75,11 +81,15 @@ NOTHING: Json = {}
 
 @dataclass(frozen=True)
 class _Table:
-    """The digest of the table that a refresh would take now, and of each corpus; where there is none, ``why``."""
+    """The digest of the table that a refresh would take now, and of each corpus; where there is none, ``why``.
+
+    ``is_named`` is whether the project names it.
+    """
 
     sha256: str | None
     corpora: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
+    is_named: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ class _Place:
 
 
 def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[Standing]:
-    """Every model that the registry has or a plugin declares, those that need something first.
+    """Every model that the registry has, those that need something first; then those that only a plugin declares.
 
     One whose documents or plugin cannot be read is told of like the others.
     """
@@ -117,12 +127,12 @@ def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[St
     found += [_of_recipe(place, recipes[model]) for model in recipes.keys() - registered]
     found += [_of_import(place, imports[model]) for model in imports.keys() - recipes.keys() - registered]
     order = list(STATES)
-    return sorted(found, key=lambda each: (order.index(each.state), each.model))
+    return sorted(found, key=lambda each: (SOURCES.index(each.known_from), order.index(each.state), each.model))
 
 
 def _read_table(config: Config, dataset: str) -> _Table:
     if dataset not in config.tables:
-        return _Table(None, why=f"tinyai.toml names no table of {dataset}")
+        return _Table(None, why=f"tinyai.toml names no table of {dataset}", is_named=False)
     try:
         data = config.table(dataset)
         digests = [file_digest(path) for path in data.paths]
@@ -154,7 +164,7 @@ def _of_recipe(place: _Place, recipe: Recipe) -> Standing:
         state, reasons = "refused", _refusals(last)
     elif table.sha256 is None:
         state, reasons = "no-table", (table.why,)
-    return Standing(recipe.id, state, reasons, _mend(state, recipe.id), read_headline(NOTHING, NOTHING), None)
+    return _unregistered(recipe.id, state, reasons, table)
 
 
 def _of_import(place: _Place, declared: Imported) -> Standing:
@@ -162,7 +172,13 @@ def _of_import(place: _Place, declared: Imported) -> Standing:
     table = place.tables[declared.file]
     state: State = "no-table" if table.sha256 is None else "not-imported"
     reasons = (table.why,) if table.sha256 is None else ()
-    return Standing(declared.id, state, reasons, _mend(state, declared.id), read_headline(NOTHING, NOTHING), None)
+    return _unregistered(declared.id, state, reasons, table)
+
+
+def _unregistered(model: str, state: State, reasons: tuple[str, ...], table: _Table) -> Standing:
+    source: Source = "plugin" if state == "no-table" and not table.is_named else "project"
+    nothing = read_headline(NOTHING, NOTHING)
+    return Standing(model, state, reasons, _mend(state, model), nothing, None, known_from=source)
 
 
 def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> tuple[State, tuple[str, ...]]:
@@ -171,7 +187,7 @@ def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> t
     recipe = place.recipes.get(str(sidecar.get("member_of", row.get("id"))))
     is_ours = "recipe_fingerprint" in sidecar
     if recipe is None:
-        return ("no-plugin", ()) if is_ours else _judge_import(place, row, sidecar)
+        return ("no-plugin", (tell_origin(sidecar),)) if is_ours else _judge_import(place, row, sidecar)
     table = place.tables[recipe.dataset]
     if last is not None and _is_refused(last, table):
         return "refused", _refusals(last)
@@ -196,7 +212,7 @@ def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple
     """A model that others made, held against what its plugin declares now, if one does."""
     declared, said = place.imports.get(str(row.get("id"))), sidecar.get("upstream", NOTHING)
     if declared is None:
-        return "imported", (*_tell_columns(sidecar), _tell_origin(sidecar))
+        return "imported", (*_tell_columns(sidecar), tell_origin(sidecar))
     if not said:
         return "not-imported", ("another tool registered it",)
     table = place.tables[declared.file]
@@ -205,17 +221,11 @@ def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple
     reasons = [f"{declared.file} has changed"] if table.sha256 != said.get("sha256") else []
     now, then = (declared.source, declared.commit), (said.get("source"), said.get("commit"))
     reasons += [f"its plugin now says {' at '.join(filter(None, now))}"] if now != then else []
-    reasons += (
-        [] if is_fed_as(sidecar, declared.regressor) else ["its plugin now says other columns, scaling or target"]
-    )
-    return (
-        ("stale", tuple(reasons))
-        if reasons
-        else (
-            "imported",
-            (f"from {declared.source}, as its plugin says", *_tell_columns(sidecar)),
-        )
-    )
+    if not is_fed_as(sidecar, declared.regressor):
+        reasons.append("its plugin now says other columns, scaling or target")
+    if reasons:
+        return "stale", tuple(reasons)
+    return "imported", (f"from {declared.source}, as its plugin says", *_tell_columns(sidecar))
 
 
 def _tell_columns(sidecar: Json) -> Iterator[str]:
@@ -223,15 +233,6 @@ def _tell_columns(sidecar: Json) -> Iterator[str]:
     if "upstream" in sidecar and "feature_order" in sidecar:
         target = f", predicts {sidecar['target']}" if "target" in sidecar else ""
         yield f"takes {', '.join(map(str, sidecar['feature_order']))}{target}"
-
-
-def _tell_origin(sidecar: Json) -> str:
-    """What can be done for a model of others that no plugin declares."""
-    if "upstream" in sidecar:
-        return "`tinyai import` takes a newer file of its makers"
-    if "imported_from" in sidecar:
-        return "another tool made it; to refresh it here, declare it in a plugin"
-    return "another tool made it; `tinyai migrate` puts its sidecar into today's words"
 
 
 def _tell_change(what: str, owner: Owner, sidecar: Json, table: _Table) -> str:

@@ -11,10 +11,10 @@ import click
 from tinyai_registry.cli import comparison
 from tinyai_registry.cli.judging import Display
 from tinyai_registry.cli.output_file import require_writable, write
+from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session, registry_option, table_option
 from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.workflows.diff import compare_outcome, diff, find_sidecar
 from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.starting_point import Request
@@ -58,7 +58,7 @@ def command(
 def _try(session: Session, model: str, root: Path, table: tuple[str, ...]) -> Mapping[str, Any]:
     """What is registered against what a refresh would make."""
     config = session.config
-    owner = find_owner(session.plugins(), model, config.policy)
+    owner = find_owner_of(session, session.plugins(), model, root)
     data = config.table(owner.recipe.dataset, table)
     request = Request(root, data, f"tinyai diff {model}", force=True, dry_run=True, runtime=config.runtime)
     outcome = refresh(owner, request, Display(session.as_json))

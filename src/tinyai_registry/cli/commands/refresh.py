@@ -17,6 +17,7 @@ from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.importing import Wishes, take_in
 from tinyai_registry.cli.judging import Display, sentence
 from tinyai_registry.cli.output_file import require_writable, write
+from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option, table_option
 from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents import note as decision_note
@@ -28,7 +29,6 @@ from tinyai_registry.documents.sidecar_types import as_sidecar
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.evaluation import DataSet
 from tinyai_registry.lab.table_file import require_ending
-from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.recipe import Imported, Recipe
 from tinyai_registry.release import Outcome
 from tinyai_registry.store.registry import open_registry
@@ -106,7 +106,7 @@ def command(
     plugins = session.plugins()
     if (declared := plugins.find_import(model)) is not None:
         return _import(session, session.config.registry_folder(registry), declared, table, wishes)
-    where = find_owner(plugins, model, session.config.policy)
+    where = find_owner_of(session, plugins, model, registry)
     data = session.config.table(where.recipe.dataset, table)
     folder = session.config.registry_folder(registry)
     if not dry_run:

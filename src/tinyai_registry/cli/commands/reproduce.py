@@ -10,10 +10,10 @@ import click
 
 from tinyai_registry.cli.judging import Display
 from tinyai_registry.cli.output_file import require_writable, write
+from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents import attestation
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.release.provenance import give_account
 from tinyai_registry.text import log_line
 from tinyai_registry.trust.environment import lock as lock_file
@@ -81,7 +81,8 @@ def command(
 
 def _one(session: Session, released: Released, table: Sequence[str]) -> Reproduction:
     said, config = released.sidecar, session.config
-    owner, display = find_owner(session.plugins(), said["id"], config.policy), Display(session.as_json)
+    owner = find_owner_of(session, session.plugins(), said["id"], released.folder.root)
+    display = Display(session.as_json)
     account, dataset = give_account(released.folder.root), said["training"]["dataset"]
     data = config.table(dataset, table) if table else find_table(config, dataset, said["table"]["sha256"])
     return reproduce(owner, released, data, config.runtime, display, account)

@@ -10,6 +10,7 @@ from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.cli.steps import Steps
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.files import Folder
+from tinyai_registry.text import count
 from tinyai_registry.workflows.status import read_status
 from tinyai_registry.workflows.validate import validate
 
@@ -41,5 +42,5 @@ def command(session: Session, registry: Path | None, output: Path, title: str | 
     if session.as_json:
         session.answer({"folder": str(output), "models": len(models)})
     else:
-        session.say(f"{len(models)} models: {output / 'index.html'}")
+        session.say(f"{count(len(models), 'model')}: {output / 'index.html'}")
     return 0
