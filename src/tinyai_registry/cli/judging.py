@@ -15,8 +15,8 @@ from tinyai_registry.evaluation import STANDARD_METRICS, Fold
 from tinyai_registry.text import figure, log_line
 
 AFTER_REFUSAL = (
-    "next: look at the folds above, and at the table (`tinyai table diff OLD NEW`); a lower gate is another model, under "
-    "another id"
+    "next: look at the folds above, and at the table (`tinyai table diff OLD NEW`); a lower gate is another model, "
+    "under another id"
 )
 
 Report = Mapping[str, Any]
