@@ -251,7 +251,7 @@ MISTAKES = {
     "no such table": (["{tmp}/none.parquet"], "none.parquet"),
     "neither parquet nor CSV": (["{tmp}/picture.png"], "is neither parquet nor CSV"),
     "a log that was cut off": (["{tmp}/cut.json"], "cut.json is no JSON in line"),
-    "a column that is missing": (["{tmp}/poor.csv"], "fr_regressor_v1 needs the column vif_scale0"),
+    "a column that is missing": (["{tmp}/poor.csv"], "fr_regressor_v1 needs the columns vif_scale0, vif_scale1"),
     "a column that is nearly there": (
         ["{tmp}/near.csv"],
         "needs the column motion2; did you mean 'motion_2'? (there are:",
