@@ -42,8 +42,9 @@ def _rmse(owner: Owner, trained: Trained, one_hot: OneHot | None) -> float:
     table, splits = trained.table, trained.plan.splits
     with owner.plugin.blame_for("predict of its models"):
         predicted = [
-            mean_prediction(models, split_inputs(table.recipe.inputs, _features(table, split.held_out, one_hot)))
+            mean_prediction(models, split_inputs(table.recipe.inputs, _features(table, rows, one_hot)))
             for models, split in zip(trained.folds, splits, strict=True)
+            for rows in table.batches(split.held_out)
         ]
     target = table.target[np.concatenate([split.held_out for split in splits])]
     error: NDArray[np.float64] = np.concatenate(predicted) - target
