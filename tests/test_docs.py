@@ -151,13 +151,15 @@ def test_the_commands_of_the_page_run(tinyai, monkeypatch, page):
 # --- every page
 
 
-FENCED = re.compile(r"^```(?:console|sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FOR_A_SHELL = {"", "bash", "console", "sh"}
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 
 
 def calls() -> list[tuple[str, str]]:
     """Each line of a block that calls ``tinyai``, with its page."""
-    blocks = [(page.name, block) for page in PAGES for block in FENCED.findall(page.read_text(encoding="utf-8"))]
+    found = [(page.name, *each) for page in PAGES for each in FENCED.findall(page.read_text(encoding="utf-8"))]
+    blocks = [(page, block) for page, language, block in found if language in FOR_A_SHELL]
     lines = [(page, line.removeprefix("$ ")) for page, block in blocks for line in block.splitlines()]
     return [(page, line) for page, line in lines if line.startswith("tinyai ")]
 
