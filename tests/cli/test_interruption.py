@@ -285,10 +285,14 @@ def ids(registry):
     return lambda: [row["id"] for row in json.loads((registry / "registry.json").read_text())["models"]]
 
 
-@pytest.mark.parametrize("jobs", ["1", "3"])
-def test_a_signal_stops_the_children_and_tells_which_models_were_published(start, duo_as, reached, ids, jobs):
+@pytest.mark.parametrize(("jobs", "engine"), [("1", "processes"), ("3", "processes"), ("3", "dask")])
+def test_a_signal_stops_the_workers_and_tells_which_models_were_published(
+    start, duo_as, reached, registry, ids, jobs, engine
+):
+    if engine == "dask":
+        pytest.importorskip("distributed")
     sites = [duo_as({}), *(duo_as(as_model(n) | {TRAIN: WAIT}, name=n) for n in ("slow", "slower"))]
-    child = start(sites, "refresh", "--all", "--new", "--jobs", jobs, "--json")
+    child = start(sites, "refresh", "--all", "--new", "--jobs", jobs, "--engine", engine, "--json")
     wait_until(lambda: len(list(reached.iterdir())) == min(int(jobs), 2) and ids() == ["duo_v1"], child)
     child.send_signal(signal.SIGTERM)
     code, answer, _ = end(child)
@@ -296,6 +300,7 @@ def test_a_signal_stops_the_children_and_tells_which_models_were_published(start
     assert (code, answer["error"]["message"]) == (143, told)
     assert not [each for each in reached.iterdir() if is_alive(int(each.name))]
     assert ids() == ["duo_v1"]
+    assert not list((registry / ".tinyai" / "pending").iterdir())
 
 
 @pytest.mark.parametrize("train", [WAIT, ENDLESS, SWALLOW], ids=["waits", "trains", "swallows every exception"])
