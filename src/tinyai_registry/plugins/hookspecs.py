@@ -76,6 +76,7 @@ def tinyai_train(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Pr
 
     All fits come at once so that folds can be trained together. Draw randomness from ``fit.seed`` only. Whoever watches
     sees a bar that ``progress.advance(done, total)`` moves, in whatever pieces of work: call it as often as you like.
+    Other models may be in training on the same machine: take as many threads as ``torch.get_num_threads()`` says.
 
     >>> import numpy as np
     >>> from tinyai_registry import hookimpl
