@@ -87,6 +87,7 @@ REFUSED = {
         {"two": lambda f: f.assign(adm2=f.adm2.where(np.arange(len(f)) != 5))},
         ["two.parquet: column adm2 is NaN", "first in row 5"],
     ),
+    "the same bytes": ({"two": lambda f: f}, ["the corpora one and two are one file, byte for byte; drop one of them"]),
     "another teacher": (
         {"one": lambda f: f.assign(teacher_model="vmaf_v0.6.1"), "two": lambda f: f.assign(teacher_model="other")},
         ["one.parquet has the teacher_model vmaf_v0.6.1", "two.parquet has other", "a table has one"],

@@ -231,6 +231,7 @@ def join(corpora: Sequence[Corpus], frames: list[pd.DataFrame], data: DataSet, r
     if not used:
         asked = " and ".join(map(str, recipe.rows))
         raise TableError(f"{data}: there is no row where {asked}, as {recipe.id} asks for; nothing can be trained")
+    _refuse_one_file_twice(used)
     for name in MAKERS:
         _refuse_two_makers(name, [one for one in used if one.made_by.get(name) is not None])
     frames[:] = [frame for frame in frames if len(frame)]
@@ -257,6 +258,17 @@ def _under_each_other(columns: list[pd.Series[Any]]) -> pd.Series[Any]:
     if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
         return pd.Series(union_categoricals(columns, sort_categories=True))
     return pd.concat(columns, ignore_index=True)
+
+
+def _refuse_one_file_twice(corpora: Sequence[Corpus]) -> None:
+    """Its rows would weigh twice, and no key would repeat, as the corpus is a part of it."""
+    seen: dict[str, Corpus] = {}
+    for one in corpora:
+        first = seen.setdefault(one.sha256, one)
+        if first is not one:
+            raise TableError(
+                f"{one.path}: the corpora {first.corpus} and {one.corpus} are one file, byte for byte; drop one of them"
+            )
 
 
 def _refuse_two_makers(column: str, corpora: Sequence[Corpus]) -> None:
