@@ -6,6 +6,10 @@ import fcntl
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -295,6 +299,39 @@ def test_two_builds_of_one_table_do_not_meet(tinyai, build, write_logs, tmp_path
     os.close(descriptor)
     build(manifest)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("blocks", [1, 8], ids=["a part", "the table"])
+def test_where_the_disk_is_full_the_old_table_stays(write_logs, tmp_path, blocks):
+    manifest, old = write_logs(100), tmp_path / "t.parquet"
+    old.write_bytes(b"old")
+    words = [sys.executable, "-m", "tinyai_registry", "table", "build", "--manifest", str(manifest), "-o", str(old)]
+    limit = f'ulimit -f {blocks}; exec "$@"'
+    ran = subprocess.run(["bash", "-c", limit, "", *words, "--jobs", "1"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    [line] = [line for line in ran.stderr.splitlines() if line.startswith("tinyai:")]
+    assert line.startswith("tinyai: cannot write ")
+    assert "File too large" in line
+    assert "Traceback" not in ran.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"corpus", "t.parquet"}
+    assert old.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("when", ["*", "*.arrow"], ids=["workers start", "the first part is there"])
+def test_ctrl_c_in_a_terminal_is_one_line_and_leaves_nothing(write_logs, tmp_path, when):
+    """A terminal signals the whole group: us, the process that workers are copies of, and the workers."""
+    manifest, parts = write_logs(1000), tmp_path / ".t.parquet.parts"
+    words = [sys.executable, "-m", "tinyai_registry", "table", "build", "--manifest", manifest]
+    with subprocess.Popen(
+        [*words, "-o", tmp_path / "t.parquet"], start_new_session=True, stderr=subprocess.PIPE, text=True
+    ) as build:
+        while build.poll() is None and not (parts.is_dir() and (when == "*" or any(parts.glob(when)))):
+            time.sleep(0.01)
+        os.killpg(build.pid, signal.SIGINT)
+        _, told = build.communicate(timeout=60)
+    assert told == "tinyai: stopped by SIGINT\n"
+    assert build.returncode == 130
+    assert {path.name for path in tmp_path.iterdir()} == {"corpus"}
 
 
 def test_parts_are_not_kept_where_a_link_leads(tinyai, write_logs, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -193,3 +194,42 @@ def test_a_table_that_goes_in_is_not_written_over(combine, tinyai, tables, tmp_p
     assert ran.code == 2
     assert "the table is made from it; name another with --output" in ran.err
     assert digests(tmp_path) == before
+
+
+def test_pages_that_are_damaged_are_said_where_they_are_read(combine, tinyai, tables, tmp_path):
+    for name, frame in tables.items():
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    damaged = bytearray((tmp_path / "b.parquet").read_bytes())
+    damaged[4:1000] = b"\xff" * 996
+    (tmp_path / "b.parquet").write_bytes(damaged)
+    ran = tinyai("table", "combine", "a.parquet", "b.parquet", "-o", "all.parquet", "--fill")
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1].startswith("tinyai: b.parquet is no readable parquet file: ")
+    assert not (tmp_path / "all.parquet").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("odd\udcff.parquet",), "'odd\\udcff' has bytes that are no UTF-8; give the table a name: NAME=FILE"),
+        (("a.parquet", "--rename", "a:adm2=\udcff"), "has bytes that are no UTF-8; give the column another name"),
+        (("a=",), "'a=' names no file; write NAME=FILE, or FILE"),
+        (("pointer.parquet",), "is a Git LFS pointer; run `git lfs pull`"),
+    ],
+)
+def test_words_that_name_no_table_are_one_line(combine, tinyai, tables, tmp_path, words, told):
+    tables["a"].to_parquet("a.parquet")
+    shutil.copy("a.parquet", "odd\udcff.parquet")
+    (tmp_path / "pointer.parquet").write_text("version https://git-lfs.github.com/spec/v1\n")
+    ran = tinyai("table", "combine", *words, "-o", "all.parquet")
+    assert ran.code == 2
+    assert told in ran.err
+
+
+def test_a_path_need_not_be_utf_8(combine, tinyai, tables, tmp_path):
+    assert combine({"a": tables["a"]}).code == 0
+    (tmp_path / "a.parquet").rename(tmp_path / "odd\udcff.parquet")
+    assert tinyai("table", "combine", "a=odd\udcff.parquet", "-o", "odd\udcffall.parquet").code == 0
+    (tmp_path / "odd\udcffall.parquet").rename(tmp_path / "again.parquet")
+    assert pd.read_parquet("again.parquet").equals(pd.read_parquet("all.parquet"))

@@ -23,7 +23,8 @@ class Built:
     def sources(self) -> str:
         """What it was made from, in words."""
         record = self.record["record"]
-        return f"{len(record['logs'])} logs" if "logs" in record else f"{len(record['parts'])} tables"
+        count, what = (len(record["logs"]), "log") if "logs" in record else (len(record["parts"]), "table")
+        return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
     @property
     def answer(self) -> dict[str, Any]:

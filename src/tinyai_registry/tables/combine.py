@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from tinyai_registry.documents import strict_json, table_record
 from tinyai_registry.documents.url import fetch
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.files import FileProblemError, digest
 from tinyai_registry.lab.parquet import require_parquet
+from tinyai_registry.lab.table_file import file_digest
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.record import beside_table
 from tinyai_registry.tables.writing import GROUP_ROWS, require_place, write_text, writing
@@ -25,7 +26,6 @@ from tinyai_registry.text import encodable, enumerate_names
 
 CORPUS = "corpus"
 MAKERS = ("teacher_model", "extractor")
-MAX_BYTES = 2**40  # of a file that is only read in streams
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Opened:
             if record is None:
                 return None
             return table_record.extractor(record) if name == "extractor" else record[name]
-        values = pc.unique(self.file.read(columns=[self.old(name)]).column(0)).to_pylist()
+        with _telling_of(self.what.path):
+            values = pc.unique(self.file.read(columns=[self.old(name)]).column(0)).to_pylist()
         if len(values) != 1:
             raise TableError(f"{self.what.path}: column {name} has {len(values)} values; a table has one, so split it")
         return None if values[0] is None else str(values[0])
@@ -134,14 +135,10 @@ def _record(
 
 
 def _open(what: Ingredient) -> Opened:
-    try:
-        sha256 = digest(what.path, MAX_BYTES)
-        require_parquet(what.path)
-        file = pq.ParquetFile(what.path)
-    except FileProblemError as error:
-        raise TableError(f"cannot read the table {what.path}: it {error.what}") from error
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{what.path} is no readable parquet file: {str(error).splitlines()[0]}") from error
+    sha256 = file_digest(what.path)
+    require_parquet(what.path)
+    with _telling_of(what.path):
+        file = pq.ParquetFile(pa.OSFile(os.fsencode(what.path), "rb"))
     names = file.schema_arrow.names
     missing = [old for old in what.renamed if old not in names]
     if missing:
@@ -151,6 +148,15 @@ def _open(what: Ingredient) -> Opened:
     if twice:
         raise TableError(f"{what.path} would have two columns called {twice[0]}; rename one, or drop one")
     return Opened(what, file, schema, sha256)
+
+
+@contextmanager
+def _telling_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:  # a footer or a page that is damaged
+        first = str(error).strip().partition("\n")[0]
+        raise TableError(f"{path} is no readable parquet file: {first}; make or copy it again") from error
 
 
 def _check_names(opened: Sequence[Opened]) -> None:
@@ -237,11 +243,21 @@ def _pieces(opened: Sequence[Opened], schema: pa.Schema, progress: Progress) -> 
     done, total = 0, sum(each.rows for each in opened)
     yield schema.empty_table()  # it says what columns there are, where no table has a row
     for each in opened:
-        for batch in each.file.iter_batches(GROUP_ROWS):
+        for batch in _batches(each):
             columns = dict(zip(each.schema.names, batch.columns, strict=True))
             yield pa.table([_column(each, columns, field, len(batch)) for field in schema], schema)
             done += len(batch)
             progress.advance(done, total)
+
+
+def _batches(each: Opened) -> Iterator[pa.RecordBatch]:
+    batches = each.file.iter_batches(GROUP_ROWS)
+    while True:
+        with _telling_of(each.what.path):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _column(each: Opened, columns: Mapping[str, pa.Array], field: pa.Field, rows: int) -> pa.Array:
@@ -262,6 +278,9 @@ def parse_ingredients(words: Sequence[str], renames: Sequence[str]) -> list[Ingr
 
     Raises TableError for words of another form, UrlError for what cannot be fetched.
     """
+    for word in renames:
+        if encodable(word) != word:
+            raise TableError(f"--rename {word!a} has bytes that are no UTF-8; give the column another name")
     pairs = [_pair(word) for word in words]
     renamed: dict[str, dict[str, str]] = {name: {} for name, _ in pairs}
     for word in renames:
@@ -281,5 +300,10 @@ def _pair(word: str) -> tuple[str, Path]:
     name, equals, location = word.partition("=")
     if not equals or "/" in name:
         name, location = "", word
+    if not location:
+        raise TableError(f"{word!r} names no file; write NAME=FILE, or FILE")
     path = fetch(location)
-    return name or path.stem, path
+    corpus = name or path.stem
+    if encodable(corpus) != corpus:
+        raise TableError(f"{corpus!a} has bytes that are no UTF-8; give the table a name: NAME=FILE")
+    return corpus, path

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
 
-from tinyai_registry.errors import LogError
-from tinyai_registry.files import sha256_of
+from tinyai_registry.errors import LogError, TableError
+from tinyai_registry.files import explain, sha256_of
 from tinyai_registry.tables.arrow import doubles, integers
 from tinyai_registry.tables.logs import read_log
 from tinyai_registry.tables.logs.vmaf_log import FRAME_INDEX, VmafLog
@@ -179,8 +179,11 @@ def _serialise(parsed: Sequence[tuple[LogFacts, VmafLog]], pools: Sequence[str])
 def _write(path: Path, part: pa.Buffer) -> None:
     # Two attempts at one part write files of their own, and what is under the name of the part is whole.
     own = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    own.write_bytes(part)
-    own.replace(path)
+    try:
+        own.write_bytes(part)
+        own.replace(path)
+    except OSError as error:
+        raise TableError(f"cannot write {own}: {explain(error)}") from error
 
 
 def _in_order(log: VmafLog, names: Sequence[str]) -> NDArray[np.float64]:

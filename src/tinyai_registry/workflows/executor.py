@@ -26,7 +26,7 @@ from concurrent.futures import (
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
-from multiprocessing import forkserver, get_all_start_methods, get_context
+from multiprocessing import forkserver, get_all_start_methods, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -48,6 +48,9 @@ PATIENCE = 10.0
 
 # Who writes tracebacks to standard error where a connection ends.
 _TALKATIVE = ("asyncio", "distributed", "distributed.client", "distributed.core", "tornado.application")
+
+# What stops us.
+_STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 _SAFE_PATH = "PYTHONSAFEPATH"
 
@@ -157,11 +160,32 @@ def keep_parts(folder: Path) -> Iterator[Path]:
 
 def prepare(engine: Engine, module: str) -> None:
     """Let the process that workers are copies of import ``module`` meanwhile: there will be work for them."""
-    context = _context()
-    if engine.name == "processes" and context.get_start_method() == "forkserver":
-        context.set_forkserver_preload([module, __name__])
+    if engine.name == "processes":
         with _workers_import_their_work_alone():
-            forkserver.ensure_running()
+            _start_server(_context(), module)
+
+
+def _start_server(context: BaseContext, module: str) -> None:
+    """Start the process that workers are copies of, where the system can do it: deaf to SIGINT, as they are, too.
+
+    A terminal signals the whole group, and what is importing just then would write a traceback.
+    """
+    if context.get_start_method() != "forkserver":
+        return
+    context.set_forkserver_preload([module, __name__])
+    resource_tracker.ensure_running()  # it has a way of its own, and would make us hear again
+    with _hold({signal.SIGINT}):  # what is started inherits that
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _hold(signals: set[signal.Signals]) -> Iterator[None]:
+    """Let ``signals`` wait until this block ends."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _WorkerDiedError(Exception):
@@ -195,7 +219,8 @@ def _as_they_come(
 
     def feed() -> None:
         while waiting and len(pending) < pool.width:
-            pending[pool.executor.submit(work, items[waiting[0]])] = waiting[0]
+            with _hold(_STOPPING):  # of a worker that is half started, nobody would know that it is to be stopped
+                pending[pool.executor.submit(work, items[waiting[0]])] = waiting[0]
             waiting.popleft()
 
     try:
@@ -260,7 +285,7 @@ def _processes(count: int, module: str) -> Iterator[Executor]:
     do it, they are copies of one process that has imported ``module``.
     """
     context = _context()
-    context.set_forkserver_preload([module, __name__])
+    _start_server(context, module)
     theirs, ours = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(count, context, _begin, (theirs, dict(os.environ)))
     try:
