@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tinyai_registry.documents.engines import MAX_PATTERNS, compile_linear
+from tinyai_registry.documents.linear_pattern import MAX_PATTERNS, compile_linear
 from tinyai_registry.errors import DocumentError
 
 if TYPE_CHECKING:

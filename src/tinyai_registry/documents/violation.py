@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 from jsonschema.protocols import Validator
 
-from tinyai_registry.documents.engines import compile_linear
+from tinyai_registry.documents.linear_pattern import compile_linear
 from tinyai_registry.documents.positions import escape_step
 
 Json = Mapping[str, Any]
