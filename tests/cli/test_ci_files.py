@@ -98,17 +98,28 @@ def test_a_workflow_that_is_there_already_is_never_overwritten(tinyai, repositor
     assert (repository / WORKFLOW).read_text() == "its own"
 
 
-@pytest.mark.parametrize("folder", ["tiny", "deep/tiny", "../elsewhere", "."])
-def test_without_a_repository_nothing_is_written_outside_the_folder(tinyai, tmp_path, monkeypatch, folder):
+@pytest.mark.parametrize(
+    ("folder", "top", "within"),
+    [("tiny", ".", "tiny"), ("deep/tiny", ".", "deep/tiny"), ("../elsewhere", "../elsewhere", "."), (".", ".", ".")],
+)
+def test_without_a_repository_the_folder_of_the_settings_is_the_top(tinyai, tmp_path, monkeypatch, folder, top, within):
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    assert tinyai("init", folder, "--ci").code == 0
-    given = (here / folder).resolve()
-    assert yaml(given / WORKFLOW)["jobs"]["validate"]["env"]["REGISTRY"] == "."
-    assert (given / "registry.json").is_file()
-    written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path for path in written if not path.is_relative_to(given)} <= {here / "tinyai.toml"}
+    ran = tinyai("init", folder, "--ci")
+    assert ran.code == 0
+    assert f"{top} is in no git repository; the workflow runs once that folder is the top of one\n" in ran.out
+    assert yaml(here / top / WORKFLOW)["jobs"]["validate"]["env"]["REGISTRY"] == within
+    assert (here / folder / "registry.json").is_file()
+    assert len(list(tmp_path.rglob("tinyai.yml"))) == 1
+
+
+def test_the_workflow_of_a_project_lies_beside_its_settings_wherever_it_is_asked_for(tinyai, tmp_path, monkeypatch):
+    (tmp_path / "model" / "tiny").mkdir(parents=True)
+    (tmp_path / "tinyai.toml").write_text('[registry]\npath = "model/tiny"\n')
+    monkeypatch.chdir(tmp_path / "model")
+    assert tinyai("init", "--ci").code == 0
+    assert yaml(tmp_path / WORKFLOW)["jobs"]["validate"]["env"]["REGISTRY"] == "model/tiny"
 
 
 @pytest.mark.parametrize("link", [*reversed(WORKFLOW.parents[:-1]), WORKFLOW], ids=str)

@@ -13,15 +13,22 @@ from tinyai_registry.store import repository
 FILE = Path(".github", "workflows", "tinyai.yml")
 
 
-def write_workflow(registry: Path, *, reproduces: bool = False) -> Path:
+def find_top(registry: Path, project: Path) -> Path:
+    """Where a code host looks for the workflows of ``registry``: see :func:`write_workflow`."""
+    here, above = registry.resolve(), project.resolve()
+    return repository.find_top(registry) or (above if here.is_relative_to(above) else here)
+
+
+def write_workflow(registry: Path, project: Path, *, reproduces: bool = False) -> Path:
     """Write the workflow for the folder ``registry`` at the top of the repository that it lies in; return the file.
 
     If it ``reproduces``, a second job makes again what a pull request changes.
 
-    Where it lies in none, it is taken for the top of one. Raises ScaffoldError if there is such a file, or it cannot be
+    Where it lies in none, the folder ``project`` of its tinyai.toml is taken for the top of one; a registry that lies
+    elsewhere is the top itself. Raises ScaffoldError if there is such a file, or it cannot be
     written.
     """
-    top = repository.find_top(registry) or registry.resolve()
+    top = find_top(registry, project)
     within, file = repository.within(registry, top), top / FILE
     if not file.resolve().is_relative_to(top):
         raise ScaffoldError(f"{file} lies behind a link that leads out of {top}; nothing was written")

@@ -13,9 +13,10 @@ from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.config import NAME, Config
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
+from tinyai_registry.store import repository
 from tinyai_registry.store.publish import init
 from tinyai_registry.workflows.new_project import write_settings
-from tinyai_registry.workflows.new_workflow import write_workflow
+from tinyai_registry.workflows.new_workflow import FILE, write_workflow
 
 
 @click.command()
@@ -40,7 +41,7 @@ def command(session: Session, folder: Path | None, ci: bool, reproduces: bool, r
         if (settings := write_settings(where, config)) is not None:
             made["settings"] = settings
     if ci:
-        made["workflow"] = write_workflow(where, reproduces=reproduces)
+        made["workflow"] = write_workflow(where, config.root, reproduces=reproduces)
     if session.as_json:
         session.answer({"registry": str(where), **{key: str(made[key]) for key in made.keys() - {"index"}}})
     else:
@@ -55,6 +56,9 @@ def _shown(file: Path, registry: Path) -> Path:
 
 
 def _next_steps(where: Path, config: Config, made: Mapping[str, Path]) -> Iterator[str]:
+    if "workflow" in made and repository.find_top(where) is None:
+        top = made["workflow"].parents[len(FILE.parts) - 1]
+        yield f"{_shown(top, where)} is in no git repository; the workflow runs once that folder is the top of one"
     if "index" not in made:
         return
     if "settings" not in made and config.registry != where.absolute():
