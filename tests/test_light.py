@@ -164,6 +164,44 @@ def test_a_heavy_command_says_in_one_line_what_to_install(run, words):
     assert "tinyai-registry[lab]" in line
 
 
+@pytest.mark.parametrize(
+    ("words", "lacking", "extra"),
+    [
+        (["table", "build", "--manifest", "m.csv", "-o", "t.parquet"], HEAVY, "tables"),
+        (["table", "check", "duo_v1", "--table", "t.parquet"], HEAVY, "tables"),
+        (["table", "diff", "a.parquet", "b.parquet"], HEAVY, "tables"),
+        (["table", "combine", "a.parquet", "-o", "t.parquet"], HEAVY, "tables"),
+        (["site", "-o", "pages", "--registry", "registry"], ("jinja2",), "site"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else None,
+)
+def test_a_command_of_a_wing_names_the_extra_of_that_wing(run, duo, project, monkeypatch, words, lacking, extra):
+    monkeypatch.setenv("PYTHONPATH", str(duo))
+    for name in ("m.csv", "t.parquet", "a.parquet", "b.parquet"):
+        (project / name).touch()
+    code, _, said, _ = run(words, lacking)
+    assert code == 2, said
+    [line] = said.splitlines()
+    assert line.endswith(f"pip install 'tinyai-registry[{extra}]'")
+
+
+@pytest.mark.parametrize("name", ["load", "LoadedModel", "Table"])
+def test_in_python_too_an_error_says_in_one_sentence_what_to_install(name):
+    ask = RUN.partition("from tinyai_registry")[0] + (
+        "import tinyai_registry\n"
+        "try:\n"
+        "    getattr(tinyai_registry, sys.argv[1])\n"
+        "except tinyai_registry.TinyaiError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", ask, json.dumps(HEAVY), name], capture_output=True, text=True, check=True
+    )
+    [line] = done.stdout.splitlines()
+    assert line.startswith("this needs ")
+    assert line.endswith("pip install 'tinyai-registry[lab]'")
+
+
 def test_signing_says_in_one_line_what_to_install(run, project):
     """Cryptography is an extra of its own; what is light does not load it."""
     import victim

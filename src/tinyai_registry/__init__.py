@@ -28,7 +28,7 @@ if sys.argv[:1] == ["-m"] and "tinyai_registry" in sys.orig_argv[-len(sys.argv)]
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tinyai_registry.errors import TinyaiError
+from tinyai_registry.errors import TinyaiError, explain_missing
 from tinyai_registry.evaluation import (
     Aggregate,
     Caveat,
@@ -139,4 +139,7 @@ def __getattr__(name: str) -> Any:
     """What needs the lab is imported when it is asked for (PEP 562)."""
     if name not in _OF_THE_LAB:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_OF_THE_LAB[name]), name)
+    try:
+        return getattr(import_module(_OF_THE_LAB[name]), name)
+    except ModuleNotFoundError as error:
+        raise explain_missing(error) from error

@@ -15,6 +15,32 @@ class TinyaiError(Exception):
     exit_code: ClassVar[int] = 2
 
 
+class MissingLibraryError(TinyaiError, ImportError):
+    """A library is not installed; the message names the extra that brings it."""
+
+
+# The extra that brings a library, or what a wing needs; every other library comes with the lab.
+_OF_LIBRARY = {"distributed": "dask"}
+_OF_WING = {"tables": "tables", "catalogue": "site"}
+
+
+def explain_missing(error: ModuleNotFoundError) -> MissingLibraryError:
+    """What to say where ``error`` was raised: which library is missing, and which extra brings it.
+
+    Several extras bring pandas: the one that is named is that of the wing which was being imported. Raises ``error``
+    itself where a module of ours is missing, which is no user's mistake.
+    """
+    name, rooms, trace = error.name or "", [], error.__traceback__
+    if name.startswith("tinyai_registry"):
+        raise error
+    while trace is not None:
+        rooms += str(trace.tb_frame.f_globals.get("__name__")).split(".")[1:2]
+        trace = trace.tb_next
+    of_wing = next((_OF_WING[room] for room in rooms if room in _OF_WING), "lab")
+    extra = _OF_LIBRARY.get(name.partition(".")[0], of_wing)
+    return MissingLibraryError(f"this needs {name}: pip install 'tinyai-registry[{extra}]'")
+
+
 class ConfigError(TinyaiError):
     """``tinyai.toml`` is unreadable or lacks what the command needs."""
 

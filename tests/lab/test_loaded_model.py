@@ -195,6 +195,11 @@ REFUSED = {
         [[1.0, 2.0]],
         "m_v1 takes a data frame or a mapping of names to values, and was given a list",
     ),
+    "an array": (SUM, ORDER, np.ones((2, 2)), "and was given a ndarray"),
+    "a file": (SUM, ORDER, "rows.csv", "and was given a str"),
+    "one column": (SUM, ORDER, pd.Series([1.0] * 99), r"0, 1, .* and 89 more\)"),
+    "a mapping of a column": (SUM, ORDER, {"a": pd.Series([1.0])}, r"needs the column b \(there are: a\)"),
+    "many other columns": (SUM, ORDER, {f"c{n}": [1.0] for n in range(99)}, r"c0, .* and 89 more\)"),
     "nothing": (SUM, ORDER, None, "and was given a NoneType"),
     "columns without names": (
         SUM,

@@ -16,6 +16,7 @@ import pytest
 
 import tinyai_registry
 from tinyai_registry import LoadedModel, TinyaiError, load
+from tinyai_registry.errors import ConfigError
 from tinyai_registry.workflows.score import pool
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -250,6 +251,8 @@ def test_a_log_gives_what_the_table_that_was_made_of_it_gives(score, shared):
 MISTAKES = {
     "no such table": (["{tmp}/none.parquet"], "none.parquet"),
     "neither parquet nor CSV": (["{tmp}/picture.png"], "is neither parquet nor CSV"),
+    "other columns in parquet": (["{tmp}/other.parquet"], "motion2 (there are: mos, name)"),
+    "a file of something else": (["{tmp}/tinyai.toml"], "tinyai.toml is neither a table nor a log of vmaf"),
     "a log that was cut off": (["{tmp}/cut.json"], "cut.json is no JSON in line"),
     "a column that is missing": (["{tmp}/poor.csv"], "fr_regressor_v1 needs the columns vif_scale0, vif_scale1"),
     "a column that is nearly there": (
@@ -272,6 +275,8 @@ MISTAKES = {
 @pytest.mark.parametrize(("words", "told"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line(score, frame, write_table, tmp_path, words, told):
     (tmp_path / "poor.csv").write_text("adm2,vmaf\n1,2\n")
+    (tmp_path / "tinyai.toml").write_text("[registry]\npath = 'model'\n")
+    pd.DataFrame({"mos": [1.0], "name": ["a"]}).to_parquet(tmp_path / "other.parquet")
     few = frame.head(3)
     few.rename(columns={"motion2": "motion_2"}).to_csv(tmp_path / "near.csv", index=False)
     few.assign(source="H\xe4user").to_csv(tmp_path / "latin.csv", index=False, encoding="latin-1")
@@ -288,6 +293,12 @@ def test_a_mistake_is_one_line(score, frame, write_table, tmp_path, words, told)
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_in_python_too_somebody_has_to_say_which_registry(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"which registry\? Give load\('fr_regressor_v1', registry=DIR\)"):
+        load("fr_regressor_v1")
 
 
 def test_a_model_that_takes_pictures_is_not_fed_a_table(tinyai, shared, frame, write_table):

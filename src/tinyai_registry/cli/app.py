@@ -21,7 +21,7 @@ from tinyai_registry.cli.examples import FIRST, add_examples, write_lines
 from tinyai_registry.cli.interruption import Interrupted, as_interrupted, raise_on_signals
 from tinyai_registry.cli.model_name import complete_names
 from tinyai_registry.cli.session import Session, in_session
-from tinyai_registry.errors import TinyaiError
+from tinyai_registry.errors import TinyaiError, explain_missing
 from tinyai_registry.text import log_line, suggest
 from tinyai_registry.workflows.heavy_imports import uncollected
 
@@ -129,9 +129,7 @@ class Commands(click.Group):
         try:
             command: click.Command = _import(f"tinyai_registry.cli.commands.{_module(cmd_name)}").command
         except ModuleNotFoundError as error:
-            if (error.name or "").startswith("tinyai_registry"):
-                raise
-            command = _unavailable(cmd_name, f"it needs {error.name}: pip install 'tinyai-registry[lab]'")
+            command = _unavailable(cmd_name, str(explain_missing(error)))
         add_examples(command, cmd_name)
         complete_names(command, declared=cmd_name in OF_DECLARED)
         return command

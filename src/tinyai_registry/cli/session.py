@@ -18,7 +18,7 @@ from tinyai_registry.cli.publications import Watched, describe_publications, wat
 from tinyai_registry.cli.stdout import reserve_stdout
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.config import Config, find_config
-from tinyai_registry.errors import TinyaiError
+from tinyai_registry.errors import TinyaiError, explain_missing
 from tinyai_registry.store.activity import tell_pending
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
@@ -96,9 +96,6 @@ class Session:
         return discover(block_all=self.no_plugins)
 
 
-# Which extra brings a package that some commands need; every other one comes with the lab.
-EXTRAS = {"orjson": "tables", "distributed": "dask"}
-
 registry_option = click.option(
     "--registry", type=click.Path(path_type=Path), help="The registry folder [default: from tinyai.toml]."
 )
@@ -145,10 +142,7 @@ def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any
         try:
             code = run(session, **parameters)
         except ModuleNotFoundError as error:
-            if (error.name or "").startswith("tinyai_registry"):
-                raise
-            extra = EXTRAS.get((error.name or "").partition(".")[0], "lab")
-            raise TinyaiError(f"this needs {error.name}: pip install 'tinyai-registry[{extra}]'") from error
+            raise explain_missing(error) from error
         except OSError as error:  # nobody below has a better word for it than the system's
             raise TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error
         ignore_signals()

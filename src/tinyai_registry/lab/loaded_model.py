@@ -20,7 +20,7 @@ from tinyai_registry.lab.call import Call
 from tinyai_registry.lab.given_values import as_numbers
 from tinyai_registry.lab.standardisation import LARGEST
 from tinyai_registry.recipe import Recipe, numeric_sources, sources
-from tinyai_registry.text import enumerate_names, suggest
+from tinyai_registry.text import enumerate_names, name_some, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +168,7 @@ class LoadedModel:
         if missing:
             raise TableError(
                 f"{self.id} needs the {enumerate_names('column', missing)}{suggest(missing[0], map(str, names))} "
-                f"(there are: {', '.join(map(str, names)) or 'none'})"
+                f"(there are: {name_some(list(map(str, names)))})"
             )
         return {}
 

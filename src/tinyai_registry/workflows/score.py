@@ -19,10 +19,10 @@ from tinyai_registry.checks.running import (
     OTHER_NUMBERS,
     UNSTEADY,
 )
-from tinyai_registry.documents.config import find_config
+from tinyai_registry.documents.config import NAME, find_config
 from tinyai_registry.documents.dialects import dialect
 from tinyai_registry.documents.schema import require_valid
-from tinyai_registry.errors import RegistryError
+from tinyai_registry.errors import ConfigError, RegistryError
 from tinyai_registry.files import sha256_of
 from tinyai_registry.lab.call import read_call
 from tinyai_registry.lab.inference import answer, open_session
@@ -44,10 +44,16 @@ def load(model: str, registry: str | PathLike[str] | None = None, *, twin: bool 
     of the graph. Every file is held against its digest, and the test vector of the file that runs against what it gives
     here. Models that others made work too, as far as their sidecar says how they are called.
 
-    Raises RegistryError if there is no such model, a file is not what was registered, no digest covers its weights, or
-    it does not give the numbers that it was published with; DocumentError for a sidecar that breaks its schema.
+    Raises ConfigError if nobody says which registry; RegistryError if there is no such model, a file is not what was
+    registered, no digest covers its weights, or it does not give the numbers that it was published with; DocumentError
+    for a sidecar that breaks its schema.
     """
-    root = find_config(Path.cwd()).registry_folder(None if registry is None else Path(registry))
+    config = find_config(Path.cwd())
+    if registry is None and config.registry is None:
+        raise ConfigError(
+            f'which registry? Give load({model!r}, registry=DIR), or write [registry] path = "DIR" into {NAME}'
+        )
+    root = config.registry_folder(None if registry is None else Path(registry))
     release = read_release(root, model)
     said = release.sidecar or {}
     if release.sidecar is not None:

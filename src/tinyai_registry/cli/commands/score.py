@@ -62,6 +62,8 @@ def command(
         raise TableError(_needs_arrays(loaded))
     path = fetch(rows)
     columns = open_log(path) if is_log(path) else open_rows(path)
+    if len(columns) == 1 and not {*columns} & {*loaded.sources}:
+        raise TableError(f"{rows} is neither a table nor a log of vmaf; {model} takes {', '.join(loaded.columns)}")
     if by is not None and by not in columns:
         raise TableError(f"{rows} has no column {by!r}{suggest(by, columns)}")
     predictions = loaded.predict(columns)

@@ -8,7 +8,6 @@ import click
 
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.cli.steps import Steps
-from tinyai_registry.errors import TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.text import count
 from tinyai_registry.workflows.status import read_status
@@ -27,11 +26,8 @@ def command(session: Session, registry: Path | None, output: Path, title: str | 
 
     The pages work from a disk. Nothing of the registry is changed.
     """
-    try:
-        from tinyai_registry.catalogue.pages import render
-    except ModuleNotFoundError as error:
-        raise TinyaiError(f"this needs {error.name}: pip install 'tinyai-registry[site]'") from error
     from tinyai_registry.catalogue.collection import collect
+    from tinyai_registry.catalogue.pages import render
     from tinyai_registry.catalogue.site import write
 
     found, steps = session.open_to_read(registry), Steps(session.as_json)

@@ -120,10 +120,8 @@ def _trust_changes(config: Config, since: str) -> list[Finding]:
 
 
 def _load(session: Session, root: Path, runtime: str, engine: Engine | None) -> list[Finding]:
-    try:
-        from tinyai_registry.workflows.load import load
-    except ModuleNotFoundError as error:
-        raise TinyaiError(f"--load needs {error.name}: pip install 'tinyai-registry[lab]'") from error
+    from tinyai_registry.workflows.load import load
+
     return load(root, runtime, engine or Engine(), Steps(session.as_json))
 
 
