@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import pandas as pd
 import pytest
 
 import tinyai_registry
+from tinyai_registry import load
 from tinyai_registry.cli.app import main
 from tinyai_registry.documents.schema import announceable
 from tinyai_registry.plugins import hookspecs
@@ -151,15 +153,13 @@ def test_the_commands_of_the_page_run(tinyai, monkeypatch, page):
 # --- every page
 
 
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FOR_A_SHELL = {"", "bash", "console", "sh"}
+FENCED = re.compile(r"^```(?:console|sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 
 
 def calls() -> list[tuple[str, str]]:
     """Each line of a block that calls ``tinyai``, with its page."""
-    found = [(page.name, *each) for page in PAGES for each in FENCED.findall(page.read_text(encoding="utf-8"))]
-    blocks = [(page, block) for page, language, block in found if language in FOR_A_SHELL]
+    blocks = [(page.name, block) for page in PAGES for block in FENCED.findall(page.read_text(encoding="utf-8"))]
     lines = [(page, line.removeprefix("$ ")) for page, block in blocks for line in block.splitlines()]
     return [(page, line) for page, line in lines if line.startswith("tinyai ")]
 
@@ -183,15 +183,36 @@ def steps(text: str) -> list[tuple[str, str]]:
     return list(zip(said[1::2], said[2::2], strict=True))
 
 
-def test_the_first_five_minutes_go_as_the_page_says(tinyai, tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(shutil.copytree(ROOT / "examples", tmp_path / "mine"))
+def follow(page: str, tinyai) -> None:
+    """Run the commands of ``page`` in the working directory; what they print is what stands below them."""
     same = doctest.OutputChecker().check_output
-    for command, printed in steps((ROOT / "docs" / "start.md").read_text(encoding="utf-8")):
+    for command, printed in steps((ROOT / "docs" / page).read_text(encoding="utf-8")):
         done = tinyai(*shlex.split(command.removeprefix("tinyai ")))
         assert done.code == 0, f"{command}\n{done.err}"
         given = done.err + done.out
         assert same(printed, given, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE), f"$ {command}\n{given}"
+
+
+def test_the_first_five_minutes_go_as_the_page_says(tinyai, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(shutil.copytree(ROOT / "examples", tmp_path / "mine"))
+    follow("start.md", tinyai)
+
+
+def test_one_begins_in_an_empty_folder_as_the_page_says(tinyai, tmp_path, monkeypatch):
+    """Its model is the example's, without what the registry knows of it."""
+    for name, source in {
+        "model.onnx": "registry/fr_regressor_v1.onnx",
+        "scaler.json": "registry/fr_regressor_v1.json",
+        "features.parquet": "tables/vmaf_features_b.parquet",
+    }.items():
+        shutil.copyfile(ROOT / "examples" / source, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    follow("begin.md", tinyai)
+    frame = pd.read_parquet("features.parquet").sample(frac=0.1, random_state=0)
+    known = load("fr_regressor_v1", ROOT / "examples" / "registry")
+    assert load("my_v1").predict(frame).tolist() == known.predict(frame).tolist()
+    assert tinyai("validate").code == 0
 
 
 def test_the_page_on_python_has_every_name_that_is_public_and_no_other():

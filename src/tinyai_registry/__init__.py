@@ -78,12 +78,14 @@ from tinyai_registry.release import Description
 if TYPE_CHECKING:
     from tinyai_registry.lab.loaded_model import LoadedModel
     from tinyai_registry.lab.table import Table
+    from tinyai_registry.tables.log_rows import open_log
     from tinyai_registry.workflows.score import load
 
-_OF_THE_LAB = {
+_HEAVY = {
     "LoadedModel": "tinyai_registry.lab.loaded_model",
     "Table": "tinyai_registry.lab.table",
     "load": "tinyai_registry.workflows.score",
+    "open_log": "tinyai_registry.tables.log_rows",
 }
 
 __all__ = [
@@ -132,14 +134,15 @@ __all__ = [
     "hookimpl",
     "load",
     "one_hot",
+    "open_log",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """What needs the lab is imported when it is asked for (PEP 562)."""
-    if name not in _OF_THE_LAB:
+    """What needs more than the light installation is imported when it is asked for (PEP 562)."""
+    if name not in _HEAVY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(_OF_THE_LAB[name]), name)
+        return getattr(import_module(_HEAVY[name]), name)
     except ModuleNotFoundError as error:
         raise explain_missing(error) from error

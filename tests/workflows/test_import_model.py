@@ -279,6 +279,7 @@ def test_a_regressor_of_others_is_fed_by_the_names_of_columns(write, take, regis
     assert document["feature_order"] == ["adm2", "vif_scale0", "motion2"]
     assert (document["feature_mean"], document["feature_std"]) == ([0.5, 1.0, 1.0], [0.5, 2.0, 2.0])
     assert (document["target"], document["target_range"]) == ("vmaf", [0.0, 100.0])
+    assert load("up_v1", registry).target_range == (0.0, 100.0)
     assert document["onnx_has_scaler"] is False
     card = (registry / "up_v1.md").read_text(encoding="utf-8")
     assert "- columns, in this order: `adm2`, `vif_scale0`, `motion2`" in card

@@ -64,6 +64,26 @@ def test_a_name_that_would_break_a_package_a_distribution_or_an_id_is_refused(ti
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("my-vmaf", "my_vmaf"), ("My VMAF", "my_vmaf"), ("_x_", "x"), ("1st", None)]
+)
+def test_a_name_that_is_nearly_one_is_answered_with_one_that_is(tinyai, tmp_path, name, meant):
+    told = tinyai("new-plugin", "--into", tmp_path, "--", name).err
+    assert told.endswith(f"; did you mean {meant!r}?\n") if meant else "it takes lower-case letters" in told
+
+
+def test_a_recipe_that_the_made_table_did_not_follow_is_told_so_by_its_tests(tinyai, tmp_path, stranger):
+    tinyai("new-plugin", "sharp_eye", "--into", tmp_path)
+    folder = tmp_path / "tinyai-sharp-eye"
+    recipe = folder / "src" / "tinyai_sharp_eye" / "__init__.py"
+    recipe.write_text(recipe.read_text().replace('"noise", "motion"', '"grain", "motion"'))
+    for command in ("pip install -e '.[test]'", "pytest -x"):
+        words = ["sh", "-c", command]
+        ran = subprocess.run(words, cwd=folder, env=stranger, capture_output=True, text=True, check=False)
+    told = "the write_table that was given to conformance makes no column grain, which sharp_eye_v1 needs"
+    assert told in ran.stdout
+
+
 def test_what_its_readme_says_works_at_once(tinyai, tmp_path, stranger):
     tinyai("new-plugin", "sharp_eye", "--into", tmp_path)
     folder = tmp_path / "tinyai-sharp-eye"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tinyai_registry
-from tinyai_registry import LoadedModel, TinyaiError, load
+from tinyai_registry import LoadedModel, TinyaiError, load, open_log
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.workflows.score import pool
 
@@ -214,6 +214,32 @@ def test_a_number_that_is_missing_in_a_name_is_null(score, frame, write_table):
     assert [row["frame_index"] for row in answer["rows"]] == [0.0, None, 2.0]
 
 
+def test_what_lies_beyond_the_target_s_range_is_counted_and_not_clipped(score, frame, write_table, monkeypatch):
+    model = load(FR, REGISTRY)
+    far = frame.head(30).assign(motion2=frame.motion2 + 200)  # of which the model has never seen the like
+    predictions = model.predict(far)
+    beyond = int(((predictions < 0) | (predictions > 100)).sum())
+    assert (model.target_range, beyond > 0) == ((0.0, 100.0), True)
+    table = write_table(far)
+    answer = score(table, "--json").json
+    assert (answer["target_range"], answer["beyond_range"]) == ([0.0, 100.0], beyond)
+    assert [row["prediction"] for row in answer["rows"]] == predictions.tolist()
+    assert (
+        f"{beyond} of 30 lie outside the target's range, 0 to 100; nothing is clipped" in score(table).out.splitlines()
+    )
+    assert "outside" not in score(write_table(frame.head(3), "near.parquet")).out
+
+
+def test_a_range_that_nobody_told_is_none(copy):
+    said = json.loads((copy / f"{FR}.json").read_text())
+    old = {key: said[key] for key in ("id", "kind", "onnx", "opset", "sha256", "input_names", "output_names", "notes")}
+    (copy / f"{FR}.json").write_text(json.dumps(old | {key: said[key] for key in FEATURES}))
+    assert load(FR, copy).target_range is None
+
+
+FEATURES = ("feature_order", "feature_mean", "feature_std", "training")
+
+
 def test_a_group_may_be_called_all(score, frame, write_table):
     lines = score(write_table(frame.head(30).assign(source="all")), "--by", "source").out.splitlines()
     assert [line.split()[:2] for line in lines[1:3]] == [["all", "30"]] * 2
@@ -245,6 +271,8 @@ def test_a_log_gives_what_the_table_that_was_made_of_it_gives(score, shared):
     table = pd.read_parquet(shared / "data" / "vmaf_features_a.parquet")
     rows = table[table.dis_basename.str.startswith(log.stem)]
     predictions = [row["prediction"] for row in score(log, "--json").json["rows"]]
+    model, opened = load(FR, REGISTRY), open_log(str(log))
+    assert model.predict(opened).tolist() == model.predict(pd.DataFrame(dict(opened))).tolist() == predictions
     assert np.abs(load(FR, REGISTRY).predict(rows) - predictions).max() < 1e-4
 
 

@@ -61,12 +61,18 @@ class LoadedModel:
         return self.columns if recipe is None else tuple(dict.fromkeys((*self.columns, *recipe.columns)))
 
     @property
+    def target_range(self) -> tuple[float, float] | None:
+        """The least and the greatest of the target, where its sidecar says so; what is predicted may lie beyond."""
+        low, high = self.sidecar.get("recipe", self.sidecar).get("target_range", (None, None))
+        return None if low is None else (low, high)
+
+    @property
     def arrays(self) -> Mapping[str, tuple[int | str | None, ...]]:
         """What ``predict`` takes as arrays, under the names of the tensors, with the shapes that the graph gives."""
         return {name: shape for name, shape in self._shapes.items() if name not in self._call.columns}
 
     def predict(self, rows: Rows | pd.DataFrame) -> NDArray[np.floating[Any]]:
-        """One prediction for each row of ``rows``: float64 ``[N]``, in target units.
+        """One prediction for each row of ``rows``: float64 ``[N]``, in target units, as the graph gives it: unclipped.
 
         ``rows`` is a data frame or a mapping of names to values: the raw feature of each of ``columns``, ``[N]``, and
         the array of each of ``arrays``, ``[N, ...]``. Others are ignored. A column that the recipe derives is computed

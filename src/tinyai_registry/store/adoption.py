@@ -26,10 +26,18 @@ def adopt(root: Path, model: str, account: Account, workplace: Path, amended: Co
     if held is None or (last is not None and _pick(last.rows, amended) == _pick(held.rows, amended)):
         return log.find_tip(root, model)
     found = registry.find(model)
-    ours = found is not None and "schema_version" in (found.sidecar or {})
-    by_whom = "published before there was a log" if ours else "registered by another tool"
-    why = replace(account, reason=by_whom if last is None else "as it stood")
+    why = replace(
+        account, reason=_tell_maker((found.sidecar if found else None) or {}) if last is None else "as it stood"
+    )
     return log.append(root, _entry(registry, model, held, held.files, why, workplace), workplace)
+
+
+def _tell_maker(sidecar: Mapping[str, Any]) -> str:
+    """Who published what is recorded now, and when: an entry has the time at which it was made itself."""
+    if "schema_version" not in sidecar:
+        return "registered by another tool"
+    time = sidecar.get("provenance", {}).get("time")
+    return f"published {f'at {time}, ' if time else ''}before there was a log"
 
 
 def _pick(rows: Iterable[Mapping[str, Any]], keys: Collection[str]) -> dict[str, list[Any]]:

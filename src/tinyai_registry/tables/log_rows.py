@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,12 +17,16 @@ from tinyai_registry.tables.naming import name_columns
 FRAME = "frame"
 
 
-def open_log(path: Path) -> RowsFile:
-    """The scores of the log at ``path`` by column, and the number of each frame. Raises LogError."""
+def open_log(path: str | PathLike[str]) -> RowsFile:
+    """The scores of the log at ``path``, which ``vmaf`` wrote, by column, and the number of each frame.
+
+    ``load(MODEL).predict`` takes them as they are, and ``pandas.DataFrame`` as a ``dict``. Raises LogError for what is
+    no such log, and TableError for what cannot be read.
+    """
     try:
-        found = read_log(read_file(path))
+        found = read_log(read_file(Path(path)))
     except LogError as error:
         raise LogError(f"{path} {error}") from error
     columns = {name: doubles(found.scores[:, k]) for k, name in enumerate(name_columns(found.names).values())}
     table = pa.table({FRAME: integers(found.frames), **columns})
-    return RowsFile(path, table.column_names, table.column, table.column)
+    return RowsFile(Path(path), table.column_names, table.column, table.column)

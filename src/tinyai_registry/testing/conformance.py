@@ -32,6 +32,7 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.inference import run_rows
+from tinyai_registry.lab.parquet import open_parquet
 from tinyai_registry.lab.rows import choose
 from tinyai_registry.lab.table import Table, read_table
 from tinyai_registry.lab.trial import Trial, run_models
@@ -43,6 +44,7 @@ from tinyai_registry.recipe import KFold, RepeatedHoldout, decisive, fingerprint
 from tinyai_registry.release import PARITY
 from tinyai_registry.store.publish import init
 from tinyai_registry.testing.recorder import record
+from tinyai_registry.text import enumerate_names
 from tinyai_registry.workflows.evaluate import judge, train
 from tinyai_registry.workflows.export import export
 from tinyai_registry.workflows.held_out import Trained
@@ -108,9 +110,16 @@ class Conformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def path(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def path(cls, owner: Owner, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """The table that the plugin gave."""
-        return cls.write_table(tmp_path_factory.mktemp("table"))
+        path = cls.write_table(tmp_path_factory.mktemp("table"))
+        there = open_parquet(path).names
+        lacking = enumerate_names("column", [name for name in owner.recipe.columns if name not in there])
+        told = (
+            f"the write_table that was given to conformance makes no {lacking}, which {cls.model} needs: change it too"
+        )
+        assert set(there) >= set(owner.recipe.columns), told
+        return path
 
     @pytest.fixture(scope="class")
     @classmethod

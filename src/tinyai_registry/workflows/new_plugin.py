@@ -31,11 +31,8 @@ def write_plugin(name: str, into: Path) -> Path:
 
     Raises ScaffoldError if the name will not do, or the folder exists or cannot be made.
     """
-    if not _NAME.match(name) or len(name) > _LONGEST or name in _TAKEN:
-        raise ScaffoldError(
-            f"{name!r} will not do as a plugin's name: it takes lower-case letters and digits, {_LONGEST} at most, "
-            f"words joined by one underscore, a letter first, and is neither {' nor '.join(sorted(_TAKEN))}"
-        )
+    if not _will_do(name):
+        raise ScaffoldError(f"{name!r} will not do as a plugin's name{_mend(name)}")
     folder = into / f"tinyai-{name.replace('_', '-')}"
     contents = {_fill(path, name): _fill(_read_template(source), name) for path, source in FILES.items()}
     try:
@@ -48,6 +45,21 @@ def write_plugin(name: str, into: Path) -> Path:
     except OSError as error:
         raise ScaffoldError(f"cannot make {folder}: {error.strerror}") from error
     return folder
+
+
+def _will_do(name: str) -> bool:
+    return bool(_NAME.match(name)) and len(name) <= _LONGEST and name not in _TAKEN
+
+
+def _mend(name: str) -> str:
+    """The end of a message about a ``name`` that will not do: one that will, or the rule."""
+    alike = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    if _will_do(alike):
+        return f"; did you mean {alike!r}?"
+    return (
+        f": it takes lower-case letters and digits, {_LONGEST} at most, words joined by one underscore, a letter "
+        f"first, and is neither {' nor '.join(sorted(_TAKEN))}"
+    )
 
 
 def _read_template(source: str) -> str:

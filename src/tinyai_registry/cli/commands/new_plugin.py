@@ -17,7 +17,11 @@ from tinyai_registry.workflows.new_plugin import write_plugin
 )
 @in_session
 def command(session: Session, name: str, into: Path) -> int:
-    """Write a new plugin: recipe, made table, tests, ready to install."""
+    """Write a new plugin: recipe, made table, tests, ready to install.
+
+    NAME is one or more lower-case words joined by underscores, such as my_vmaf: the model is then my_vmaf_v1, and the
+    folder tinyai-my-vmaf.
+    """
     folder = write_plugin(name, into)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if session.as_json:

@@ -77,7 +77,7 @@ def command(
     if session.as_json:
         session.answer(_document(loaded, groups, labels, predictions))
     else:
-        session.say(*_lines(groups, labels, predictions))
+        session.say(*_pools(groups, predictions), *_beyond(loaded, predictions), *_rows(labels, predictions))
     return 0
 
 
@@ -104,6 +104,8 @@ def _document(
     return {
         "model": loaded.id,
         "sha256": loaded.sha256,
+        "target_range": loaded.target_range,
+        "beyond_range": _count_beyond(loaded, predictions),
         "pooled": asdict(pool(predictions)),
         "groups": {name: asdict(pooled) for name, pooled in groups.items()},
         "rows": [
@@ -113,10 +115,13 @@ def _document(
     }
 
 
-def _lines(groups: Mapping[str, Pooled], labels: Labels, predictions: NDArray[Any]) -> Iterator[str]:
+def _pools(groups: Mapping[str, Pooled], predictions: NDArray[Any]) -> Iterator[str]:
     pooled = [*groups.items(), ("all", pool(predictions))]
     head = ("", "rows", "mean", "harmonic mean", "p5", "min")
     yield from align([head, *((name, str(each.rows), *_figures(each)) for name, each in pooled)])
+
+
+def _rows(labels: Labels, predictions: NDArray[Any]) -> Iterator[str]:
     few = len(predictions) <= MOST
     shown = np.arange(len(predictions)) if few else np.argsort(predictions, kind="stable")[:LOWEST]
     yield ""
@@ -124,6 +129,21 @@ def _lines(groups: Mapping[str, Pooled], labels: Labels, predictions: NDArray[An
         yield "the lowest; --output writes all:"
     cells = [[*(str(names[row]) for names in labels.values()), f"{predictions[row]:.4f}"] for row in shown]
     yield from align([[*labels, PREDICTION], *cells])
+
+
+def _count_beyond(loaded: LoadedModel, predictions: NDArray[Any]) -> int | None:
+    """How many predictions lie outside the range of the target; None where nobody says what that is."""
+    if loaded.target_range is None:
+        return None
+    low, high = loaded.target_range
+    return int(np.count_nonzero((predictions < low) | (predictions > high)))
+
+
+def _beyond(loaded: LoadedModel, predictions: NDArray[Any]) -> Iterator[str]:
+    found = _count_beyond(loaded, predictions)
+    if found and loaded.target_range is not None:
+        low, high = loaded.target_range
+        yield f"{found} of {len(predictions)} lie outside the target's range, {low:g} to {high:g}; nothing is clipped"
 
 
 def _figures(pooled: Pooled) -> tuple[str, str, str, str]:
