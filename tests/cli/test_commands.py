@@ -12,7 +12,7 @@ import click
 import pytest
 
 from tinyai_registry.cli.answer import Answer
-from tinyai_registry.cli.app import COMMANDS, main
+from tinyai_registry.cli.app import COMMANDS, SECTIONS, main
 from tinyai_registry.cli.judging import Display
 from tinyai_registry.evaluation import Fold, Metrics
 from tinyai_registry.store.registry import Registry
@@ -34,8 +34,9 @@ def test_the_table_of_commands_says_what_each_says_of_itself(name):
     assert command(name).get_short_help_str(limit=1000) == COMMANDS[name]
 
 
-def test_help_names_every_command_in_the_order_of_a_working_day(tinyai):
+def test_help_names_every_command_under_what_it_is_for(tinyai):
     ran = tinyai("--help")
+    assert [heading for heading in SECTIONS if f"\n{heading}:\n" in ran.out] == list(SECTIONS)
     assert re.findall(r"^  (\w[\w-]*)  ", ran.out, re.MULTILINE) == list(COMMANDS)
 
 

@@ -26,6 +26,7 @@ def test_from_then_on_no_command_has_to_be_told_where_the_registry_is(tinyai, pr
     assert ran.out.splitlines()[:2] == ["made model/tiny/registry.json", "made tinyai.toml"]
     assert "tinyai import" in ran.out
     assert "tinyai new-plugin" in ran.out
+    assert tinyai("list").out.startswith("no models; `tinyai import` takes in one that you have")
     for command in ("list", "status", "validate"):
         assert tinyai(command).code == 0
     assert settings(project) == {"registry": {"path": "model/tiny"}, "tables": {}}

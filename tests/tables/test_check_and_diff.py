@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tinyai_registry.cli.commands.table.diff import SHOWN
+
 
 @pytest.fixture
 def project(tinyai, duo_as, frame, write_table, tmp_path, monkeypatch, installed):
@@ -77,7 +79,13 @@ def test_what_came_and_went_and_what_moved_how_far(tinyai, frame, write_table):
     assert overall["adm2"]["std_ratio"] == pytest.approx(changed.adm2.std(ddof=0) / frame.adm2.std(ddof=0))
     assert "frame_index" not in overall
     told = tinyai("table", "diff", old, new).out.splitlines()
-    assert "groups that went: RedMaples" in told
+    assert told[told.index("groups that went, 1:") + 1] == "  RedMaples"
+    [heading] = [line for line in told if line.startswith("clips that went")]
+    clips = [f"  {clip}" for clip in found["clips"]["went"]]
+    begin, shown = told.index(heading) + 1, min(len(clips), SHOWN)
+    assert heading == f"clips that went, {len(clips)}:"
+    assert told[begin : begin + shown] == clips[:shown]
+    assert (f"  and {len(clips) - shown} more" in told) == (len(clips) > shown)
     assert any(line.startswith("  CityNight (") and "adm2: mean +2.000 old standard" in line for line in told)
 
 

@@ -25,37 +25,53 @@ from tinyai_registry.errors import TinyaiError, explain_missing
 from tinyai_registry.text import log_line, suggest
 from tinyai_registry.workflows.heavy_imports import uncollected
 
-# The first line of each command's help, so that `tinyai --help` need not import it. A test compares.
-COMMANDS: Mapping[str, str] = {
-    "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
-    "evaluate": "Cross-validate a model on a table and judge it; publish nothing.",
-    "table": "From libvmaf's logs to a feature table: build one, combine several, check one, tell two apart.",
-    "reproduce": "Make a release again from its table, and say whether it is the one that was published.",
-    "sign": "Sign all files of a release as one; the bundle goes beside it, its name into the row.",
-    "verify": "Check signatures: that they hold, whose they are, and that they sign what row, log and disk agree on.",
-    "bom": "Write a bill of materials of the registry: models, files, licences, cards, data sets; CycloneDX 1.6.",
-    "validate": "Check a registry: every document, file and graph, and whether they agree.",
-    "explain": "Say why a finding matters and how to mend it.",
-    "import": "Publish a model that others made, at stage `proposed`: nothing is trained or judged here.",
-    "migrate": "Rewrite sidecars of earlier dialects in today's, and mend what has one right answer.",
-    "schema": "Print a JSON Schema; without a NAME, list them.",
-    "score": "Predict with a registered model: a score for each row of a table or log, and pooled.",
-    "status": "Show what each model needs: which are stale, and why; the most urgent first.",
-    "list": "List the models of a registry, each with its score, date, stage and licence.",
-    "show": "Show one registered model.",
-    "site": "Write the registry as a static catalogue: pages to search, compare and download, without a server.",
-    "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",
-    "diff": "Compare two releases of a model: gate, figures, folds, recipe, table, drift, files.",
-    "rollback": "Publish an earlier release of a model again.",
-    "remove": "Take a model out of the registry: row, files and signatures; its log keeps what it was.",
-    "rename": "Give a model another id; its graphs stay as they are.",
-    "recover": "Finish what a killed refresh left half-done.",
-    "prune": "Drop the files of old releases from the store; the last three of each model stay.",
-    "plugins": "List the installed plugins and what became of them.",
-    "init": "Make an empty registry, and a tinyai.toml that names it.",
-    "new-plugin": "Write a new plugin: recipe, made table, tests, ready to install.",
-    "completion": "Print what makes a shell complete commands, options and names of models.",
+# The commands by what they are for, and the first line of the help of each, so that `tinyai --help` need not import it:
+# a test compares.
+SECTIONS: Mapping[str, Mapping[str, str]] = {
+    "Begin": {
+        "init": "Make an empty registry, and a tinyai.toml that names it.",
+        "import": "Publish a model that others made, at stage `proposed`: nothing is trained or judged here.",
+        "new-plugin": "Write a new plugin: recipe, made table, tests, ready to install.",
+        "plugins": "List the installed plugins and what became of them.",
+    },
+    "Make releases": {
+        "table": "From libvmaf's logs to a feature table: build one, combine several, check one, tell two apart.",
+        "refresh": "Retrain a model from a fresh table and publish it, if its gate passes.",
+        "evaluate": "Cross-validate a model on a table and judge it; publish nothing.",
+    },
+    "Look and ask": {
+        "status": "Show what each model needs: which are stale, and why; the most urgent first.",
+        "list": "List the models of a registry, each with its score, date, stage and licence.",
+        "show": "Show one registered model.",
+        "score": "Predict with a registered model: a score for each row of a table or log, and pooled.",
+        "diff": "Compare two releases of a model: gate, figures, folds, recipe, table, drift, files.",
+        "log": "Show what happened to a model, or to all of them: publishes, refusals, rollbacks; oldest first.",
+        "site": "Write the registry as a static catalogue: pages to search, compare and download, without a server.",
+    },
+    "Check": {
+        "validate": "Check a registry: every document, file and graph, and whether they agree.",
+        "explain": "Say why a finding matters and how to mend it.",
+        "schema": "Print a JSON Schema; without a NAME, list them.",
+    },
+    "Change and mend": {
+        "rollback": "Publish an earlier release of a model again.",
+        "remove": "Take a model out of the registry: row, files and signatures; its log keeps what it was.",
+        "rename": "Give a model another id; its graphs stay as they are.",
+        "migrate": "Rewrite sidecars of earlier dialects in today's, and mend what has one right answer.",
+        "recover": "Finish what a killed refresh left half-done.",
+        "prune": "Drop the files of old releases from the store; the last three of each model stay.",
+    },
+    "Prove": {
+        "reproduce": "Make a release again from its table, and say whether it is the one that was published.",
+        "sign": "Sign all files of a release as one; the bundle goes beside it, its name into the row.",
+        "verify": "Check signatures: that they hold, whose they are, that they sign what row, log and disk agree on.",
+        "bom": "Write a bill of materials of the registry: models, files, licences, cards, data sets; CycloneDX 1.6.",
+    },
+    "Shell": {
+        "completion": "Print what makes a shell complete commands, options and names of models.",
+    },
 }
+COMMANDS: Mapping[str, str] = {name: said for section in SECTIONS.values() for name, said in section.items()}
 
 # Those of them that are asked of a plugin, and not of the registry.
 OF_DECLARED = frozenset({"refresh", "evaluate", "table"})
@@ -119,7 +135,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List them in the order of a working day, not of the alphabet."""
+        """List them by what they are for, not in the order of the alphabet."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -141,8 +157,9 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Take their help from the table above; importing every command would cost seconds."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
 
 
 def _line_of_page(line: str) -> str:

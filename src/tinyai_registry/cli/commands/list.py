@@ -16,6 +16,7 @@ from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.glance import NOTHING, glance_sidecar
 
+NONE = "no models; `tinyai import` takes in one that you have, `tinyai refresh` makes one that a plugin declares"
 HEADER = ("id", "kind", "score", "released", "stage", "license")
 
 
@@ -32,7 +33,7 @@ def command(session: Session, registry: Path | None) -> int:
         session.answer({"models": opened.rows, "headlines": told})
     else:
         rows = [_cells(row, known) for row, known in zip(opened.rows, headlines, strict=True)]
-        session.say(*align([HEADER, *rows], session.room))
+        session.say(*(align([HEADER, *rows], session.room) if rows else [NONE]))
     return 0
 
 

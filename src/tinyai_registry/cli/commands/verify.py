@@ -31,7 +31,7 @@ UNPROVED = 1
 def command(
     session: Session, model: str | None, key: Path | None, certificate: Path | None, registry: Path | None
 ) -> int:
-    """Check signatures: that they hold, whose they are, and that they sign what row, log and disk agree on.
+    """Check signatures: that they hold, whose they are, that they sign what row, log and disk agree on.
 
     Without MODEL every model; one without a signature fails unless [trust] of tinyai.toml does not require any. Keys
     are never taken from the registry. Exit codes: 0 every signature holds, 1 one does not, 2 bad input.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,13 @@ def _lines(found: TableDifference) -> list[str]:
     ]
 
 
-def _change(what: str, change: Change) -> list[str]:
-    return [
-        f"{what} that {how}: {', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if names[SHOWN:] else ''}"
-        for how, names in (("came", change.came), ("went", change.went))
-        if names
-    ]
+def _change(what: str, change: Change) -> Iterator[str]:
+    for how, names in (("came", change.came), ("went", change.went)):
+        if names:
+            yield f"{what} that {how}, {len(names)}:"
+            yield from (f"  {name}" for name in names[:SHOWN])
+        if names[SHOWN:]:
+            yield f"  and {len(names) - SHOWN} more"
 
 
 def _moved(moved: ColumnDrift) -> str:
