@@ -61,7 +61,7 @@ def peak() -> int:
 def measure_check(path: Path) -> dict[str, float]:
     """Peak memory over that of the imported process, and that which is allowed."""
     before, owner = peak(), find_owner(discover(), MODEL)
-    found = check(owner, DataSet(path))
+    found = check(owner, DataSet(path), Progress())
     if found.table is None:
         raise SystemExit(found.why)
     allowed = 2 * 4 * found.table.rows * len(owner.recipe.columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tinyai_registry.cli import steps
 from tinyai_registry.cli.commands.table.diff import SHOWN
 
 
@@ -142,3 +143,16 @@ def test_a_column_of_groups_that_is_not_there(tinyai, frame, write_table):
     ran = tinyai("table", "diff", path, path, "--group", "content")
     assert ran.code == 2
     assert "has no column content" in ran.err
+
+
+@pytest.mark.parametrize(
+    "words", ["table check duo_v1", "table diff table.parquet b.parquet", "table combine b.parquet"]
+)
+def test_each_says_how_far_it_is(tinyai, project, frame, write_table, monkeypatch, words):
+    monkeypatch.setattr(steps, "PATIENCE", 0.0)
+    write_table(frame, "b.parquet")
+    output = ("-o", "all.parquet") if "combine" in words else ()
+    ran = tinyai(*words.split(), *output)
+    assert ran.code == 0
+    assert " 100 % of " in ran.err
+    assert tinyai(*words.split(), *output, "--json").err == ""

@@ -86,7 +86,7 @@ def combine(
     """
     require_place([output, table_record.beside(output)], (os.path.realpath(each.path) for each in ingredients))
     with progress.step("open tables"):
-        opened = [_open(each) for each in ingredients]
+        opened = [_open(each) for each in progress.each(ingredients, f"{len(ingredients)} tables")]
         _check_names(opened)
         columns = _union(opened, fill=fill)
         for name in MAKERS:
@@ -247,7 +247,7 @@ def _pieces(opened: Sequence[Opened], schema: pa.Schema, progress: Progress) -> 
             columns = dict(zip(each.schema.names, batch.columns, strict=True))
             yield pa.table([_column(each, columns, field, len(batch)) for field in schema], schema)
             done += len(batch)
-            progress.advance(done, total)
+            progress.advance(done, total, f"{total} rows")
 
 
 def _batches(each: Opened) -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import ColumnDrift
 from tinyai_registry.evaluation.drift import measure_shift
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.keys import as_text
 from tinyai_registry.lab.parquet import ParquetColumns, open_parquet
 from tinyai_registry.lab.table_file import read_file
@@ -82,7 +83,9 @@ class TableDifference:
     unmeasured: tuple[Unmeasured, ...]
 
 
-def diff(old: Path, new: Path, group: str, clip: str, columns: Collection[str] = ()) -> TableDifference:
+def diff(
+    old: Path, new: Path, group: str, clip: str, progress: Progress, columns: Collection[str] = ()
+) -> TableDifference:
     """What differs between the tables at ``old`` and ``new``; ``group`` and ``clip`` are columns of both.
 
     Drift is that of ``columns``, or of every numeric column that both have if there is none. Beside what tells rows
@@ -91,14 +94,18 @@ def diff(old: Path, new: Path, group: str, clip: str, columns: Collection[str] =
     """
     before, now = _Side(_open(old), group, clip), _Side(_open(new), group, clip)
     drift, by_group, unmeasured = list[ColumnDrift](), dict[str, list[ColumnDrift]](), list[Unmeasured]()
-    for column in _shared(before, now, columns):
-        for name, found in _measure(column, before, now):
-            if isinstance(found, Unmeasured):
-                unmeasured.append(found)
-            elif name is None:
-                drift.append(found)
-            else:
-                by_group.setdefault(name, []).append(found)
+    shared = _shared(before, now, columns)
+    with progress.step("compare columns"):
+        measured = [
+            each for column in progress.each(shared, f"{len(shared)} columns") for each in _measure(column, before, now)
+        ]
+    for name, found in measured:
+        if isinstance(found, Unmeasured):
+            unmeasured.append(found)
+        elif name is None:
+            drift.append(found)
+        else:
+            by_group.setdefault(name, []).append(found)
     moved = [GroupDrift(g, (before.groups[g], now.groups[g]), tuple(drifts)) for g, drifts in by_group.items()]
     return TableDifference(
         rows=_count_rows(before, now),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyai_registry.cli.session import Session, in_session, table_option
+from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents import parts
 from tinyai_registry.errors import ConfigError, TinyaiError
 from tinyai_registry.plugins.owner import find_owner
@@ -31,7 +32,7 @@ def check(session: Session, model: str | None, everything: bool, table: tuple[st
         raise TinyaiError("name one MODEL, or give --all")
     config, plugins = session.config, session.plugins()
     names = [recipe.id for recipe in plugins.recipes] if model is None else [model]
-    answers = []
+    answers, display = [], Steps(session.as_json)
     for name in names:
         owner = find_owner(plugins, name, config.policy)
         try:
@@ -40,7 +41,7 @@ def check(session: Session, model: str | None, everything: bool, table: tuple[st
             if model is not None:
                 raise
             continue  # it has no table, and nobody has given one
-        answers.append(check_table(owner, data))
+        answers.append(check_table(owner, data, display))
     if session.as_json:
         session.answer({"models": [_document(each) for each in answers]})
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyai_registry.cli.session import Session, in_session
+from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.url import fetch
 from tinyai_registry.plugins.owner import find_owner
 
@@ -44,7 +45,7 @@ def diff(session: Session, old: str, new: str, group: str, clip: str, model: str
             (*recipe.feature_order, *([recipe.target] if isinstance(recipe.target, str) else [])),
         )
     before, now = fetch(old), fetch(new)
-    found = diff_tables(before, now, group, clip, columns)
+    found = diff_tables(before, now, group, clip, Steps(session.as_json), columns)
     if session.as_json:
         session.answer({"old": before.name, "new": now.name, **_document(found)})
     else:
