@@ -269,6 +269,14 @@ def score(tinyai, registry, tmp_path) -> list[float]:
     return found
 
 
+def test_columns_that_a_later_import_does_not_name_are_missed_aloud(write, take, registry):
+    take(write(ROWS_IN), *FEATURES)
+    assert (
+        "  which columns feed it is told no more; it was --features adm2,vif_scale0,motion2" in take(write(ROWS_IN)).out
+    )
+    assert "told no more" not in take(write(ROWS_IN)).out
+
+
 def test_a_regressor_of_others_is_fed_by_the_names_of_columns(write, take, registry, tinyai, tmp_path, scaler):
     target = ("--target", "vmaf", "--target-range", "0,100")
     assert take(write(ROWS_IN), *FEATURES, "--scaler", scaler(), *target).code == 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tinyai_registry.cli.session import Session
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.upstream import describe_scaling
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.release.provenance import give_account
+from tinyai_registry.store.registry import Registered, open_registry
 from tinyai_registry.workflows.import_model import Handed, import_model, is_current
 from tinyai_registry.workflows.staged import tell_unsigned
 
@@ -32,6 +35,7 @@ def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int
             f"{model}: up to date; it is that very file of that commit"
         )
         return 0
+    before = open_registry(root).find(model)
     if not wishes.dry_run:
         session.watch(root, [model])
     release, entry = import_model(
@@ -53,9 +57,17 @@ def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int
     session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
     if "test_vector" not in document["artifacts"][0]:
         session.say("  it runs; not all that it takes and gives is float32, so it has no test vector")
-    if "feature_order" in document:
-        session.say(f"  columns: {', '.join(document['feature_order'])}; {describe_scaling(document)}")
+    session.say(*_tell_columns(before, document))
     session.say("  nothing was trained or judged here")
     if unsigned is not None:
         session.say(f"  {unsigned}; `tinyai sign {model}`")
     return 0
+
+
+def _tell_columns(before: Registered | None, document: Mapping[str, Any]) -> Iterator[str]:
+    """Which columns feed the model; or that it is told no more, as it was of the release ``before``."""
+    if "feature_order" in document:
+        yield f"  columns: {', '.join(document['feature_order'])}; {describe_scaling(document)}"
+    elif before is not None and "feature_order" in (before.sidecar or {}):
+        named = ",".join(map(str, (before.sidecar or {})["feature_order"]))
+        yield f"  which columns feed it is told no more; it was --features {named}"
