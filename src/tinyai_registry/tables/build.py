@@ -24,7 +24,7 @@ from tinyai_registry.tables.part import Assignment, LogFacts, write_part
 from tinyai_registry.tables.record import beside_table, compose_record
 from tinyai_registry.tables.sources import list_logs, read_source
 from tinyai_registry.tables.writing import TableWriter, require_place, write_text, writing
-from tinyai_registry.text import shorten
+from tinyai_registry.text import count, shorten
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.executor import carry_out, keep_parts
 
@@ -127,7 +127,7 @@ def _read_logs(order: Order, manifest: Manifest, folder: Path, merge: Merge, pro
 
     def tell(done: int) -> None:
         read = sum(len(each.names) for each in assignments[:done])
-        progress.advance(read, len(manifest.lines), f"{len(manifest.lines)} logs")
+        progress.advance(read, len(manifest.lines), count(len(manifest.lines), "log"))
 
     carry_out(order.engine, write_part, assignments, tell, take=merge.take)
 

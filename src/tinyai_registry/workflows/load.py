@@ -27,7 +27,7 @@ from tinyai_registry.lab.trial import Trial, run_models
 from tinyai_registry.onnxfile.graph import Graph, ParsedGraph
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.onnxfile.weights import data_files
-from tinyai_registry.text import shorten
+from tinyai_registry.text import count, shorten
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.executor import carry_out
 
@@ -109,7 +109,7 @@ def _try(engine: Engine, shares: Sequence[Share], progress: Progress) -> list[To
     sizes = [len(share.models) for share in shares]
 
     def tell(done: int) -> None:
-        progress.advance(sum(sizes[:done]), sum(sizes), f"{sum(sizes)} models")
+        progress.advance(sum(sizes[:done]), sum(sizes), count(sum(sizes), "model"))
 
     def lost(share: Share) -> list[Told]:
         if len(share.models) > 1:

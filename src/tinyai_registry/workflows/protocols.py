@@ -20,6 +20,7 @@ from tinyai_registry.lab import folds, metrics
 from tinyai_registry.lab.table import Table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Protocol, Scheme
+from tinyai_registry.text import count
 from tinyai_registry.workflows.cross_validation import evaluate_folds, judge_said
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.executor import carry_out, keep_parts
@@ -89,7 +90,7 @@ def _predict(
         ]
 
         def tell(done: int) -> None:
-            progress.advance(min(done * size, models), models, f"{models} models")
+            progress.advance(min(done * size, models), models, count(models, "model"))
 
         done = carry_out(engine, predict_portion, portions, tell)
         return [each for predictions in done for each in _read(folder, predictions)]

@@ -27,6 +27,7 @@ from tinyai_registry.recipe import Recipe
 from tinyai_registry.release import Candidate, Outcome
 from tinyai_registry.store.glance import glance_sidecar
 from tinyai_registry.store.registry import Registry
+from tinyai_registry.text import count
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.executor import ATTEMPTS, as_done, prepare
 from tinyai_registry.workflows.refresh import begin, conclude
@@ -95,7 +96,7 @@ def refresh_all(
         results[place] = result
         tell(result)
         done = sum(each.work for other, each in begun.items() if other in results)
-        progress.advance(round(done), round(sum(each.work for each in begun.values())), f"{len(begun)} models")
+        progress.advance(round(done), round(sum(each.work for each in begun.values())), count(len(begun), "model"))
 
     begin_one = _beginner(plugins, whole)
     for place, recipe in enumerate(recipes):

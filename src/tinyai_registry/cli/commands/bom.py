@@ -9,6 +9,7 @@ import click
 from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents import strict_json
+from tinyai_registry.text import count
 from tinyai_registry.trust.bill import compose
 
 
@@ -27,5 +28,5 @@ def command(session: Session, registry: Path | None, output: Path | None) -> int
     if session.as_json:
         session.answer({"bom": str(output), "components": len(document["components"])})
     else:
-        session.say(f"{len(document['components'])} components, see {output}")
+        session.say(f"{count(len(document['components']), 'component')}, see {output}")
     return 0

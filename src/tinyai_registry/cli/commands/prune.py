@@ -10,6 +10,7 @@ from tinyai_registry.cli.session import Session, in_session, lock_timeout_option
 from tinyai_registry.store import layout
 from tinyai_registry.store.publish import KEPT_RELEASES, drop_old
 from tinyai_registry.store.turn import take_turn
+from tinyai_registry.text import count
 
 
 @click.command()
@@ -26,6 +27,6 @@ def command(session: Session, registry: Path | None, lock_timeout: float) -> int
     if session.as_json:
         session.answer({"dropped": dropped})
     else:
-        count = sum(map(len, dropped.values()))
-        session.answers.write(f"dropped {count} files; the last {KEPT_RELEASES} releases of each model stay\n")
+        files = count(sum(map(len, dropped.values())), "file")
+        session.answers.write(f"dropped {files}; the last {KEPT_RELEASES} releases of each model stay\n")
     return 0

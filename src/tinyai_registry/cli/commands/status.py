@@ -13,7 +13,7 @@ import click
 
 from tinyai_registry.cli.columns import align
 from tinyai_registry.cli.session import Session, in_session, registry_option
-from tinyai_registry.text import name_some
+from tinyai_registry.text import count, name_some
 from tinyai_registry.workflows.status import STALE, STATES, Standing, read_status
 
 INDENT = " " * 4
@@ -66,7 +66,7 @@ def _lines(found: Sequence[Standing], tail: Sequence[str], room: int | None) -> 
     for each, line in zip(told, lines, strict=True):
         yield line
         if members[each.model]:
-            yield f"{INDENT}with its {members[each.model]} members"
+            yield f"{INDENT}with its {count(members[each.model], 'member')}"
         yield from (f"{INDENT}{reason}" for reason in (*each.reasons, *_doubt(each)))
         if each.command:
             yield f"{INDENT}tinyai {' '.join((*each.command, *tail))}"

@@ -23,6 +23,7 @@ from tinyai_registry.documents.excuses import BASELINE, read_baseline, render_ba
 from tinyai_registry.errors import RegistryError, TinyaiError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
+from tinyai_registry.text import count
 from tinyai_registry.trust.growth import find_trust_changes, find_withdrawals
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.lineage import follow
@@ -105,7 +106,7 @@ def _write_baseline(session: Session, config: Config, found: Sequence[Finding]) 
     if session.as_json:
         session.answer({"baseline": path.name, "findings": len(recorded), "without_reason": open_reasons})
     else:
-        session.say(f"{len(recorded)} findings are recorded in {path}; {open_reasons} of them have no reason yet")
+        session.say(f"{count(len(recorded), 'finding')} recorded in {path}; without a reason yet: {open_reasons}")
     return 0
 
 

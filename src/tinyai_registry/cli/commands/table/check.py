@@ -11,6 +11,7 @@ from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents import parts
 from tinyai_registry.errors import ConfigError, TinyaiError
 from tinyai_registry.plugins.owner import find_owner
+from tinyai_registry.text import count
 
 if TYPE_CHECKING:
     from tinyai_registry.tables.check import Suitability
@@ -62,5 +63,6 @@ def _document(found: Suitability) -> dict[str, Any]:
 def _lines(found: Suitability) -> list[str]:
     if found.table is None:
         return [f"{found.model}: refused ({found.why})"]
-    told = f"{found.table.rows} rows, {len(found.table.groups)} groups, {found.table.clips} clips"
+    sizes = {"row": found.table.rows, "group": len(found.table.groups), "clip": found.table.clips}
+    told = ", ".join(count(number, noun) for noun, number in sizes.items())
     return [f"{found.model}: fit to train from ({told})", *(f"  caveat: {caveat.message}" for caveat in found.caveats)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tinyai_registry.cli.steps import Steps
-from tinyai_registry.text import log_line
+from tinyai_registry.text import count, log_line
 
 if TYPE_CHECKING:
     from tinyai_registry.tables.built import Built
@@ -20,7 +20,7 @@ class TableDisplay(Steps):
     def tell(self, built: Built, output: Path) -> None:
         """What became of a table that was written."""
         table = built.record["table"]
-        made = f"{built.rows} rows from {built.sources}"
+        made = f"{count(built.rows, 'row')} from {built.sources}"
         self.say(*(f"note: {note}" for note in built.notes), f"{output}: {made}, sha256 {table['sha256']}")
 
     def say(self, *lines: str) -> None:
