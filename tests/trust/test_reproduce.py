@@ -277,7 +277,7 @@ def test_every_release_with_evidence_is_made_again(tinyai, project):
     ran = tinyai("reproduce", "--all", "--json")
     assert ran.code == 0
     assert [(each["model"], each["answer"]) for each in ran.json["models"]] == [("duo_v1", "identical")]
-    assert "old_v1: not made again" in ran.err
+    assert "old_v1: skipped (old_v1 was not made here" in ran.err
 
 
 def test_a_release_without_its_table_is_told_and_stops_no_other(tinyai, project, table):
@@ -292,7 +292,7 @@ def test_a_release_without_its_table_is_told_and_stops_no_other(tinyai, project,
 def test_only_what_changed_since_a_commit_is_made_again(tinyai, project):
     victim.commit(project)
     ran = tinyai("reproduce", "--all", "--since", "HEAD", "--json")
-    assert (ran.code, ran.json) == (0, {"models": []})
+    assert (ran.code, ran.json) == (0, {"models": [], "skipped": []})
     attack.set_value(project / "duo_v1.json", "/evaluation/folds/1/plcc", 0.9991)
     ran = tinyai("reproduce", "--all", "--since", "HEAD", "--json")
     assert ran.code == 1
@@ -305,6 +305,30 @@ def test_a_change_without_evidence_is_not_proved(tinyai, project):
     (project / "duo_v1.json").write_text("{}")
     ran = tinyai("reproduce", "--all", "--since", "HEAD", "--json")
     assert (ran.code, ran.json["models"][0]["answer"]) == (2, None)
+    assert "no evidence to hold anything against; HEAD has it with evidence" in ran.err
+
+
+def test_one_whose_sidecar_the_commit_has_broken_counts_too(tinyai, project):
+    whole = (project / "duo_v1.json").read_bytes()
+    (project / "duo_v1.json").write_text("{")
+    victim.commit(project)
+    (project / "duo_v1.json").write_bytes(whole.replace(b'"evaluation"', b'"appraisal"'))
+    assert tinyai("reproduce", "--all", "--since", "HEAD").code == 2
+
+
+def test_the_change_that_adopts_models_passes_and_names_those_that_were_never_made_here(tinyai, project, shared):
+    victim.commit(project)
+    index = strict_json.read(project / "registry.json")
+    theirs = {row["id"]: row for row in strict_json.read(shared / "real-registry" / "registry.json")["models"]}
+    index["models"].append(theirs["vmaf_tiny_v2"])
+    for ending in ("onnx", "json"):
+        shutil.copy(shared / "real-registry" / f"vmaf_tiny_v2.{ending}", project)
+    (project / "registry.json").write_text(strict_json.dumps(index))
+    for words in ((), ("migrate", "vmaf_tiny_v2")):
+        assert not words or tinyai(*words).code == 0
+        ran = tinyai("reproduce", "--all", "--since", "HEAD", "--json")
+        assert (ran.code, ran.json["models"]) == (0, [])
+        assert [each["model"] for each in ran.json["skipped"]] == ["vmaf_tiny_v2"]
 
 
 # --- mistakes

@@ -78,6 +78,24 @@ def find_changed(root: Path, ref: str) -> list[str]:
     return [model for model, row in _rows(root).items() if _difference(base, folder, row, before.get(model))]
 
 
+def find_judged(root: Path, ref: str) -> frozenset[str]:
+    """The models of which the commit ``ref`` has evidence, or a sidecar that cannot be read.
+
+    Raises RegistryError if there is no such commit.
+    """
+    base = read_base(root, ref)
+    sidecars = {model: f"{str(row.get('onnx', '')).removesuffix('.onnx')}.json" for model, row in base.rows().items()}
+    texts = base.read(dict.fromkeys(sidecars.values()))
+    return frozenset(model for model, name in sidecars.items() if name in texts and _is_judged(texts[name], name))
+
+
+def _is_judged(sidecar: bytes, name: str) -> bool:
+    try:
+        return "evaluation" in strict_json.loads(sidecar, name)
+    except (DocumentError, TypeError):
+        return True
+
+
 @dataclass(frozen=True)
 class _Here:
     """The registry as it is: its rows by id, and the logs that can be read by model."""

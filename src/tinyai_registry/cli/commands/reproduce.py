@@ -17,7 +17,7 @@ from tinyai_registry.errors import TinyaiError
 from tinyai_registry.release.provenance import give_account
 from tinyai_registry.text import log_line
 from tinyai_registry.trust.environment import lock as lock_file
-from tinyai_registry.trust.growth import find_changed
+from tinyai_registry.trust.growth import find_changed, find_judged
 from tinyai_registry.trust.material import find_table
 from tinyai_registry.trust.reproduce import NotMadeHereError, Released, Reproduction, read_released, reproduce
 from tinyai_registry.trust.witness import as_document, testify
@@ -91,10 +91,13 @@ def _one(session: Session, released: Released, table: Sequence[str]) -> Reproduc
 def _every(session: Session, root: Path, since: str | None) -> int:
     """Each release that is to be made again. One that cannot be, for want of its table, says why and stops no other.
 
-    Whoever asks what changed since a commit wants every change proved: then a model that was not made here counts, too.
+    A model that was never made here is skipped. One that was, as the commit ``since`` has it, counts, or whoever forges
+    a release would leave its evidence out.
     """
     ids = [str(row.get("id")) for row in session.open_to_read(root).rows]
+    judged = frozenset() if since is None else find_judged(root, since)
     documents: dict[str, dict[str, Any]] = {}
+    skipped = []
     for model in ids if since is None else find_changed(root, since):
         try:
             released = read_released(root, model)
@@ -102,14 +105,18 @@ def _every(session: Session, root: Path, since: str | None) -> int:
                 continue  # it was made with another member of the ensemble
             found = _one(session, released, ())
         except TinyaiError as error:
-            click.echo(log_line(f"{model}: not made again ({error})"), err=True)
-            if since is not None or not isinstance(error, NotMadeHereError):
-                documents[model] = {"model": model, "answer": None, "why": str(error)}
+            was_judged, why = model in judged, str(error)
+            why += f"; {since} has it with evidence" if was_judged and isinstance(error, NotMadeHereError) else ""
+            if isinstance(error, NotMadeHereError) and not was_judged:
+                skipped.append({"model": model, "why": why})
+            else:
+                documents[model] = {"model": model, "answer": None, "why": why}
+            click.echo(log_line(f"{model}: {'not made again' if model in documents else 'skipped'} ({why})"), err=True)
         else:
             documents[found.model] = as_document(found)
             click.echo("\n".join(map(log_line, _lines(found))), err=True)
     if session.as_json:
-        session.answer({"models": list(documents.values())})
+        session.answer({"models": list(documents.values()), "skipped": skipped})
     answers = {each["answer"] for each in documents.values()}
     return DIFFERENT if "different" in answers else NOT_MADE if None in answers else 0
 
