@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_an_excuse_holds_for_one_code_of_one_model_and_its_reason_is_shown(proje
 
 def test_an_excuse_that_nothing_is_found_for_is_named(project, tinyai):
     excuse(project, "a_v1", TAI410="fed by others")
-    assert "no longer found: TAI410 (a_v1)" in tinyai("validate").out
+    assert "no longer found: TAI410 (a_v1)\n = help: take 1 of them out of tinyai.toml\n" in tinyai("validate").out
     assert [each["code"] for each in tinyai("validate", "--json").json["obsolete"]] == ["TAI410"]
     excuse(project, "b_v1", TAI901="its runtime is another")  # which --load alone looks for
     assert "TAI901" not in tinyai("validate").out
@@ -74,11 +75,33 @@ def test_a_baseline_leaves_what_is_new_and_tells_what_no_longer_holds(project, t
 
 def test_with_strict_each_reason_is_filled_in_and_writing_again_keeps_it(project, tinyai):
     tinyai("validate", "--write-baseline")
-    assert tinyai("validate", "--strict").code == 1
+    ran = tinyai("validate", "--strict")
+    assert ran.code == 1
+    counts, _, why = ran.out.splitlines()[-1].partition("; ")
+    [(excused, _)] = re.findall(r"(\d+) (excused) in registry$", counts)
+    assert (
+        why == f"--strict fails for {excused} excused findings without a reason, which tinyai-baseline.toml is to give"
+    )
     fill_in(project, "from before our time")
     assert tinyai("validate", "--strict").code == 0
     (project / "registry" / "stray.onnx.data").write_bytes(b"0")
     assert tinyai("validate", "--write-baseline", "--json").json["without_reason"] == 1
+
+
+def test_many_that_no_longer_hold_are_a_few_lines_and_say_what_leaves_them_out(project, tinyai):
+    recorded = [Excuse("TAI202", "gone_v1", "known", f"gone_{n}.onnx", f"gone_{n}.onnx is missing") for n in range(45)]
+    (project / "tinyai-baseline.toml").write_text(render_baseline(recorded))
+    lines = tinyai("validate").out.splitlines()
+    told = [number for number, line in enumerate(lines) if line.startswith("no longer found: ")]
+    assert told == list(range(told[0], told[0] + 11))
+    assert lines[told[-1]] == "no longer found: 35 more"
+    assert lines[told[-1] + 1] == " = help: tinyai validate --write-baseline leaves 45 of them out"
+
+
+def test_with_strict_a_warning_is_said_to_fail(project, tinyai):
+    (project / "registry" / "stray.json").write_text("{}")
+    last = tinyai("validate", "--select", "TAI209", "--strict").out.splitlines()[-1]
+    assert last == "1 warning in registry; --strict fails for 1 warning"
 
 
 @pytest.mark.parametrize("form", ["github", "junit", "sarif", "json", "text"])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.checks.selection import is_failure
-from tinyai_registry.documents.excuses import Excuse
+from tinyai_registry.documents.excuses import BASELINE, Excuse
 from tinyai_registry.store import repository
-from tinyai_registry.text import log_line
+from tinyai_registry.text import count, log_line
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,13 @@ class ValidationReport:
         """How many findings of which kind, and where, as a line of output."""
         kinds = [f"{count} {kind}{'s' * (count != 1)}" for kind, count in self.counts.items() if count]
         kinds += [f"{self.excused} excused"] if self.excused else []
-        return log_line(f"{', '.join(kinds) or 'no findings'} in {self.place}")
+        return log_line(f"{', '.join(kinds) or 'no findings'} in {self.place}{self._why_strict_fails()}")
+
+    def _why_strict_fails(self) -> str:
+        """What fails for being ``strict`` alone, in words that follow the counts."""
+        if not self.strict:
+            return ""
+        warnings, bare = self.counts[Severity.WARNING], sum(f.excuse is not None and self.fails(f) for f in self.found)
+        told = [f"{count(warnings, 'warning')}"] if warnings else []
+        told += [f"{count(bare, 'excused finding')} without a reason, which {BASELINE} is to give"] if bare else []
+        return f"; --strict fails for {' and '.join(told)}" if told else ""

@@ -11,6 +11,7 @@ import click
 
 from tinyai_registry.checks.finding import Finding, Severity
 from tinyai_registry.cli.formats.report import ValidationReport
+from tinyai_registry.documents.config import NAME
 from tinyai_registry.documents.excuses import Excuse
 from tinyai_registry.text import printable, without_commands
 
@@ -18,6 +19,8 @@ COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cy
 MARGIN = "blue"
 # Characters of a long line that are shown before what is meant, and in all.
 BEFORE, SHOWN = 30, 72
+# Excuses that are shown of those that nothing was found for; --json has all.
+OBSOLETE = 10
 
 
 def text(report: ValidationReport) -> str:
@@ -30,8 +33,21 @@ def text(report: ValidationReport) -> str:
         for finding in findings:
             blocks.append("\n".join(_block(report, finding, lines, first=finding.rule.code not in explained)))
             explained.add(finding.rule.code)
-    blocks += [_obsolete(report, excuse) for excuse in report.obsolete]
+    if report.obsolete:
+        blocks.append("\n".join(_no_longer_found(report)))
     return "\n".join(map(without_commands, "\n\n".join((*blocks, report.summary)).split("\n"))) + "\n"
+
+
+def _no_longer_found(report: ValidationReport) -> Iterator[str]:
+    """The excuses that nothing was found for, and what takes them out of where they stand."""
+    yield from (_obsolete(report, excuse) for excuse in report.obsolete[:OBSOLETE])
+    if len(report.obsolete) > OBSOLETE:
+        yield f"{_paint(report, 'no longer found', fg=MARGIN, bold=True)}: {len(report.obsolete) - OBSOLETE} more"
+    recorded = sum(excuse.is_recorded for excuse in report.obsolete)
+    if recorded:
+        yield f" {_paint(report, '=', fg=MARGIN)} help: tinyai validate --write-baseline leaves {recorded} of them out"
+    if recorded < len(report.obsolete):
+        yield f" {_paint(report, '=', fg=MARGIN)} help: take {len(report.obsolete) - recorded} of them out of {NAME}"
 
 
 def _obsolete(report: ValidationReport, excuse: Excuse) -> str:
