@@ -96,6 +96,10 @@ def test_another_recipe_or_plugin_makes_it_stale(tinyai, standing, project, key,
     found = standing()
     assert (found["state"], found["reasons"]) == ("stale", [told])
     assert found["command"] == (None if key == "recipe_fingerprint" else ["tinyai", "refresh", "duo_v1"])
+    (project.parent / "table.parquet").unlink()
+    [first, second] = standing()["reasons"]
+    assert first == told
+    assert "table.parquet" in second
 
 
 def test_a_refusal_is_told_with_criterion_and_value_until_something_changes(
@@ -109,6 +113,10 @@ def test_a_refusal_is_told_with_criterion_and_value_until_something_changes(
     [reason] = found["reasons"]
     assert reason.startswith("min PLCC over folds >= 1: 0.9")
     assert tinyai("status", "--check").code == 1
+    (project.parent / "table.parquet").unlink()
+    found = standing("strict_v1")
+    assert (found["state"], found["reasons"][0]) == ("refused", reason)
+    assert "table.parquet" in found["reasons"][1]
     write_table(frame.iloc[:-1])
     assert standing("strict_v1")["state"] == "untrained"
 

@@ -91,6 +91,11 @@ class _Table:
     why: str = ""
     is_named: bool = True
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Why there is none, which is told whatever else a model needs."""
+        return (self.why,) if self.sha256 is None else ()
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -161,9 +166,9 @@ def _of_recipe(place: _Place, recipe: Recipe) -> Standing:
     state: State = "untrained"
     reasons: tuple[str, ...] = ()
     if last is not None and _is_refused(last, table):
-        state, reasons = "refused", _refusals(last)
+        state, reasons = "refused", (*_refusals(last), *table.missing)
     elif table.sha256 is None:
-        state, reasons = "no-table", (table.why,)
+        state, reasons = "no-table", table.missing
     return _unregistered(recipe.id, state, reasons, table)
 
 
@@ -171,8 +176,7 @@ def _of_import(place: _Place, declared: Imported) -> Standing:
     """A model of others that a plugin declares and the registry does not have."""
     table = place.tables[declared.file]
     state: State = "no-table" if table.sha256 is None else "not-imported"
-    reasons = (table.why,) if table.sha256 is None else ()
-    return _unregistered(declared.id, state, reasons, table)
+    return _unregistered(declared.id, state, table.missing, table)
 
 
 def _unregistered(model: str, state: State, reasons: tuple[str, ...], table: _Table) -> Standing:
@@ -190,10 +194,10 @@ def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> t
         return ("no-plugin", (tell_origin(sidecar),)) if is_ours else _judge_import(place, row, sidecar)
     table = place.tables[recipe.dataset]
     if last is not None and _is_refused(last, table):
-        return "refused", _refusals(last)
+        return "refused", (*_refusals(last), *table.missing)
     if is_ours:
         return _judge_release(place, row, sidecar, recipe)
-    return ("no-table", (table.why,)) if table.sha256 is None else ("untrained", ("another tool registered it",))
+    return ("no-table", table.missing) if table.sha256 is None else ("untrained", ("another tool registered it",))
 
 
 def _judge_release(place: _Place, row: Json, sidecar: Json, recipe: Recipe) -> tuple[State, tuple[str, ...]]:
@@ -202,10 +206,10 @@ def _judge_release(place: _Place, row: Json, sidecar: Json, recipe: Recipe) -> t
     changed = what_changed(sidecar, owner, table.sha256 or "")
     reasons = tuple(_tell_change(what, owner, sidecar, table) for what in changed if what != "table" or table.sha256)
     if reasons:
-        return "stale", reasons
+        return "stale", (*reasons, *table.missing)
     if damage := tuple(_damage_since(place, row, sidecar)):
         return "damaged", damage
-    return ("no-table", (table.why,)) if table.sha256 is None else ("up-to-date", ())
+    return ("no-table", table.missing) if table.sha256 is None else ("up-to-date", ())
 
 
 def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple[str, ...]]:
@@ -217,7 +221,7 @@ def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple
         return "not-imported", ("another tool registered it",)
     table = place.tables[declared.file]
     if table.sha256 is None:
-        return "no-table", (table.why,)
+        return "no-table", table.missing
     reasons = [f"{declared.file} has changed"] if table.sha256 != said.get("sha256") else []
     now, then = (declared.source, declared.commit), (said.get("source"), said.get("commit"))
     reasons += [f"its plugin now says {' at '.join(filter(None, now))}"] if now != then else []
