@@ -292,6 +292,7 @@ def test_a_regressor_of_others_is_fed_by_the_names_of_columns(write, take, regis
     card = (registry / "up_v1.md").read_text(encoding="utf-8")
     assert "- columns, in this order: `adm2`, `vif_scale0`, `motion2`" in card
     assert "- predicts `vmaf`, nominally 0 to 100" in card
+    assert "model.predict(frame)  # a pandas frame with adm2, vif_scale0, …; scaled here, once" in card
     found = tinyai("validate", registry, "--load", "--json").json["findings"]
     assert {each["code"] for each in found} == {"TAI016", "TAI515"}
     standings = {m["model"]: m for m in tinyai("status", "--registry", registry, "--json").json["models"]}

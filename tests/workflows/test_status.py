@@ -139,8 +139,8 @@ def test_a_model_that_no_plugin_declares_any_more(tinyai, standing, installed, m
     found = standing()
     assert (found["state"], found["command"]) == ("no-plugin", None)
     assert found["reasons"] == [MADE_BY_DUO]
-    for command in (("refresh", "duo_v1"), ("diff", "duo_v1", "--dry-run"), ("reproduce", "duo_v1")):
-        ran = tinyai(*command)
+    for command in ("refresh", "diff --dry-run", "reproduce", "evaluate", "table check"):
+        ran = tinyai(*command.split(), "duo_v1")
         assert ran.code == 2
         assert f"no plugin declares duo_v1: {MADE_BY_DUO}" in ran.err
     assert "no plugin declares the model 'duo_v2'" in tinyai("refresh", "duo_v2").err

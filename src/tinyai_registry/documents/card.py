@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tinyai_registry.documents import front_matter, markdown, plot, upstream
+from tinyai_registry.documents import front_matter, markdown, plot, snippet, upstream
 from tinyai_registry.documents.markdown import LAYOUT, layout_of
 from tinyai_registry.documents.sidecar_types import (
     ArtifactDocument,
@@ -16,7 +16,7 @@ from tinyai_registry.documents.sidecar_types import (
     TableDocument,
 )
 from tinyai_registry.text import markdown_code as code
-from tinyai_registry.text import markdown_code_block, markdown_prose, markdown_words
+from tinyai_registry.text import markdown_prose, markdown_words
 
 
 def render(sidecar: Sidecar) -> str:
@@ -72,21 +72,13 @@ def _calling(sidecar: Sidecar) -> str:
     column = "".join(f", {size}" for size in sizes) or column
     shape = f"float32 `[{rows}{column}]`"
     output = f"- output {code(sidecar['output_name'])} {shape}: {code(name)}, nominally {low:g} to {high:g}"
-    snippet = f"\n\n{_snippet(sidecar)}" if layout_of(sidecar) >= LAYOUT else ""
-    return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}{snippet}"
+    asking = f"\n\n{_asking(sidecar)}" if layout_of(sidecar) >= LAYOUT else ""
+    return "\n".join((*inputs, output)) + f"\n\n{scaling}{_trying(sidecar)}{asking}"
 
 
-def _snippet(sidecar: Sidecar) -> str:
+def _asking(sidecar: Sidecar) -> str:
     needed = [name for each in sidecar["recipe"]["inputs"] for name in each.get("columns", ())]
-    some = ", ".join(needed[:2]) + (", …" if needed[2:] else "")
-    fed = f"frame)  # a pandas frame with {some}; scaled here, once" if needed else "arrays)  # by tensor"
-    lines = (
-        "import tinyai_registry",
-        "",
-        f'model = tinyai_registry.load("{sidecar["id"]}", registry="path/to/registry")',
-        f"scores = model.predict({fed}",
-    )
-    return markdown_code_block(lines, "python")
+    return snippet.render(sidecar["id"], needed)
 
 
 def _input(rows: str, noun: InputDocument) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyai_registry.documents import markdown, strict_json
+from tinyai_registry.documents import markdown, snippet, strict_json
 from tinyai_registry.documents.imported import Facts, calling
 from tinyai_registry.documents.sidecar import SCHEMA_VERSION
 from tinyai_registry.documents.sidecar_types import PublishedDocument, Sidecar
@@ -136,11 +136,12 @@ def parts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
 def _calling(sidecar: Sidecar) -> str:
     names = {"inputs": sidecar["input_names"], "outputs": sidecar["output_names"]}
     lines = [f"- {what}: {', '.join(map(code, listed))}" for what, listed in names.items()]
-    lines += _feeding(sidecar)
-    tried = any("test_vector" in each for each in sidecar["artifacts"])
-    return "\n".join(lines) + (
-        "\n\nThe `test_vector` in the sidecar tells whether it was loaded right." if tried else ""
-    )
+    parts = ["\n".join((*lines, *_feeding(sidecar)))]
+    if any("test_vector" in each for each in sidecar["artifacts"]):
+        parts.append("The `test_vector` in the sidecar tells whether it was loaded right.")
+    if "feature_order" in sidecar:
+        parts.append(snippet.render(sidecar["id"], sidecar["feature_order"]))
+    return "\n\n".join(parts)
 
 
 def _feeding(sidecar: Sidecar) -> Iterator[str]:

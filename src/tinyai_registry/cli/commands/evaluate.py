@@ -6,9 +6,9 @@ import click
 
 from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.judging import Display
+from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session, table_option
 from tinyai_registry.documents.report import report
-from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.evaluate import evaluate
 
@@ -27,7 +27,7 @@ def command(session: Session, model: str, table: tuple[str, ...], protocol: str 
     Exit codes: 0 the gate would pass, 2 bad input, 3 it would refuse.
     """
     config = session.config
-    where = find_owner(session.plugins(), model, config.policy)
+    where = find_owner_of(session, session.plugins(), model, None)
     display = Display(session.as_json)
     outcome = evaluate(where, config.table(where.recipe.dataset, table), display, protocol, engine)
     document = report(outcome, display.seconds)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session, table_option
 from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents import parts
 from tinyai_registry.errors import ConfigError, TinyaiError
-from tinyai_registry.plugins.owner import find_owner
 from tinyai_registry.text import count
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check(session: Session, model: str | None, everything: bool, table: tuple[st
     names = [recipe.id for recipe in plugins.recipes] if model is None else [model]
     answers, display = [], Steps(session.as_json)
     for name in names:
-        owner = find_owner(plugins, name, config.policy)
+        owner = find_owner_of(session, plugins, name, None)
         try:
             data = config.table(owner.recipe.dataset, table)
         except ConfigError:

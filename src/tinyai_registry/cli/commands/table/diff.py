@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.url import fetch
-from tinyai_registry.plugins.owner import find_owner
 
 if TYPE_CHECKING:
     from tinyai_registry.evaluation import ColumnDrift
@@ -38,7 +38,7 @@ def diff(session: Session, old: str, new: str, group: str, clip: str, model: str
 
     columns: tuple[str, ...] = ()
     if model is not None:
-        recipe = find_owner(session.plugins(), model, session.config.policy).recipe
+        recipe = find_owner_of(session, session.plugins(), model, None).recipe
         group, clip, columns = (
             recipe.group,
             recipe.clip,
