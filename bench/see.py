@@ -64,7 +64,7 @@ print(scores.mean())
 PLOTTED = """
 import atexit, sys, time
 from tinyai_registry.cli.app import run
-from tinyai_registry.workflows import compose
+from tinyai_registry.workflows.refreshing import compose
 taken = 0.0
 def timed(call):
     def timing(*given):

@@ -1,4 +1,7 @@
-"""Work of which some kills whoever does it: workers import it by the name of this module."""
+"""Work of which some kills whoever does it: workers import it by the name of this module.
+
+What the work itself takes is imported when it is done; the light installation looks into this folder, too.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tinyai_registry.workflows.load import Share, Told, try_models
-from tinyai_registry.workflows.portion import Portion, Predictions, predict_portion
+if TYPE_CHECKING:
+    from tinyai_registry.workflows.judging.portion import Portion, Predictions
+    from tinyai_registry.workflows.load import Share, Told
 
 
 def try_or_die(share: Share) -> list[Told]:
     """As ``try_models``, but that the model ``hostile`` kills its worker."""
     if any(each.row["id"] == "hostile" for each in share.models):
         os.kill(os.getpid(), signal.SIGKILL)
+    from tinyai_registry.workflows.load import try_models
+
     return try_models(share)
 
 
@@ -25,6 +32,8 @@ def predict_or_die_once(portion: Portion) -> Predictions:
         (folder.parent / "killed").touch()
         (folder / "half.npz.1.tmp").write_bytes(b"PK")
         os.kill(os.getpid(), signal.SIGKILL)
+    from tinyai_registry.workflows.judging.portion import predict_portion
+
     return predict_portion(portion)
 
 
@@ -34,4 +43,6 @@ def predict_first_and_die(portion: Portion) -> Predictions:
         while not list(Path(portion.folder).glob("*.npz")):
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
+    from tinyai_registry.workflows.judging.portion import predict_portion
+
     return predict_portion(portion)

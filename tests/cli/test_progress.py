@@ -148,7 +148,7 @@ def test_the_folds_of_the_registered_release_are_told_with_the_new_ones(refresh,
     from tinyai_registry.plugins.discovery import discover
     from tinyai_registry.plugins.owner import find_owner
     from tinyai_registry.workflows.refresh import refresh as run
-    from tinyai_registry.workflows.starting_point import Request
+    from tinyai_registry.workflows.refreshing.starting_point import Request
 
     table = write_table(frame)
     assert refresh(table).code == 0
@@ -164,8 +164,8 @@ def test_a_fold_is_told_before_the_next_one_is_judged(monkeypatch, duo, frame, w
     from tinyai_registry.lab import metrics
     from tinyai_registry.plugins.discovery import discover
     from tinyai_registry.plugins.owner import find_owner
-    from tinyai_registry.workflows.cross_validation import evaluate_folds
     from tinyai_registry.workflows.evaluate import train
+    from tinyai_registry.workflows.judging.cross_validation import evaluate_folds
 
     owner, happened = find_owner(discover(), "duo_v1"), []
     trained = train(owner, write_table(frame), Progress())

@@ -148,9 +148,9 @@ def test_portions_of_a_protocol_are_measured_as_one_process_does(shade, table, t
     from tinyai_registry.lab.table import read_table
     from tinyai_registry.plugins.discovery import discover
     from tinyai_registry.plugins.owner import find_owner
-    from tinyai_registry.workflows.engine import Engine
-    from tinyai_registry.workflows.held_out import fetch_by
-    from tinyai_registry.workflows.protocols import evaluate_protocols
+    from tinyai_registry.workflows.judging.held_out import fetch_by
+    from tinyai_registry.workflows.judging.protocols import evaluate_protocols
+    from tinyai_registry.workflows.workers.engine import Engine
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     shade(FILTER, MEASURE)

@@ -34,9 +34,9 @@ from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.rollback import rollback
 from tinyai_registry.workflows import import_model
 from tinyai_registry.workflows.migrate import migrate
+from tinyai_registry.workflows.migration.repairs import Repairs
 from tinyai_registry.workflows.remove import remove
 from tinyai_registry.workflows.rename import compose
-from tinyai_registry.workflows.repairs import Repairs
 
 Action = Callable[[Path], object]
 

@@ -10,9 +10,9 @@ import work
 
 from tinyai_registry.errors import EngineError
 from tinyai_registry.tables import build as building
-from tinyai_registry.workflows import executor
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import ATTEMPTS, carry_out
+from tinyai_registry.workflows.workers import cluster
+from tinyai_registry.workflows.workers.engine import Engine
+from tinyai_registry.workflows.workers.executor import ATTEMPTS, carry_out
 
 distributed = pytest.importorskip("distributed")
 
@@ -73,7 +73,7 @@ def test_a_cluster_of_our_own_comes_and_goes(tmp_path):
 
 
 def test_a_scheduler_that_was_never_there_is_one_line(tinyai, write_logs, tmp_path, monkeypatch):
-    monkeypatch.setattr(executor, "PATIENCE", 0.5)
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
     output = tmp_path / "t.parquet"
     words = ("--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
     ran = tinyai("table", "build", "--manifest", write_logs(3), "-o", output, *words)

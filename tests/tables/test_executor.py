@@ -12,8 +12,8 @@ import pytest
 import work
 
 from tinyai_registry.errors import EngineError
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import ATTEMPTS, carry_out
+from tinyai_registry.workflows.workers.engine import Engine
+from tinyai_registry.workflows.workers.executor import ATTEMPTS, carry_out
 
 TWO = Engine(jobs=2)
 
@@ -75,8 +75,8 @@ def test_what_the_work_raises_is_raised():
 def test_no_worker_outlives_whoever_has_started_it(how):
     program = (
         "import signal, work\n"
-        "from tinyai_registry.workflows.engine import Engine\n"
-        "from tinyai_registry.workflows.executor import carry_out\n"
+        "from tinyai_registry.workflows.workers.engine import Engine\n"
+        "from tinyai_registry.workflows.workers.executor import carry_out\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's job in the background ignores it
         "carry_out(Engine(jobs=2), work.sleep, [30.0] * 4, lambda _: None)\n"
     )

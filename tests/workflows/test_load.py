@@ -15,9 +15,10 @@ from onnx import numpy_helper
 from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.files import sha256_of
-from tinyai_registry.workflows import executor, load
-from tinyai_registry.workflows.engine import Engine
+from tinyai_registry.workflows import load
 from tinyai_registry.workflows.load import Asked, Share, try_models
+from tinyai_registry.workflows.workers import executor
+from tinyai_registry.workflows.workers.engine import Engine
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tinyai_registry.recipe import lock as recipe_lock
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.snapshot import read_release
-from tinyai_registry.workflows import repairs
+from tinyai_registry.workflows.migration import repairs
 from tinyai_registry.workflows.validate import validate
 
 GRAPH = """<ir_version: 8, opset_import: ["" : 17]>

@@ -16,11 +16,11 @@ from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.table import read_table
 from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.plugins.owner import find_owner
-from tinyai_registry.workflows import protocols
-from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.evaluate import evaluate
-from tinyai_registry.workflows.portion import Portion, basis_of, open_predictions, predict_portion
-from tinyai_registry.workflows.protocols import evaluate_protocols
+from tinyai_registry.workflows.judging import protocols
+from tinyai_registry.workflows.judging.portion import Portion, basis_of, open_predictions, predict_portion
+from tinyai_registry.workflows.judging.protocols import evaluate_protocols
+from tinyai_registry.workflows.workers.engine import Engine
 
 AGAIN = {
     "    decision=": '    protocols=(Protocol("again", RepeatedHoldout(5, test=0.3)),),\n    decision=',

@@ -15,9 +15,9 @@ from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.recipe import MLP, AdamW, Ensemble, GroupKFold, HeldOut, Protocol, RepeatedHoldout
 from tinyai_registry.release import Candidate
 from tinyai_registry.store.publish import init
-from tinyai_registry.workflows import executor
-from tinyai_registry.workflows.starting_point import Request
-from tinyai_registry.workflows.task import Failure, Task, expected_work, work_on
+from tinyai_registry.workflows.refreshing.starting_point import Request
+from tinyai_registry.workflows.refreshing.task import Failure, Task, expected_work, work_on
+from tinyai_registry.workflows.workers import cluster
 
 BROKEN = {"return [Linear(table.features": "raise ValueError('no disk')\n    return [Linear(table.features"}
 
@@ -153,7 +153,7 @@ def test_workers_of_dask_give_the_same_and_only_the_driver_publishes(tinyai, pro
 
 def test_without_a_scheduler_every_model_is_told_to_be_missing(tinyai, project, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(executor, "PATIENCE", 0.5)
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
     words = ("--engine", "dask", "--scheduler", "tcp://127.0.0.1:9")
     ran = tinyai("refresh", "--all", "--new", *words, "--json")
     found = {result["model"]: result for result in ran.json["models"]}

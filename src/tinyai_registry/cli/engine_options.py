@@ -10,7 +10,7 @@ from typing import Any, Literal
 import click
 
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.workflows.engine import Engine
+from tinyai_registry.workflows.workers.engine import Engine
 
 _ADDRESS = re.compile(r"([a-z]+://)?[^/\s]+:[0-9]+")
 

@@ -25,8 +25,8 @@ from tinyai_registry.tables.record import beside_table, compose_record
 from tinyai_registry.tables.sources import list_logs, read_source
 from tinyai_registry.tables.writing import TableWriter, require_place, write_text, writing
 from tinyai_registry.text import count, shorten
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import carry_out, keep_parts
+from tinyai_registry.workflows.workers.engine import Engine
+from tinyai_registry.workflows.workers.executor import carry_out, keep_parts
 
 # Logs of one part: so many, or of so many bytes in all. The size of a log behind a URL is not asked for.
 PART_LOGS, PART_BYTES = 32, 2**25

@@ -10,7 +10,7 @@ from tinyai_registry.evaluation.caveats import table_caveats
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.workflows.evaluate import read_trainable
-from tinyai_registry.workflows.held_out import fetch_by
+from tinyai_registry.workflows.judging.held_out import fetch_by
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,10 @@ from tinyai_registry.store.publish import init
 from tinyai_registry.testing.recorder import record
 from tinyai_registry.text import enumerate_names
 from tinyai_registry.workflows.evaluate import judge, train
-from tinyai_registry.workflows.export import export
-from tinyai_registry.workflows.held_out import Trained
+from tinyai_registry.workflows.judging.held_out import Trained
 from tinyai_registry.workflows.refresh import refresh
-from tinyai_registry.workflows.starting_point import Request
+from tinyai_registry.workflows.refreshing.export import export
+from tinyai_registry.workflows.refreshing.starting_point import Request
 from tinyai_registry.workflows.validate import validate
 
 HEAVY = frozenset({"torch", "pandas", "scipy", "pyarrow", "onnxruntime", "onnxsim"})

@@ -33,10 +33,10 @@ from tinyai_registry.store.snapshot import read_as_it_stands
 from tinyai_registry.text import name_some, suggest
 from tinyai_registry.trust.comparison import Difference, compare, compare_graphs, is_within
 from tinyai_registry.trust.environment import Deviation, deviations
-from tinyai_registry.workflows.candidate import make_candidate
 from tinyai_registry.workflows.evaluate import judge, judge_artifacts, train
-from tinyai_registry.workflows.export import export
-from tinyai_registry.workflows.held_out import Trained, fetch_by
+from tinyai_registry.workflows.judging.held_out import Trained, fetch_by
+from tinyai_registry.workflows.refreshing.candidate import make_candidate
+from tinyai_registry.workflows.refreshing.export import export
 
 Answer = Literal["identical", "equivalent", "different"]
 

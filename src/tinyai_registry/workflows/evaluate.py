@@ -21,11 +21,11 @@ from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, columns_of
 from tinyai_registry.release import Artifact, Outcome
 from tinyai_registry.text import name_some, suggest
-from tinyai_registry.workflows.cross_validation import evaluate_folds
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.held_out import Trained, fetch_by, train_folds
-from tinyai_registry.workflows.protocols import evaluate_protocols
-from tinyai_registry.workflows.unknown_values import unknown_caveats
+from tinyai_registry.workflows.judging.cross_validation import evaluate_folds
+from tinyai_registry.workflows.judging.held_out import Trained, fetch_by, train_folds
+from tinyai_registry.workflows.judging.protocols import evaluate_protocols
+from tinyai_registry.workflows.judging.unknown_values import unknown_caveats
+from tinyai_registry.workflows.workers.engine import Engine
 
 # A fold has four counts and four metrics, each on a line of its own.
 FOLD_BYTES = 200

@@ -28,8 +28,8 @@ from tinyai_registry.onnxfile.graph import Graph, ParsedGraph
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.onnxfile.weights import data_files
 from tinyai_registry.text import count, shorten
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import carry_out
+from tinyai_registry.workflows.workers.engine import Engine
+from tinyai_registry.workflows.workers.executor import carry_out
 
 # Models of one share: so many, or files of so many bytes in all. Each share begins with the start of a process that
 # imports onnxruntime, which takes as long as to try a dozen of small models.

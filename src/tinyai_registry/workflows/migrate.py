@@ -28,7 +28,7 @@ from tinyai_registry.store.activity import tell_pending
 from tinyai_registry.store.belongings import files_of
 from tinyai_registry.store.publish import publish
 from tinyai_registry.store.registry import Registered, Registry, open_registry
-from tinyai_registry.workflows.repairs import NO_REPAIRS, Repairs, mend_graphs, mend_row
+from tinyai_registry.workflows.migration.repairs import NO_REPAIRS, Repairs, mend_graphs, mend_row
 from tinyai_registry.workflows.staged import require_no_new_error
 
 

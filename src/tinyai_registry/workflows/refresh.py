@@ -21,11 +21,11 @@ from tinyai_registry.store.publish import publish, refuse
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.store.snapshot import read_as_it_stands
-from tinyai_registry.workflows.compose import compose
 from tinyai_registry.workflows.heavy_imports import uncollected
-from tinyai_registry.workflows.prerequisites import check_prerequisites
+from tinyai_registry.workflows.refreshing.compose import compose
+from tinyai_registry.workflows.refreshing.prerequisites import check_prerequisites
+from tinyai_registry.workflows.refreshing.starting_point import Request, StartingPoint, is_up_to_date, starting_point
 from tinyai_registry.workflows.staged import check_release, tell_unsigned
-from tinyai_registry.workflows.starting_point import Request, StartingPoint, is_up_to_date, starting_point
 
 
 def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
@@ -38,7 +38,7 @@ def refresh(owner: Owner, request: Request, progress: Progress) -> Outcome:
         return start
     with progress.step("load the lab"), uncollected():
         # It takes seconds to import, which a release that is up to date need not wait for.
-        from tinyai_registry.workflows.attempt import attempt  # noqa: PLC0415
+        from tinyai_registry.workflows.refreshing.attempt import attempt  # noqa: PLC0415
     made = attempt(owner, request, start.sidecar, start.previous, progress)
     return conclude(owner, request, start, made, progress)
 

@@ -28,14 +28,14 @@ from tinyai_registry.release import Candidate, Outcome
 from tinyai_registry.store.glance import glance_sidecar
 from tinyai_registry.store.registry import Registry
 from tinyai_registry.text import count
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import ATTEMPTS, as_done, prepare
 from tinyai_registry.workflows.refresh import begin, conclude
-from tinyai_registry.workflows.starting_point import Request, StartingPoint
-from tinyai_registry.workflows.task import Failure, Task, expected_work, failure_of, work_on
+from tinyai_registry.workflows.refreshing.starting_point import Request, StartingPoint
+from tinyai_registry.workflows.refreshing.task import Failure, Task, expected_work, failure_of, work_on
+from tinyai_registry.workflows.workers.engine import Engine
+from tinyai_registry.workflows.workers.executor import ATTEMPTS, as_done, prepare
 
 # What takes workers seconds to import.
-HEAVY = "tinyai_registry.workflows.attempt"
+HEAVY = "tinyai_registry.workflows.refreshing.attempt"
 
 # The status of a model that has no table, and of one whose refresh ended in an error.
 SKIPPED, FAILED = "skipped", "failed"

@@ -26,7 +26,7 @@ from tinyai_registry.recipe import Imported, Recipe
 from tinyai_registry.store import layout, log
 from tinyai_registry.store.glance import glance_sidecar
 from tinyai_registry.store.registry import Registry
-from tinyai_registry.workflows.starting_point import what_changed
+from tinyai_registry.workflows.refreshing.starting_point import what_changed
 
 # In the order in which they want somebody's attention.
 State = Literal[

@@ -17,7 +17,7 @@ from tinyai_registry.documents.side_by_side import render_markdown
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.workflows.diff import compare_outcome, diff, find_sidecar
 from tinyai_registry.workflows.refresh import refresh
-from tinyai_registry.workflows.starting_point import Request
+from tinyai_registry.workflows.refreshing.starting_point import Request
 
 
 @click.command()

@@ -9,8 +9,8 @@ from tinyai_registry.cli.judging import Display
 from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session, table_option
 from tinyai_registry.documents.report import report
-from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.evaluate import evaluate
+from tinyai_registry.workflows.workers.engine import Engine
 
 
 @click.command()

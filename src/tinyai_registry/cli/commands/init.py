@@ -15,8 +15,8 @@ from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import ConfigError
 from tinyai_registry.store import repository
 from tinyai_registry.store.publish import init
-from tinyai_registry.workflows.new_project import write_settings
-from tinyai_registry.workflows.new_workflow import FILE, write_workflow
+from tinyai_registry.workflows.scaffolding.new_project import write_settings
+from tinyai_registry.workflows.scaffolding.new_workflow import FILE, write_workflow
 
 
 @click.command()

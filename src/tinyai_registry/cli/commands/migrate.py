@@ -16,9 +16,9 @@ from tinyai_registry.release import Account
 from tinyai_registry.release.provenance import give_account
 from tinyai_registry.store.registry import Registry
 from tinyai_registry.text import name_some, suggest
-from tinyai_registry.workflows import manifests, orphans
 from tinyai_registry.workflows.migrate import Migration, migrate
-from tinyai_registry.workflows.repairs import Repairs
+from tinyai_registry.workflows.migration import manifests, orphans
+from tinyai_registry.workflows.migration.repairs import Repairs
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.session import Session, in_session
-from tinyai_registry.workflows.new_plugin import write_plugin
+from tinyai_registry.workflows.scaffolding.new_plugin import write_plugin
 
 
 @click.command(name="new-plugin")

@@ -35,10 +35,10 @@ from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import log_line
 from tinyai_registry.trust.signing import PrivateKey, SignatureError, read_signable, sign
 from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
-from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.refresh import refresh
 from tinyai_registry.workflows.refresh_all import Result, Round, refresh_all, set_aside
-from tinyai_registry.workflows.starting_point import Request
+from tinyai_registry.workflows.refreshing.starting_point import Request
+from tinyai_registry.workflows.workers.engine import Engine
 
 
 @click.command()

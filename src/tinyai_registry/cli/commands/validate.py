@@ -25,9 +25,9 @@ from tinyai_registry.files import Folder
 from tinyai_registry.store.registry import open_registry
 from tinyai_registry.text import count
 from tinyai_registry.trust.growth import find_trust_changes, find_withdrawals
-from tinyai_registry.workflows.engine import Engine
 from tinyai_registry.workflows.lineage import follow
 from tinyai_registry.workflows.validate import validate
+from tinyai_registry.workflows.workers.engine import Engine
 
 
 @click.command()

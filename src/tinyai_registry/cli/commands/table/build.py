@@ -12,8 +12,8 @@ from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.documents.url import folder_of
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import prepare
+from tinyai_registry.workflows.workers.engine import Engine
+from tinyai_registry.workflows.workers.executor import prepare
 
 
 def _words(text: str | None) -> tuple[str, ...]:

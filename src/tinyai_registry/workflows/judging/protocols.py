@@ -21,11 +21,18 @@ from tinyai_registry.lab.table import Table
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Protocol, Scheme
 from tinyai_registry.text import count
-from tinyai_registry.workflows.cross_validation import evaluate_folds, judge_said
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.executor import carry_out, keep_parts
-from tinyai_registry.workflows.held_out import Said, train_folds
-from tinyai_registry.workflows.portion import Basis, Portion, Predictions, basis_of, open_predictions, predict_portion
+from tinyai_registry.workflows.judging.cross_validation import evaluate_folds, judge_said
+from tinyai_registry.workflows.judging.held_out import Said, train_folds
+from tinyai_registry.workflows.judging.portion import (
+    Basis,
+    Portion,
+    Predictions,
+    basis_of,
+    open_predictions,
+    predict_portion,
+)
+from tinyai_registry.workflows.workers.engine import Engine
+from tinyai_registry.workflows.workers.executor import carry_out, keep_parts
 
 # Fits of one portion at most: as many as are trained faster together than one after another.
 FITS = 32

@@ -16,11 +16,11 @@ from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Candidate, Previous
 from tinyai_registry.release.provenance import collect, give_account
-from tinyai_registry.workflows.candidate import make_candidate
 from tinyai_registry.workflows.evaluate import judge, judge_artifacts, train
-from tinyai_registry.workflows.export import export
-from tinyai_registry.workflows.shipped import compare_with_shipped
-from tinyai_registry.workflows.starting_point import Request
+from tinyai_registry.workflows.refreshing.candidate import make_candidate
+from tinyai_registry.workflows.refreshing.export import export
+from tinyai_registry.workflows.refreshing.shipped import compare_with_shipped
+from tinyai_registry.workflows.refreshing.starting_point import Request
 
 
 def attempt(

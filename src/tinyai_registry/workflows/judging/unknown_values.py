@@ -13,7 +13,7 @@ from tinyai_registry.lab.ensemble import mean_prediction
 from tinyai_registry.lab.table import Table, split_inputs
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import OneHot
-from tinyai_registry.workflows.held_out import Trained
+from tinyai_registry.workflows.judging.held_out import Trained
 
 
 def unknown_caveats(owner: Owner, trained: Trained) -> Iterator[Caveat]:

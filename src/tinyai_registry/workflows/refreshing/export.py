@@ -16,7 +16,7 @@ from tinyai_registry.onnxfile.runtime import Runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Int8
 from tinyai_registry.release import Artifact
-from tinyai_registry.workflows.held_out import Trained
+from tinyai_registry.workflows.judging.held_out import Trained
 
 Graphs = Mapping[str, onnx.ModelProto]
 

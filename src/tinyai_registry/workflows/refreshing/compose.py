@@ -21,7 +21,7 @@ from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
-from tinyai_registry.workflows.starting_point import StartingPoint
+from tinyai_registry.workflows.refreshing.starting_point import StartingPoint
 
 
 def compose(candidate: Candidate, start: StartingPoint) -> Release:

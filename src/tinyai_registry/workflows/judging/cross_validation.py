@@ -23,7 +23,7 @@ from tinyai_registry.lab.predictions import digest_predictions
 from tinyai_registry.lab.reference import reference_prediction
 from tinyai_registry.lab.table import Table
 from tinyai_registry.plugins.owner import Owner
-from tinyai_registry.workflows.held_out import MEMBERS, Question, Said, Trained, ask, questions
+from tinyai_registry.workflows.judging.held_out import MEMBERS, Question, Said, Trained, ask, questions
 
 Compute = Callable[[NDArray[np.float64], NDArray[np.float64]], Metrics]
 Tell = Callable[[Fold], None]

@@ -12,7 +12,7 @@ from tinyai_registry.onnxfile.runtime import Runtime, load_runtime
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Criterion, Recipe
 from tinyai_registry.store.rehearsal import rehearse
-from tinyai_registry.workflows.starting_point import Request, StartingPoint
+from tinyai_registry.workflows.refreshing.starting_point import Request, StartingPoint
 
 # What a twin needs of its runtime beyond what its graph needs.
 TWIN_OPERATORS = {

@@ -15,8 +15,8 @@ from tinyai_registry.lab import metrics
 from tinyai_registry.lab.table import Table
 from tinyai_registry.release import Previous
 from tinyai_registry.text import shorten
-from tinyai_registry.workflows.cross_validation import fold_of, summarise
-from tinyai_registry.workflows.held_out import Trained
+from tinyai_registry.workflows.judging.cross_validation import fold_of, summarise
+from tinyai_registry.workflows.judging.held_out import Trained
 from tinyai_registry.workflows.score import load
 
 

@@ -20,7 +20,7 @@ from tinyai_registry.recipe import lock as recipe_lock
 from tinyai_registry.release import Previous
 from tinyai_registry.store.projection import lags
 from tinyai_registry.store.registry import Registered, Registry
-from tinyai_registry.workflows.engine import Engine
+from tinyai_registry.workflows.workers.engine import Engine
 
 
 @dataclass(frozen=True)

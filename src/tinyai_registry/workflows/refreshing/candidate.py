@@ -9,9 +9,9 @@ from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.release import Artifact, Candidate, Provenance
-from tinyai_registry.workflows.engine import Engine
-from tinyai_registry.workflows.held_out import Trained
-from tinyai_registry.workflows.protocols import complete_protocols
+from tinyai_registry.workflows.judging.held_out import Trained
+from tinyai_registry.workflows.judging.protocols import complete_protocols
+from tinyai_registry.workflows.workers.engine import Engine
 
 
 def make_candidate(

@@ -28,7 +28,7 @@ from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.plugins.owner import Owner, find_owner
 from tinyai_registry.recipe import Scheme, decisive, fingerprint
 from tinyai_registry.release.provenance import PACKAGES, find_versions
-from tinyai_registry.workflows.held_out import Said, ask, fetch_by, questions, train_models
+from tinyai_registry.workflows.judging.held_out import Said, ask, fetch_by, questions, train_models
 
 # Goes into the name of a portion: one that another version has written may differ.
 FORMAT = "1"

@@ -25,7 +25,7 @@ from tinyai_registry.recipe import (
 )
 from tinyai_registry.release import Candidate, Previous
 from tinyai_registry.workflows.heavy_imports import uncollected
-from tinyai_registry.workflows.starting_point import Request
+from tinyai_registry.workflows.refreshing.starting_point import Request
 
 # What is not known before a table is read, or not declared, for an estimate.
 GROUPS, PARAMETERS, EPOCHS = 10, 5000, 30
@@ -63,7 +63,7 @@ def work_on(task: Task) -> Candidate | Judgement | Failure:
         owner = _find_owner(task)
         with uncollected():
             from tinyai_registry.lab.processor import threads  # noqa: PLC0415 - torch, for workers alone
-            from tinyai_registry.workflows.attempt import attempt  # noqa: PLC0415
+            from tinyai_registry.workflows.refreshing.attempt import attempt  # noqa: PLC0415
         with threads(task.threads):
             return attempt(owner, task.request, task.sidecar, task.previous, Progress())
     except ModuleNotFoundError:

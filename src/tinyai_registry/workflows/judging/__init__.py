@@ -1,0 +1,1 @@
+"""Judging a recipe on a table: folds and protocols, what is held out, and who computes it."""

@@ -1,0 +1,1 @@
+"""The parts of a migration: what is mended, and what lies about."""

@@ -1,0 +1,1 @@
+"""One seam for many machines: who does work that comes in parts."""

@@ -1,0 +1,108 @@
+"""Workers that are processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import forkserver, get_all_start_methods, get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from types import ModuleType
+
+from tinyai_registry.workflows.workers.pool import Pool
+
+_SAFE_PATH = "PYTHONSAFEPATH"
+
+
+@contextmanager
+def open_processes(count: int, module: str) -> Iterator[Pool]:
+    """A pool whose workers end when this block is left by an exception, or this process dies.
+
+    Each has one end of a pipe. When the other is closed, here or by the system, they end at once. Where the system can
+    do it, they are copies of one process that has imported ``module``.
+    """
+    context = _context()
+    _start_server(context, module)
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, context, _begin, (theirs, dict(os.environ)))
+    try:
+        yield Pool(pool, width=2 * count)  # while one is done, the next lies ready
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        ours.close()
+        theirs.close()
+
+
+def _context() -> BaseContext:
+    # No copies of this process: other threads of it may hold locks that nobody would open in the copy.
+    return get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+
+
+def _begin(lifeline: Connection, environment: Mapping[str, str]) -> None:
+    os.environ.clear()  # the process that we are a copy of may have been started under another
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal signals the whole group; who started us tells us to end
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+
+
+def _end_with(lifeline: Connection) -> None:
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+@contextmanager
+def import_nothing_else() -> Iterator[None]:
+    """What starts meanwhile imports nothing from the working directory, which may be a stranger's, nor our main module.
+
+    Python would import that one again, under another name; what it does, nobody has asked a worker for.
+    """
+    before, main = os.environ.get(_SAFE_PATH), sys.modules["__main__"]
+    os.environ[_SAFE_PATH] = "1"
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
+
+
+def prepare_processes(module: str) -> None:
+    """Let the process that workers are copies of import ``module`` meanwhile: there will be work for them."""
+    with import_nothing_else():
+        _start_server(_context(), module)
+
+
+def _start_server(context: BaseContext, module: str) -> None:
+    """Start the process that workers are copies of, where the system can do it: deaf to SIGINT, as they are, too.
+
+    A terminal signals the whole group, and what is importing just then would write a traceback.
+    """
+    if context.get_start_method() != "forkserver":
+        return
+    context.set_forkserver_preload([module, __name__])
+    resource_tracker.ensure_running()  # it has a way of its own, and would make us hear again
+    with hold({signal.SIGINT}):  # what is started inherits that
+        forkserver.ensure_running()
+
+
+@contextmanager
+def hold(signals: set[signal.Signals]) -> Iterator[None]:
+    """Let ``signals`` wait until this block ends."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
