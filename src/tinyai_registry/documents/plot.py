@@ -172,7 +172,7 @@ def _draw_predictions(page: _Page, sidecar: Sidecar, shown: Scatter) -> None:
 
 def _target(sidecar: Sidecar) -> str:
     target = sidecar["recipe"]["target"]
-    return target if isinstance(target, str) else str(target["tensor"])
+    return target if isinstance(target, str) else str(target["Tensor"]["tensor"])
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
