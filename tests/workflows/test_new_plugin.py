@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tinyai_registry.workflows.scaffolding.new_plugin import UNDECIDED
+
 FILES = [
     "README.md",
     "pyproject.toml",
@@ -82,6 +84,26 @@ def test_a_recipe_that_the_made_table_did_not_follow_is_told_so_by_its_tests(tin
         ran = subprocess.run(words, cwd=folder, env=stranger, capture_output=True, text=True, check=False)
     told = "the write_table that was given to conformance makes no column grain, which sharp_eye_v1 needs"
     assert told in ran.stdout
+
+
+def test_every_line_that_says_something_of_the_owners_table_or_model_is_marked(tinyai, tmp_path):
+    tinyai("new-plugin", "sharp_eye", "--into", tmp_path)
+    text = (tmp_path / "tinyai-sharp-eye" / "src" / "tinyai_sharp_eye" / "__init__.py").read_text(encoding="utf-8")
+    recipe = re.search(r"Recipe\(\n(.*?)^\)", text, re.MULTILINE | re.DOTALL).group(1)
+    unmarked = re.findall(r"^    (\w+)=(?!.*CHANGE)", recipe, re.MULTILINE)
+    assert unmarked == ["id", "stage"]
+
+
+@pytest.mark.parametrize("left", [("license",), ("decision",), ("license", "decision")], ids=" and ".join)
+def test_a_model_whose_licence_or_decision_is_the_templates_says_so(duo_as, refresh, tinyai_table, left):
+    said = {"license": '"MIT"', "decision": '"ADR-0002"'}
+    duo_as({said[key]: f'"{UNDECIDED[key]}"' for key in left})
+    [caveat] = [each for each in refresh(tinyai_table, "--dry-run").json["caveats"] if each["code"] == "undecided"]
+    assert [key for key in UNDECIDED if f"{key} {UNDECIDED[key]}" in caveat["message"]] == list(left)
+
+
+def test_a_model_whose_owner_has_decided_has_no_such_caveat(duo, refresh, tinyai_table):
+    assert "undecided" not in [each["code"] for each in refresh(tinyai_table, "--dry-run").json["caveats"]]
 
 
 def test_what_its_readme_says_works_at_once(tinyai, tmp_path, stranger):

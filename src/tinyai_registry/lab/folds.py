@@ -173,14 +173,14 @@ def _splits(scheme: Scheme, table: Table, among: Mask) -> Iterator[Split]:
 def _(scheme: LeaveOneGroupOut, table: Table, among: Mask) -> Iterator[Split]:
     labels, may = _labels(table, scheme.by), _may_be_held_out(scheme, table, among)
     groups = labels.of(may)
-    _require(len(groups), 2, "groups")  # a test split may have left fewer than the table has
+    _require(len(groups), 2, "groups", scheme)  # a test split may have left fewer than the table has
     return (_hold_out_groups(group, among, may, labels, np.array([group])) for group in groups)
 
 
 @_splits.register
 def _(scheme: KFold, table: Table, among: Mask) -> Iterator[Split]:
     rows = np.flatnonzero(among)
-    _require(len(rows), scheme.folds, "rows")
+    _require(len(rows), scheme.folds, "rows", scheme)
     generator = np.random.default_rng(scheme.seed)
     if not scheme.stratify:
         parts = np.array_split(rows[generator.permutation(len(rows))], scheme.folds)
@@ -196,7 +196,7 @@ def _(scheme: KFold, table: Table, among: Mask) -> Iterator[Split]:
 def _(scheme: GroupKFold, table: Table, among: Mask) -> Iterator[Split]:
     labels, may = _labels(table, scheme.by), _may_be_held_out(scheme, table, among)
     groups = labels.of(may)
-    _require(len(groups), scheme.folds, "groups")
+    _require(len(groups), scheme.folds, "groups", scheme)
     shuffled = np.random.default_rng(scheme.seed).permutation(groups)
     parts = np.array_split(shuffled, scheme.folds)
     return (_hold_out_groups(f"fold-{k}", among, may, labels, part) for k, part in enumerate(parts, start=1))
@@ -206,7 +206,7 @@ def _(scheme: GroupKFold, table: Table, among: Mask) -> Iterator[Split]:
 def _(scheme: RepeatedHoldout, table: Table, among: Mask) -> Iterator[Split]:  # one rule's signature
     rows = np.flatnonzero(among)
     size = max(1, round(scheme.test * len(rows)))
-    _require(len(rows), size + 1, "rows")
+    _require(len(rows), size + 1, "rows", scheme)
     generator = np.random.default_rng(scheme.seed)
     chosen = (generator.permutation(len(rows))[:size] for _ in range(scheme.splits))
     return (_hold_out(f"split-{k}", among, rows[part]) for k, part in enumerate(chosen, start=1))
@@ -233,6 +233,9 @@ def _hold_out(name: str, among: Mask, rows: Rows) -> Split:
     return Split(name, among & ~held, held)
 
 
-def _require(there: int, needed: int, what: str) -> None:
+def _require(there: int, needed: int, what: str, scheme: Scheme) -> None:
     if there < needed:
-        raise TableError(f"{there} {what} cannot be cut into {needed} parts; the table is too small for the recipe")
+        raise TableError(
+            f"{there} {what} cannot be cut into {needed} parts; the table is too small for the {type(scheme).__name__} "
+            "that the recipe declares, as `folds` or in a protocol"
+        )

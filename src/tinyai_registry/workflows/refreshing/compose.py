@@ -22,6 +22,7 @@ from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.workflows.refreshing.starting_point import StartingPoint
+from tinyai_registry.workflows.scaffolding.new_plugin import UNDECIDED
 
 
 def compose(candidate: Candidate, start: StartingPoint) -> Release:
@@ -77,6 +78,14 @@ def _release_caveats(candidate: Candidate, withdrawn: tuple[str, ...]) -> Iterat
     """What a reader has to know of the files of this release, for as long as it is one: they are pinned with it."""
     if withdrawn:
         yield Caveat("withdrawn-files", f"withdrawn with the previous release: {', '.join(withdrawn)}")
+    undecided = {key: value for key, value in UNDECIDED.items() if getattr(candidate.recipe, key) == value}
+    if undecided:
+        told = ", ".join(f"{key} {value}" for key, value in undecided.items())
+        yield Caveat(
+            "undecided",
+            f"the recipe says what the template of a plugin does: {told}; its owner has still to decide, and to look "
+            "at whatever else is marked CHANGE",
+        )
     sizes = {artifact.path: len(artifact.data) for artifact in candidate.artifacts}
     graph, twin = f"{candidate.recipe.id}.onnx", f"{candidate.recipe.id}.int8.onnx"
     if sizes.get(twin, 0) > sizes[graph]:

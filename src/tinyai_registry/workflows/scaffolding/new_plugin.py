@@ -15,6 +15,9 @@ _LONGEST = 40
 # `tinyai_registry` is this package, `builtin` the name of the defaults.
 _TAKEN = frozenset({"registry", "builtin"})
 
+# What the template has its owner decide; whoever releases a model under these has not.
+UNDECIDED = {"license": "LicenseRef-undecided", "decision": "ADR-0000"}
+
 # File of the plugin: file among the templates. `$name` stands for the plugin's name in both path and text.
 FILES = {
     "pyproject.toml": "pyproject.toml",
@@ -69,5 +72,9 @@ def _read_template(source: str) -> str:
 def _fill(text: str, name: str) -> str:
     title = name.replace("_", " ")
     return Template(text).substitute(
-        name=name, dashed=name.replace("_", "-"), title=title[0].upper() + title[1:], constant=f"{name.upper()}_V1"
+        name=name,
+        dashed=name.replace("_", "-"),
+        title=title[0].upper() + title[1:],
+        constant=f"{name.upper()}_V1",
+        **UNDECIDED,
     )
