@@ -290,7 +290,11 @@ def test_the_nearest_configuration_counts_and_an_option_overrules_it(tinyai, pla
     inner.mkdir()
     (inner / "tinyai.toml").write_text('[registry]\npath = "other"\n')
     monkeypatch.chdir(inner)
-    assert f"{inner / 'other'} has no registry.json" in tinyai("list").err
+    for words in (("list",), ("validate",), ("recover",), ("refresh", "duo_v1", "--table", "../table.parquet")):
+        told = tinyai(*words).err
+        assert f"{inner / 'other'} has no registry.json" in told
+        assert f"({inner / 'tinyai.toml'} names it)" in told
+    assert "names it" not in tinyai("list", "--registry", "other").err
     assert tinyai("list", "--registry", "../registry").code == 0
 
 

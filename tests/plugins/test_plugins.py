@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 
+import pluggy
 import pytest
 
 from tinyai_registry.errors import PluginError, RecipeChangedError, TableError
 from tinyai_registry.plugins.discovery import discover
+from tinyai_registry.plugins.installed import Plugins
 from tinyai_registry.plugins.plugin import Plugin
 
 HEAD = "from tinyai_registry import Criterion, hookimpl\n"
@@ -191,6 +193,11 @@ def test_an_unknown_model_is_answered_with_those_that_are_known(tinyai, duo, tab
     assert ran.code == 2
     assert "'nope_v1'" in ran.err
     assert "duo_v1" in ran.err
+
+
+def test_where_no_plugin_is_installed_the_error_says_where_models_come_from():
+    with pytest.raises(PluginError, match=r"no plugin declares the model 'fr_v1': .*`tinyai new-plugin`.*`plugins/`"):
+        Plugins(pluggy.PluginManager("tinyai_registry"), ()).owner("fr_v1")
 
 
 # --- a hook that misbehaves is attributed

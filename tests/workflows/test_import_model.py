@@ -148,10 +148,13 @@ def test_a_newer_file_takes_its_place_and_a_rollback_brings_back_the_one_before(
     assert row(registry)["license"] == "MIT"
 
 
-def test_a_newer_file_under_a_licence_that_is_none_is_refused(write, take, registry, digests):
+def test_a_newer_file_that_a_plugin_declares_under_a_licence_that_is_none_is_refused(
+    write, take, registry, digests, install, tinyai
+):
     take(write())
+    install("up", PLUGIN.replace('"MIT"', '"Mine"'))
     before = digests(registry)
-    ran = take(write(TABLE.replace("2.0}", "3.0}")), "--license", "Mine")
+    ran = tinyai("refresh", "up_v1", "--table", write(TABLE.replace("2.0}", "3.0}")), "--registry", registry)
     assert ran.code == 2
     assert "TAI802" in ran.err
     assert digests(registry) == before
@@ -198,7 +201,8 @@ def test_a_model_that_was_trained_here_is_not_replaced(
 
 
 MISTAKES = {
-    "an unknown licence": (("--license", "Mine"), "TAI802"),
+    "an unknown licence": (("--license", "BSD"), "--license BSD is no SPDX expression, such as BSD-3-Clause;"),
+    "no licence": (("--license", ""), "is no SPDX expression"),
     "a word as source": (("--source", "my"), "no URL"),
     "a path as source": (("--source", "file:///models/up"), "no URL"),
     "half a URL as source": (("--source", "https://[::1"), "no URL"),
@@ -267,6 +271,16 @@ def score(tinyai, registry, tmp_path) -> list[float]:
     found = [row["prediction"] for row in told]
     assert load("up_v1", registry).predict(pd.DataFrame(ROWS)).tolist() == found
     return found
+
+
+def test_an_import_says_that_columns_may_be_named_where_they_can_be(write, take):
+    told = "  it takes 3 columns; name them with --features, so that tables can be scored"
+    assert told in take(write(ROWS_IN)).out.splitlines()
+    assert "--features" not in take(write(ROWS_IN), *FEATURES).out
+    for other, words in {TABLE: (), PICTURE: ("--shape", "frame=1,1,8,8"), OPEN: ("--shape", "features=1,3")}.items():
+        ran = take(write(other), *words, model="other_v1")
+        assert ran.code == 0
+        assert "it takes" not in ran.out
 
 
 def test_columns_that_a_later_import_does_not_name_are_missed_aloud(write, take, registry):

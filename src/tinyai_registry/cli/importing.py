@@ -13,6 +13,7 @@ from tinyai_registry.documents.upstream import describe_scaling
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.release.provenance import give_account
 from tinyai_registry.store.registry import Registered, open_registry
+from tinyai_registry.text import count
 from tinyai_registry.workflows.import_model import Handed, import_model, is_current
 from tinyai_registry.workflows.staged import tell_unsigned
 
@@ -57,17 +58,25 @@ def take_in(session: Session, root: Path, handed: Handed, wishes: Wishes) -> int
     session.say(*(f"  {change}" for change in document["upstream"]["changes"]))
     if "test_vector" not in document["artifacts"][0]:
         session.say("  it runs; not all that it takes and gives is float32, so it has no test vector")
-    session.say(*_tell_columns(before, document))
+    session.say(*_tell_columns(before, document, handed))
     session.say("  nothing was trained or judged here")
     if unsigned is not None:
         session.say(f"  {unsigned}; `tinyai sign {model}`")
     return 0
 
 
-def _tell_columns(before: Registered | None, document: Mapping[str, Any]) -> Iterator[str]:
-    """Which columns feed the model; or that it is told no more, as it was of the release ``before``."""
+def _tell_columns(before: Registered | None, document: Mapping[str, Any], handed: Handed) -> Iterator[str]:
+    """Which columns feed the model; or that nobody says so, or no more, as was said of the release ``before``."""
     if "feature_order" in document:
         yield f"  columns: {', '.join(document['feature_order'])}; {describe_scaling(document)}"
     elif before is not None and "feature_order" in (before.sidecar or {}):
         named = ",".join(map(str, (before.sidecar or {})["feature_order"]))
         yield f"  which columns feed it is told no more; it was --features {named}"
+    elif not handed.shapes and (width := _count_columns(document["artifacts"][0])) is not None:
+        yield f"  it takes {count(width, 'column')}; name them with --features, so that tables can be scored"
+
+
+def _count_columns(artifact: Mapping[str, Any]) -> int | None:
+    """How many numbers a row of the one input of ``artifact`` has; None where it takes anything but one such input."""
+    fed = [each.get("values") for each in artifact.get("test_vector", {}).get("inputs", ())]
+    return len(fed[0][0]) if len(fed) == 1 and fed[0] is not None else None

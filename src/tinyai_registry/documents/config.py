@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tinyai_registry.documents.excuses import Excuse, of_settings
-from tinyai_registry.documents.index import INDEX, nearest_registry
+from tinyai_registry.documents.index import INDEX, describe_missing, nearest_registry
 from tinyai_registry.documents.trust_policy import Trust, read_trust
 from tinyai_registry.documents.url import fetch, is_url
-from tinyai_registry.errors import ConfigError
+from tinyai_registry.errors import ConfigError, RegistryError
 from tinyai_registry.evaluation import DataSet
 from tinyai_registry.onnxfile.runtime import DEFAULT, runtime_names
 
@@ -67,6 +68,16 @@ class Config:
 
     def registry_folder(self, given: Path | None) -> Path:
         """The folder that ``--registry`` or the configuration names; its ``registry.json`` stands for it.
+
+        Raises RegistryError if the configuration names one that is not there, and what :meth:`registry_place` raises.
+        """
+        folder = self.registry_place(given)
+        if given is None and not os.path.lexists(folder / INDEX):
+            raise RegistryError(f"{describe_missing(folder)} ({self.root / NAME} names it)")
+        return folder
+
+    def registry_place(self, given: Path | None) -> Path:
+        """The same folder, whether or not a registry is there.
 
         Raises ConfigError if neither names one, or if the configuration seems to have mistyped it.
         """

@@ -17,6 +17,10 @@ from tinyai_registry.recipe import Imported, Recipe
 from tinyai_registry.text import name_some, suggest
 
 BUILTIN = "builtin"
+NO_PLUGIN = (
+    ": no plugin with a model is installed. Models come from plugins: `tinyai new-plugin` begins one, and those of "
+    "tinyai-registry lie in `plugins/` of its checkout (pip install ./plugins/NAME)"
+)
 
 
 class Plugins:
@@ -40,9 +44,8 @@ class Plugins:
         if not owners:
             known = sorted({r.id for r in self.recipes})
             idle = "".join(f"; {p} is {p.status}: {p.reason}" for p in self.all if p.status != "active")
-            raise PluginError(
-                f"no plugin declares the model {model!r}{suggest(model, known)} (declared: {name_some(known)}{idle})"
-            )
+            why = f"{suggest(model, known)} (declared: {name_some(known)}{idle})" if known or idle else NO_PLUGIN
+            raise PluginError(f"no plugin declares the model {model!r}{why}")
         if len(owners) > 1:
             named = " and ".join(str(plugin) for plugin, _ in owners)
             raise PluginError(f"the model {model!r} is declared by {named}; block or uninstall one of them")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tinyai_registry.checks import licence as licence_check
 from tinyai_registry.cli.importing import Wishes, take_in
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.documents import strict_json
@@ -82,6 +83,11 @@ def command(
 
     Exit codes: 0 done, 2 bad input, 5 the registry is busy.
     """
+    if licence_check.find_flaw(licence) is not None:
+        raise TinyaiError(
+            f"--license {licence} is no SPDX expression, such as BSD-3-Clause; look it up in the SPDX licence list, or "
+            "write LicenseRef-<name> for one of your own"
+        )
     opened = session.open_to_read(registry) if dry_run else session.open_to_write(registry)
     figures = () if evidence is None else read_figures(strict_json.bytes_of(evidence), str(evidence))
     regressor = _regressor(features, scaler, target, target_range)

@@ -34,7 +34,7 @@ def command(session: Session, folder: Path | None, ci: bool, reproduces: bool, r
     config, given = session.config, folder or registry
     if given is None and config.registry is None:
         raise ConfigError("where? Give a folder: tinyai init DIR")
-    where = config.registry_folder(given)
+    where = config.registry_place(given)
     made: dict[str, Path] = {}
     if not (ci and (where / INDEX).exists()):
         made["index"] = init(where)
