@@ -125,3 +125,16 @@ def test_the_history_is_drawn_from_the_second_release_on(sidecar, held_out):
     drawn = plot.draw(sidecar, held_out, [0.96, 0.98, 0.97])
     assert "Releases: mean PLCC over folds >= 0.95" in texts(drawn)
     assert len(next(ET.fromstring(drawn).iter(f"{SVG}polyline")).get("points").split()) == 3
+    assert {"first 0.9600", "this one 0.9700"} < set(texts(drawn))
+
+
+def test_drift_has_means_and_spreads_and_marks_what_is_a_caveat(sidecar, held_out):
+    moved = [("far", -0.3, 1.0), ("narrow", 0.25, 0.7), ("constant", 0.0, 0.0), ("wide", 0.0, 1.25)]
+    inputs = [{"column": c, "mean_shift": shift, "std_ratio": ratio} for c, shift, ratio in moved]
+    sidecar["drift"] = {**(sidecar["drift"] or {}), "inputs": inputs}
+    page = ET.fromstring(plot.draw(sidecar, held_out, []))
+    fills = {each.text: each.get("fill") for each in page.iter(f"{SVG}text")}
+    assert fills["dashed: a mean that moved by 0.25; beyond it is a caveat"] == plot.QUIET
+    marked = {words for words, fill in fills.items() if fill == plot.GATE and not words.startswith("gate")}
+    assert marked == {"-0.30", f"spread {plot.TIMES} 0.70", f"spread {plot.TIMES} 0.00"}
+    assert {"+0.25", f"spread {plot.TIMES} 1.00", f"spread {plot.TIMES} 1.25"} < set(fills)

@@ -62,6 +62,13 @@ def test_the_second_of_two_equal_releases_is_compared_with_the_one_before_them(d
     assert diff("--json").json["old"]["sha256"] == releases[0]["sha256"]
 
 
+def test_what_a_release_did_not_replace_has_no_figures_on_its_table(diff, releases, refresh, frame, write_table):
+    refresh(write_table(frame.iloc[:-16]))
+    here = [each["old_here"] for each in diff("1", "3", "--json").json["figures"]]
+    assert here == [None] * len(here)
+    assert diff("2", "3", "--json").json["figures"][0]["old_here"] is not None
+
+
 def test_a_dry_run_is_compared_with_what_is_registered(diff, releases, frame, write_table, registry, digests):
     before = digests(registry)
     found = diff("--dry-run", "--table", write_table(frame), "--json").json
@@ -141,11 +148,12 @@ def test_where_a_side_does_not_say_what_is_compared_nobody_claims_that_it_is_the
 ):
     refresh(write_table(frame))
     made = json.loads((registry / "duo_v1.json").read_text())
-    old = {key: made[key] for key in ("id", "kind", "onnx", "opset", "sha256", "feature_order", "training")}
+    old = {key: made[key] for key in ("id", "kind", "onnx", "opset", "feature_order", "training")}
     (registry / "duo_v1.json").write_text(json.dumps(old))
     shutil.rmtree(registry / ".tinyai")
     assert refresh(write_table(frame.iloc[:-8])).json["status"] == "published"
     found = diff("--json").json
+    assert found["old"]["sha256"] == made["sha256"]  # which its row alone says
     assert found["unsaid"] == {part: ["old"] for part in ("recipe", "table", "caveats", "made_with")}
     lines = diff().out.splitlines()
     assert {f"{part}: Not known: the old one does not say." for part in ("Recipe", "Made with")} < set(lines)

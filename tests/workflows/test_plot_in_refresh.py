@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -16,6 +17,19 @@ def test_a_release_has_its_plot_and_a_changed_one_is_found(tinyai, duo, registry
     result = tinyai("validate", registry, "--format", "json")
     assert result.code == 1
     assert {"TAI203"} <= {each["code"] for each in json.loads(result.out)["findings"]}
+
+
+def test_the_history_begins_with_the_release_that_was_adopted(tinyai, duo_as, registry, refresh, frame, write_table):
+    duo_as({'("plcc", "min",': '("plcc", "mean",'})
+    refresh(write_table(frame))
+    made = json.loads((registry / "duo_v1.json").read_text())
+    old = {key: made[key] for key in ("id", "kind", "onnx", "opset", "sha256", "feature_order")}
+    (registry / "duo_v1.json").write_text(json.dumps(old | {"training": {"cv_mean_plcc": 0.8765}}))
+    shutil.rmtree(registry / ".tinyai")
+    for table in (write_table(frame), write_table(frame.iloc[:-8], "fewer.parquet")):
+        assert refresh(table).json["status"] == "published"
+        assert "first 0.8765" in (registry / "duo_v1.svg").read_text()
+        assert tinyai("rollback", "duo_v1", "--registry", registry).code == 0
 
 
 def test_nothing_of_other_libraries_reaches_the_terminal(tmp_path, registry, frame, write_table):

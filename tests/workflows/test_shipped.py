@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,40 @@ def test_a_registered_model_that_cannot_be_run_is_replaced_and_the_reason_record
 
 
 # --- the caveat
+
+
+def codes(document: dict) -> set[str]:
+    return {caveat["code"] for caveat in document["caveats"]}
+
+
+def test_a_release_of_other_rows_is_told_that_the_model_before_does_better(duo, refresh, frame, write_table):
+    refresh(write_table(frame))
+    ran = refresh(write_table(frame.iloc[:-8], "fewer.parquet")).json
+    assert ran["shipped"]["summary"]["rmse"]["mean"] < ran["evaluation"]["summary"]["rmse"]["mean"]
+    assert "worse-than-shipped" in codes(ran)
+
+
+def test_a_model_of_the_same_rows_in_another_file_is_not_told_that_it_is_better_than_itself(
+    duo, refresh, frame, write_table
+):
+    first = refresh(write_table(frame)).json
+    ran = refresh(write_table(frame.assign(note=1), "noted.parquet")).json
+    assert (ran["status"], ran["artifact"]["sha256"]) == ("published", first["artifact"]["sha256"])
+    assert ran["table"]["sha256"] != first["table"]["sha256"]
+    assert ran["shipped"]["summary"]["rmse"]["mean"] < ran["evaluation"]["summary"]["rmse"]["mean"]
+    assert "worse-than-shipped" not in codes(ran)
+
+
+def test_nor_is_the_same_file_whatever_table_its_sidecar_names(duo, registry, refresh, frame, write_table):
+    refresh(write_table(frame))
+    made = sidecar(registry)
+    made["table"] |= {"sha256": "0" * 64, "rows": 7}
+    (registry / "duo_v1.json").write_text(json.dumps(made))
+    shutil.rmtree(registry / ".tinyai")
+    ran = refresh(write_table(frame)).json
+    assert (ran["status"], ran["artifact"]["sha256"]) == ("published", made["sha256"])
+    assert ran["shipped"]["summary"]["rmse"]["mean"] < ran["evaluation"]["summary"]["rmse"]["mean"]
+    assert "worse-than-shipped" not in codes(ran)
 
 
 def over(**means):

@@ -71,10 +71,11 @@ def _gate(old: Json, new: Json) -> Iterator[dict[str, Any]]:
 
 
 def _figures(old: Json, new: Json) -> list[dict[str, Any]]:
-    """``old_here`` is the old model on the rows of the new table, where it was run on them."""
+    """``old_here`` is the old model on the rows of the new table, if it is the one that was run on them."""
     before, now = _headlines(old), _headlines(new)
     shipped = new.get("shipped")
-    here = headlines(shipped, None) if shipped else NOTHING
+    # What a release was run beside is what it replaced, and that need not be what it is compared with here.
+    here = headlines(shipped, None) if shipped and shipped["sha256"] == _side(old)["sha256"] else NOTHING
     return [
         {"figure": label, "old": before.get(key), "old_here": here.get(key), "new": now.get(key)}
         for key, label in HEADLINES.items()

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from tinyai_registry.documents.sidecar_types import FoldDocument, Sidecar, metric_of
 from tinyai_registry.evaluation import HeldOutRows, Scatter
+from tinyai_registry.evaluation.caveats import MEAN_SHIFT, is_notable_ratio
 from tinyai_registry.text import printable, shorten, signed
 
 WIDTH, MARGIN, LINE = 480, 16, 20
@@ -32,9 +33,9 @@ SHAPES: tuple[Callable[[float, float], str], ...] = (
 MOST_POINTS, MOST_FOLDS, MOST_INPUTS = 900, 24, 16
 MOST_STEPS = 7  # of an axis
 NAME = 20  # characters
+TIMES = "\N{MULTIPLICATION SIGN}"
 # The lines of the panel of folds that a criterion judges, by its aggregate: the mean, or each fold, to the last.
 JUDGED: Mapping[str, tuple[int, int | None]] = {"mean": (1, 2), "min": (2, None), "max": (2, None)}
-_DRIFTED = 0.25  # old standard deviations: from here on an input is a caveat
 
 
 @dataclass(frozen=True)
@@ -246,18 +247,22 @@ def _draw_drift(page: _Page, sidecar: Sidecar) -> None:
     moved = sorted(drift["inputs"], key=lambda each: -abs(each["mean_shift"]))[:MOST_INPUTS] if drift else []
     if not moved:
         return
-    top = page.panel("Drift of inputs, in old standard deviations", LINE * len(moved))
-    most = max(2 * _DRIFTED, *(abs(each["mean_shift"]) for each in moved))
-    scale = Scale(-most, most, 196.0, 390.0)
-    for bound in (-_DRIFTED, _DRIFTED):
+    top = page.panel("Drift of inputs, in old standard deviations", LINE * (len(moved) + 1))
+    most = max(2 * MEAN_SHIFT, *(abs(each["mean_shift"]) for each in moved))
+    scale = Scale(-most, most, 190.0, 300.0)
+    for bound in (-MEAN_SHIFT, MEAN_SHIFT):
         page.line(scale(bound), top, scale(bound), top + LINE * len(moved), GATE, stroke_dasharray="3 3")
     page.line(scale(0), top, scale(0), top + LINE * len(moved), QUIET)
     for place, each in enumerate(moved):
-        y, shift = top + LINE * place, each["mean_shift"]
+        y, shift, ratio = top + LINE * place, each["mean_shift"], each["std_ratio"]
         page.text(MARGIN, y + 14, shorten(each["column"], NAME))
         left = min(scale(0), scale(shift))
         page.add("rect", x=left, y=y + 5, width=max(abs(scale(shift) - scale(0)), 1.0), height=10.0, fill="#8fa9bd")
-        page.text(400, y + 14, signed(shift, 2))
+        page.text(348, y + 14, signed(shift, 2), "end", GATE if abs(shift) > MEAN_SHIFT else INK)
+        spread = f"spread {TIMES} {ratio:.2f}"
+        page.text(WIDTH - MARGIN, y + 14, spread, "end", GATE if is_notable_ratio(ratio) else INK)
+    told = f"dashed: a mean that moved by {MEAN_SHIFT:g}; beyond it is a caveat"
+    page.text(MARGIN, top + LINE * len(moved) + 16, told, fill=QUIET)
 
 
 def _draw_history(page: _Page, sidecar: Sidecar, history: Sequence[float]) -> None:
@@ -273,7 +278,8 @@ def _draw_history(page: _Page, sidecar: Sidecar, history: Sequence[float]) -> No
         page.text(66, up(value) + 4, f"{value:.4f}", "end", QUIET)
     page.add("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in places), fill="none", stroke=COLOURS[0])
     page.marks(0, places)
-    page.text(448, top + height + 6, "this one", "end", QUIET)
+    page.text(72, top + height + 6, f"first {history[0]:.4f}", fill=QUIET)
+    page.text(448, top + height + 6, f"this one {history[-1]:.4f}", "end", QUIET)
 
 
 def _first_criterion(sidecar: Sidecar) -> str:

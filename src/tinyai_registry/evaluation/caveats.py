@@ -25,6 +25,7 @@ FEW_ROWS = 10
 MANY_TIES = 0.5
 MEAN_SHIFT = 0.25
 STD_RATIO = 1.25
+WORSE_THAN_SHIPPED = "worse-than-shipped"
 
 
 def evaluation_caveats(evaluation: Evaluation, criteria: Sequence[Criterion], scheme: Scheme) -> Iterator[Caveat]:
@@ -166,7 +167,7 @@ def shipped_caveats(shipped: Shipped, evaluation: Evaluation) -> Iterator[Caveat
             worse.append(f"mean {metric.upper()} {now.mean:.4f}, before {before.mean:.4f}")
     if worse:
         yield Caveat(
-            "worse-than-shipped",
+            WORSE_THAN_SHIPPED,
             f"on the rows that the folds hold out the model before does better: {'; '.join(worse)}; it may have been "
             "trained on these rows or on their content, and a fold's model never was",
         )
@@ -187,11 +188,16 @@ def drift_caveats(drift: Drift | None) -> Iterator[Caveat]:
         )
 
 
+def is_notable_ratio(std_ratio: float) -> bool:
+    """Whether a new standard deviation over the old one is far enough from 1 to be a caveat."""
+    return std_ratio <= 0 or max(std_ratio, 1 / std_ratio) > STD_RATIO
+
+
 def _notable(moved: ColumnDrift) -> str | None:
     """How far a column moved, in words: each figure that is far enough to matter."""
     figures = []
     if abs(moved.mean_shift) > MEAN_SHIFT:
         figures.append(f"the mean moved by {signed(moved.mean_shift, 2)} old standard deviations")
-    if moved.std_ratio <= 0 or max(moved.std_ratio, 1 / moved.std_ratio) > STD_RATIO:
+    if is_notable_ratio(moved.std_ratio):
         figures.append(f"the standard deviation is {moved.std_ratio:.2f} times the old one")
     return f"{moved.column}: {', '.join(figures)}" if figures else None

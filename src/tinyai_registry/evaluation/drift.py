@@ -38,6 +38,18 @@ def measure_drift(previous: Mapping[str, Any] | None, recipe: Recipe, table: Tab
     )
 
 
+def has_same_rows(previous: Mapping[str, Any] | None, table: TableFingerprint) -> bool:
+    """Whether the release of the ``previous`` sidecar was made from the rows of ``table``, whatever file they are in.
+
+    That is so of the same file, and of as many rows with the same means and standard deviations.
+    """
+    before = (previous or {}).get("table") or {}
+    told = [before.get("rows_used", before.get("rows")), before.get("feature_means"), before.get("feature_stds")]
+    now = [table.rows_used, [*table.feature_means], [*table.feature_stds]]
+    target = [before.get("target_mean"), before.get("target_std")] == [table.target_mean, table.target_std]
+    return before.get("sha256") == table.sha256 or (told == now and target)
+
+
 def _feature_order(previous: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of all inputs, where the sidecar embeds a recipe; ``feature_order`` may be that of the first alone."""
     inputs = previous.get("recipe", {}).get("inputs")

@@ -18,8 +18,8 @@ def find_release(model: str, releases: Sequence[log.Entry], which: str) -> log.E
     Raises RegistryError if it means none, or several.
     """
     by_number = [entry for entry in releases if which == str(entry.number)]
-    found = by_number or [entry for entry in releases if _digest(model, entry).startswith(which)]
-    if len({_digest(model, entry) for entry in found}) == 1:
+    found = by_number or [entry for entry in releases if digest_of_model(model, entry).startswith(which)]
+    if len({digest_of_model(model, entry) for entry in found}) == 1:
         return found[-1]
     what = "is the beginning of several digests" if found else "is no entry with a release, and no digest of one"
     raise RegistryError(f"{which} {what} of {model}; `tinyai log {model}` lists them")
@@ -27,8 +27,8 @@ def find_release(model: str, releases: Sequence[log.Entry], which: str) -> log.E
 
 def release_before(model: str, releases: Sequence[log.Entry], entry: log.Entry) -> log.Entry:
     """The last release before ``entry`` with another ONNX. Raises RegistryError if there is none."""
-    own = _digest(model, entry)
-    earlier = [each for each in releases if each.number < entry.number and _digest(model, each) != own]
+    own = digest_of_model(model, entry)
+    earlier = [each for each in releases if each.number < entry.number and digest_of_model(model, each) != own]
     if not earlier:
         raise RegistryError(f"{model} has no release before {own[:12]} to compare it with")
     return earlier[-1]
@@ -51,5 +51,6 @@ def read_sidecar(root: Path, model: str, entry: log.Entry) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _digest(model: str, entry: log.Entry) -> str:
+def digest_of_model(model: str, entry: log.Entry) -> str:
+    """The SHA-256 of the ONNX file of ``model`` in the release of ``entry``; empty where its row has none."""
     return next((str(row.get("sha256")) for row in entry.rows if row.get("id") == model), "")

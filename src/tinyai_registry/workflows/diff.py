@@ -14,7 +14,7 @@ from tinyai_registry.errors import RegistryError
 from tinyai_registry.recipe import Recipe, decisive
 from tinyai_registry.release import Outcome
 from tinyai_registry.store import log
-from tinyai_registry.store.past import find_release, read_sidecar, release_before
+from tinyai_registry.store.past import digest_of_model, find_release, read_sidecar, release_before
 from tinyai_registry.store.snapshot import read_as_it_stands, read_documents
 
 
@@ -30,17 +30,25 @@ def diff(root: Path, model: str, old: str | None = None, new: str | None = None)
         raise RegistryError(f"{model} has no history to compare with; `tinyai log` lists the models that have one")
     last = releases[-1] if new is None else find_release(model, releases, new)
     first = release_before(model, releases, last) if old is None else find_release(model, releases, old)
-    sides = [read_sidecar(root, model, entry) for entry in (first, last)]
-    for said in sides:
-        if said:
-            require_valid(dialect(said).schema, said, f"a sidecar of {model} in its history is broken")
-    return compare(model, *sides)
+    return compare(model, *(_side(root, model, entry) for entry in (first, last)))
+
+
+def _side(root: Path, model: str, entry: log.Entry) -> Mapping[str, Any]:
+    said = read_sidecar(root, model, entry)
+    if said:
+        require_valid(dialect(said).schema, said, f"a sidecar of {model} in its history is broken")
+    return _with_digest(said, digest_of_model(model, entry))
+
+
+def _with_digest(said: Mapping[str, Any], row: str | None) -> Mapping[str, Any]:
+    """A sidecar of another tool need not say which file it is of; its ``row`` does."""
+    return {"sha256": row or None, **said} if said else said
 
 
 def find_sidecar(root: Path, model: str) -> Mapping[str, Any] | None:
     """That of the registered release; None where there is no such model or no sidecar."""
     _, found = read_as_it_stands(root, model)
-    return found.sidecar if found else None
+    return _with_digest(found.sidecar, found.row.get("sha256")) if found and found.sidecar is not None else None
 
 
 def compare_outcome(before: Mapping[str, Any] | None, outcome: Outcome, recipe: Recipe) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def attempt(
         with progress.step("write predictions"):
             write_predictions(request.predictions, trained.table, judgement.evaluation.held_out)
     with progress.step("run the registered model"):
-        judgement = compare_with_shipped(judgement, trained, request.registry, owner.recipe.id, previous)
+        judgement = compare_with_shipped(judgement, trained, request.registry, sidecar, previous)
     if not judgement.passed:
         return judgement.without_rows()
     with progress.step("export and verify"):

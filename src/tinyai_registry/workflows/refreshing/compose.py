@@ -5,22 +5,25 @@ It is a function of the two: where the registry has moved on meanwhile, it can b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from tinyai_registry.documents import attestation, card, plot, row, sidecar, strict_json
+from tinyai_registry.documents import attestation, card, parts, plot, row, sidecar, strict_json
 from tinyai_registry.documents.attestation import attestation_name
 from tinyai_registry.documents.extra_schema import extra_schema_name, require_valid_extra
 from tinyai_registry.documents.schema import require_valid
 from tinyai_registry.documents.sidecar_types import Sidecar
-from tinyai_registry.evaluation import Caveat
-from tinyai_registry.evaluation.caveats import drift_caveats
+from tinyai_registry.errors import DocumentError, RegistryError
+from tinyai_registry.evaluation import Caveat, Judgement
+from tinyai_registry.evaluation.caveats import WORSE_THAN_SHIPPED, drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
 from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
+from tinyai_registry.store.past import read_sidecar
 from tinyai_registry.workflows.refreshing.starting_point import StartingPoint
 from tinyai_registry.workflows.scaffolding.new_plugin import UNDECIDED
 
@@ -30,7 +33,7 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
 
     Raises DocumentError if what recipe, table and plugin put into the documents makes them invalid.
     """
-    recipe, judgement = candidate.recipe, candidate.judgement
+    recipe, judgement = candidate.recipe, _judgement(candidate, start)
     withdrawn = find_superseded(start.registry, start.before, _names(candidate))
     drift = measure_drift(start.sidecar, recipe, judgement.table)
     judgement = judgement.with_caveats(*drift_caveats(drift), *_release_caveats(candidate, withdrawn))
@@ -44,13 +47,36 @@ def compose(candidate: Candidate, start: StartingPoint) -> Release:
     return Release(recipe.id, _files(candidate, document, drawn), rows, withdrawn)
 
 
+def _judgement(candidate: Candidate, start: StartingPoint) -> Judgement:
+    """That of ``candidate``; a release that is byte for byte the one before is no worse than that."""
+    judgement, graph = candidate.judgement, f"{candidate.recipe.id}.onnx"
+    digests = [artifact.sha256 for artifact in candidate.artifacts if artifact.path == graph]
+    if start.previous is None or start.previous.sha256 not in digests:
+        return judgement
+    return replace(judgement, caveats=tuple(c for c in judgement.caveats if c.code != WORSE_THAN_SHIPPED))
+
+
 def _history(candidate: Candidate, start: StartingPoint) -> list[float]:
-    """What the first criterion of the gate measured in each release, this one last."""
-    judged = [entry.account.gate for entry in log.entries(start.registry.root, candidate.recipe.id) if entry.is_release]
-    asked = str(candidate.recipe.criteria[0])
-    now = [verdict.value for verdict in candidate.judgement.verdicts if verdict.criterion == asked]
-    before = [verdict["value"] for gate in judged for verdict in gate if verdict["criterion"] == asked]
-    return [value for value in (*before, *now) if value is not None]
+    """What the first criterion of the gate measured in each release, this one last; first what an adopted one says."""
+    first = candidate.recipe.criteria[0]
+    releases = [each for each in log.entries(start.registry.root, candidate.recipe.id) if each.is_release]
+    now = [verdict.value for verdict in candidate.judgement.verdicts if verdict.criterion == str(first)]
+    judged = [verdict for entry in releases for verdict in entry.account.gate]
+    before = [verdict["value"] for verdict in judged if verdict["criterion"] == str(first)]
+    comparable = first.part == "folds" and first.against is None
+    adopted = _adopted(start, releases).get(f"{first.aggregate}_{first.metric}") if comparable else None
+    return [value for value in (adopted, *before, *now) if value is not None]
+
+
+def _adopted(start: StartingPoint, releases: Sequence[log.Entry]) -> Mapping[str, float]:
+    """The headline figures of the release that had no log when it was first refreshed, as far as they are known."""
+    if not releases:
+        return start.previous.metrics if start.previous else {}
+    with suppress(DocumentError, RegistryError):  # it may have been pruned
+        if releases[0].action == "adopt":
+            said = read_sidecar(start.registry.root, releases[0].model, releases[0])
+            return parts.headlines_of_training(said.get("training", {}))
+    return {}
 
 
 def _names(candidate: Candidate) -> frozenset[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from tinyai_registry.errors import TableError, TinyaiError
 from tinyai_registry.evaluation import Judgement, Shipped
 from tinyai_registry.evaluation.caveats import shipped_caveats
+from tinyai_registry.evaluation.drift import has_same_rows
 from tinyai_registry.lab import metrics
 from tinyai_registry.lab.table import Table
 from tinyai_registry.release import Previous
@@ -21,13 +24,20 @@ from tinyai_registry.workflows.score import load
 
 
 def compare_with_shipped(
-    judgement: Judgement, trained: Trained, registry: Path, model: str, previous: Previous | None
+    judgement: Judgement,
+    trained: Trained,
+    registry: Path,
+    sidecar: Mapping[str, Any] | None,
+    previous: Previous | None,
 ) -> Judgement:
-    """``judgement`` beside what the registered ``model`` gives for the same held-out rows, if there is one."""
+    """``judgement`` beside what the registered model gives for the same held-out rows, if there is one.
+
+    ``sidecar`` and ``previous`` are of the registered release.
+    """
     if previous is None or trained.table.recipe.output_shape:  # tensors are judged by what the plugin measures
         return judgement
     try:
-        predicted = _predict(registry, model, trained.table)
+        predicted = _predict(registry, trained.table)
     except Exception as error:  # noqa: BLE001  # whatever it is that cannot be run, it is about to be replaced
         kind = "" if isinstance(error, TinyaiError) else f"{type(error).__name__}: "
         why = kind + shorten(" ".join(str(error).split()).replace(str(registry), "the registry"))
@@ -40,11 +50,14 @@ def compare_with_shipped(
     ]
     shipped = Shipped(previous.sha256, summarise(folds))
     judged = replace(judgement, shipped=shipped)
+    if has_same_rows(sidecar, judgement.table):  # which it was trained on: it does better than any fold's model can
+        return judged
     return judged.with_caveats(*shipped_caveats(shipped, judgement.evaluation))
 
 
-def _predict(registry: Path, model: str, table: Table) -> NDArray[np.float64]:
+def _predict(registry: Path, table: Table) -> NDArray[np.float64]:
     """What the registered file says of every row, ``[N]``. Its bytes and its test vector are checked first."""
+    model = table.recipe.id
     loaded = load(model, registry)
     parts = [
         loaded.predict({**table.frame.iloc[rows], **(table.inputs(rows) if table.recipe.tensors else {})})
