@@ -224,12 +224,14 @@ def _open(path: Path) -> Iterator[tuple[int, os.stat_result]]:
         raise FileProblemError(Problem.MISSING, "is missing") from error
     except OSError as error:
         if path.exists() and not path.is_file():  # a socket, or a folder on Windows, cannot even be opened
-            raise FileProblemError(Problem.NOT_REGULAR, "is not a regular file") from error
+            what = "is a folder" if path.is_dir() else "is not a regular file"
+            raise FileProblemError(Problem.NOT_REGULAR, what) from error
         raise
     try:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
-            raise FileProblemError(Problem.NOT_REGULAR, "is not a regular file")
+            what = "is a folder" if stat.S_ISDIR(about.st_mode) else "is not a regular file"
+            raise FileProblemError(Problem.NOT_REGULAR, what)
         yield descriptor, about
     finally:
         os.close(descriptor)

@@ -96,6 +96,8 @@ def test_a_workflow_that_is_there_already_is_never_overwritten(tinyai, repositor
     [line] = ran.err.splitlines()
     assert "tinyai.yml exists already; it was not changed" in line
     assert (repository / WORKFLOW).read_text() == "its own"
+    second = tinyai("init", "tiny", "--ci", "--reproduce")
+    assert "it was not changed; move it away, and the one that is written then has both jobs" in second.err
 
 
 @pytest.mark.parametrize(

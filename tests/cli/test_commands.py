@@ -78,7 +78,10 @@ MISTAKES = {
     "not JSON": (("show", "duo_v1", "--registry", "{tmp}/broken"), "registry.json:1:1"),
     "the index is a folder": (("list", "--registry", "{tmp}/folder"), "registry.json"),
     "unknown model shown": (("show", "nope_v1", *REGISTRY), "has no model 'nope_v1'"),
-    "history of an unknown model": (("log", "nope_v1", *REGISTRY), "has no history of 'nope_v1'; it has one of: none"),
+    "history of an unknown model": (
+        ("log", "nope_v1", *REGISTRY),
+        "has no history of 'nope_v1'; the log is empty",
+    ),
     "unknown code": (("validate", "{registry}", "--ignore", "TAI9x"), "no check has the code"),
     "the index is a pipe": (("list", "--registry", "{tmp}/pipe"), "registry.json: is not a regular file"),
     "a file where the store belongs": (("prune", "--registry", "{tmp}/odd"), "pending"),
@@ -371,6 +374,11 @@ def test_show_is_a_page_on_a_terminal(tinyai, refresh, places, registry, monkeyp
     assert shown.split()[0] == "Duo"
     assert max(map(len, shown.split("\n"))) == 60
     assert "| --- |" not in shown
+    (registry / "duo_v1.md").unlink()
+    page = tinyai("show", "duo_v1", "--registry", registry).out
+    assert page.splitlines()[:3] == ["id        duo_v1", "kind      nr", "licence   MIT"]
+    assert "it has no card yet" in page
+    assert len(page.splitlines()) < 20
 
 
 def test_plugins_gives_every_plugin_with_its_hooks_and_models(tinyai, duo):

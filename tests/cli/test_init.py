@@ -27,7 +27,9 @@ def test_from_then_on_no_command_has_to_be_told_where_the_registry_is(tinyai, pr
     assert "tinyai import" in ran.out
     assert "tinyai new-plugin" in ran.out
     assert tinyai("list").out.startswith("no models; `tinyai import` takes in one that you have")
-    for command in ("list", "status", "validate"):
+    assert tinyai("status").out.startswith(tinyai("list").out)
+    assert tinyai("log").out.startswith("the log is empty; it begins with the first `tinyai refresh`")
+    for command in ("list", "status", "log", "validate"):
         assert tinyai(command).code == 0
     assert settings(project) == {"registry": {"path": "model/tiny"}, "tables": {}}
 

@@ -70,6 +70,20 @@ def test_a_bar_with_many_words_fits_into_eighty_columns(clock, terminal):
     assert "1000 fits" in shown[-1]
 
 
+def test_a_caveat_hangs_below_its_mark_on_a_terminal_and_is_one_line_elsewhere(terminal):
+    words = "RedMaples: " + "the fold has few rows and says little; " * 6 + "::error::x"
+    pipe = Display(quiet=False)
+    pipe.console = Console(file=io.StringIO(), width=80)
+    for display in (terminal, pipe):
+        display._line(words, ("caveat ", "yellow"))
+    first, *others = plain(terminal).splitlines()
+    assert first.startswith("caveat  RedMaples: the fold")
+    assert others
+    assert all(line.startswith(" " * 8) and line[8] != " " and len(line) <= 80 for line in others)
+    assert not any(line.lstrip().startswith("::") for line in others)
+    assert plain(pipe) == f"caveat  {words}\n"
+
+
 def test_what_is_over_soon_and_what_moves_too_often_is_not_drawn(monkeypatch, capsys):
     seconds = iter([0.0, 0.4, 0.6, 0.65, 0.71, 0.72])
     monkeypatch.setattr(steps.time, "monotonic", lambda: next(seconds))

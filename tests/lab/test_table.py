@@ -128,7 +128,7 @@ def test_a_path_that_is_not_there_is_refused_and_nothing_else_is_read(recipe, tm
 
 
 def test_a_folder_is_refused(recipe, tmp_path):
-    with pytest.raises(TableError, match=r"cannot read the table .*: it is not a regular file"):
+    with pytest.raises(TableError, match=r"cannot read the table .*: it is a folder"):
         read_table(tmp_path, recipe)
 
 

@@ -218,7 +218,12 @@ def test_other_curves_do_as_well(tinyai, project):
         ([forger.MODEL], "with which key?"),
         ([forger.MODEL, "--key", "ada.pem", "--keyless"], "--keyless goes without a key"),
         ([forger.MODEL, "--key", "ada.pub"], "cannot sign fr_regressor_v1"),
-        ([forger.MODEL, "--key", "nowhere.pem"], "cannot sign fr_regressor_v1"),
+        ([forger.MODEL, "--key", "nowhere.pem"], "cannot read the key nowhere.pem: it is missing"),
+        ([forger.MODEL, "--key", "."], "cannot read the key .: it is a folder"),
+        (
+            [forger.MODEL, "--key", "ada.pem", "--certificate", "no.pem"],
+            "cannot read the certificate no.pem: it is missing",
+        ),
         ([forger.MODEL, "--key", "registry/ada.pem"], "lies in the registry"),
         (["none_v1", "--key", "ada.pem"], "has no model 'none_v1'"),
     ],

@@ -107,7 +107,9 @@ def test_orphans_are_named_and_moved_out_on_request(root, tinyai, tmp_path):
     ran = tinyai("migrate", "--registry", root, "--orphans-to", target, "--dry-run")
     assert "would be moved" in ran.out
     assert not target.exists()
-    assert tinyai("migrate", "--registry", root, "--orphans-to", target).code == 0
+    ran = tinyai("migrate", "--registry", root, "--orphans-to", target)
+    assert ran.code == 0
+    assert ran.out.count("duet_v1_seed0.onnx.data") == 1
     assert (target / "lost.onnx.data").read_bytes() == b"lost"
     assert {path.name for path in target.iterdir()} == {"lost.onnx.data", "duet_v1_seed0.onnx.data"}
     assert not list(root.glob("*.data"))

@@ -58,8 +58,8 @@ INPUT_SHAPE = Rule(
     Severity.ERROR,
     "an input has a shape that the runtime does not feed",
     "The target runtime feeds frames [1|N, 1, H, W] or feature vectors [1|N, F], nothing else.",
-    "Export the model with such an input. A model that is only ever fed by code of its own can be excused with "
-    "`--ignore TAI410`.",
+    "Export the model with such an input. A model that is only ever fed by code of its own is excused in "
+    '`tinyai.toml`: below `[validate.MODEL]`, `TAI410 = "why"`.',
 )
 OPSET_IMPORT = Rule(
     "TAI412",

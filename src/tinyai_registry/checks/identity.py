@@ -65,7 +65,8 @@ NOTES = Rule(
     Severity.WARNING,
     "the notes of row and sidecar differ",
     "Notes are for people, who read one of the two. A difference says that one was left over from another release.",
-    "Make them the same; `tinyai refresh` writes both.",
+    "Make them the same: `tinyai migrate` writes the row's into a sidecar of an earlier dialect, `tinyai refresh` "
+    "writes both.",
 )
 KIND = Rule(
     "TAI107",

@@ -19,7 +19,8 @@ LOCAL_NAME = Rule(
     "the graph names something of the machine that made it",
     "Exporters leave source paths and stack traces in the metadata of nodes. They tell strangers about people and "
     "machines, and change the bytes from one machine to the next.",
-    "Clear `metadata_props` and `doc_string` of the nodes before saving; `tinyai refresh` exports without them.",
+    "`tinyai migrate` takes them out where the graph then gives the same numbers, and `tinyai refresh` exports without "
+    "them; a script of your own clears `metadata_props` and `doc_string` of the nodes before it saves.",
 )
 
 # Fields that hold prose, as metadata and attributes do. All others name nodes and tensors, which may look like paths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Any
 
 from rich.table import Table
@@ -12,7 +13,7 @@ from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.markdown import metric_names
 from tinyai_registry.documents.parts import HEADLINES, headlines
 from tinyai_registry.evaluation import STANDARD_METRICS, Fold
-from tinyai_registry.text import figure, log_line
+from tinyai_registry.text import figure, log_line, without_commands
 
 AFTER_REFUSAL = (
     "next: look at the folds above, and at the table (`tinyai table diff OLD NEW`); a lower gate is another model, "
@@ -23,6 +24,9 @@ Report = Mapping[str, Any]
 
 # What of a fold stands beside its figure in the registered release: more does not fit into 80 columns.
 COMPARED = ("plcc", "srocc", "rmse")
+
+# However narrow a terminal is, words get this many characters.
+MIN_ROOM = 20
 
 
 class Display(Steps):
@@ -83,8 +87,17 @@ class Display(Steps):
     def _line(self, words: str, mark: tuple[str, str] | None = None, *, style: str = "") -> None:
         """Write ``words``, which may be anyone's, behind a coloured mark."""
         before = (mark, " ") if mark else ()
-        # Never wrapped: a word in the middle of a line would begin one, and could be a command to a runner.
-        self.console.print(Text.assemble(*before, (log_line(words), style)), soft_wrap=True)
+        told = log_line(words)
+        if mark and self.console.is_terminal:
+            told = _hang(told, " " * (len(mark[0]) + 1), self.console.width)
+        # Elsewhere never wrapped: a word in the middle of a line would begin one, and could be a command to a runner.
+        self.console.print(Text.assemble(*before, (told, style)), soft_wrap=True)
+
+
+def _hang(words: str, indent: str, room: int) -> str:
+    """``words`` in lines of at most ``room`` characters, below each other; what stands before the first is no part."""
+    lines = wrap(words, max(room - len(indent), MIN_ROOM), break_long_words=False, break_on_hyphens=False)
+    return f"\n{indent}".join(map(without_commands, lines))
 
 
 def _comparison(document: Report) -> Table:

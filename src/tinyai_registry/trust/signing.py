@@ -21,7 +21,7 @@ from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.signature_bundle import SignatureBundle, read_bundle
 from tinyai_registry.documents.trust_policy import Signer, Trust
 from tinyai_registry.errors import DocumentError, RegistryError, TinyaiError
-from tinyai_registry.files import MAX_BYTES, File, Folder
+from tinyai_registry.files import MAX_BYTES, File, FileProblemError, Folder, explain, read_bytes
 from tinyai_registry.onnxfile.runtime import load_runtime
 from tinyai_registry.store import chain
 from tinyai_registry.store.endorsement import put_signature
@@ -98,9 +98,22 @@ def sign(root: Path, signable: Signable, key: PrivateKey | None) -> str:
     """
     if key is not None and key.path.resolve().is_relative_to(root.resolve()):
         raise SignatureError(f"{key.path} lies in the registry, which others read; move the private key out of it")
+    if key is not None:
+        _require_readable(key)
     bundle = _sign(signable, key)
     put_signature(root, signable.id, signable.bundle_name, bundle, signable.digests)
     return signable.bundle_name
+
+
+def _require_readable(key: PrivateKey) -> None:
+    for path in (key.path, *key.certificates):
+        what = "key" if path == key.path else "certificate"
+        try:
+            read_bytes(path, strict_json.MAX_BYTES)
+        except FileProblemError as error:
+            raise SignatureError(f"cannot read the {what} {path}: it {error.what}") from error
+        except OSError as error:
+            raise SignatureError(f"cannot read the {what} {path}: {explain(error)}") from error
 
 
 def _sign(signable: Signable, key: PrivateKey | None) -> bytes:

@@ -36,7 +36,8 @@ from tinyai_registry.workflows.staged import require_no_new_error
 class Rewrite:
     """What a migration makes of one model: its release, what changes by it, and what is left and why.
 
-    ``before`` and ``after`` are the sidecar as text, ``row_before`` and ``row_after`` the row.
+    ``before`` and ``after`` are the sidecar as text, ``row_before`` and ``row_after`` the row; ``dropped`` are the
+    files that go, as no graph reads them.
     """
 
     written_in: Dialect
@@ -47,6 +48,12 @@ class Rewrite:
     corrections: tuple[str, ...]
     left: tuple[str, ...]
     release: Release
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The corrections, then a line for each file that goes."""
+        return (*self.corrections, *(f"{name}, which no graph reads, is gone" for name in self.dropped))
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def migrate(
         if dry_run:
             return Migration(model, "planned", rewrite)
         is_new = rewrite.written_in != CURRENT
-        why = f"migrated from the {rewrite.written_in.name} dialect" if is_new else "; ".join(rewrite.corrections)
+        why = f"migrated from the {rewrite.written_in.name} dialect" if is_new else "; ".join(rewrite.changes)
         publish(
             root, model, lambda: _rewrite_now(root, model, runtime, repairs), replace(account, reason=why), patience
         )
@@ -133,11 +140,11 @@ def _rewrite(registry: Registry, model: str, runtime: Runtime, repairs: Repairs)
     after = published[f"{found.stem}.json"] = sidecar.render(document).encode()
     corrections = (
         *imported.corrections(found.sidecar or {}, found.row, document),
-        *(*mended.done, *lines, *(f"{name}, which no graph reads, is gone" for name in dropped)),
+        *(*mended.done, *lines),
     )
     new_row = row.merge(owners, document)
     amended = tuple(key for key in ("license", "sigstore_bundle") if owners.get(key) != found.row.get(key))
-    if written_in == CURRENT and not corrections:
+    if written_in == CURRENT and not corrections and not dropped:
         return None
     withdrawn = tuple(name for name in files_of(registry, found) if name not in published)
     return Rewrite(
@@ -149,6 +156,7 @@ def _rewrite(registry: Registry, model: str, runtime: Runtime, repairs: Repairs)
         corrections=corrections,
         left=mended.left,
         release=Release(model, published, (new_row,), withdrawn, amended=amended),
+        dropped=tuple(dropped),
     )
 
 

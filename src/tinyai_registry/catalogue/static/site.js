@@ -17,7 +17,8 @@ function list(table) {
       row.hidden = !(chosen && words.every((word) => text.includes(word)));
       shown += row.hidden ? 0 : 1;
     }
-    count.textContent = shown === rows.length ? `${shown} models` : `${shown} of ${rows.length} models`;
+    const all = `${rows.length} model${rows.length === 1 ? "" : "s"}`;
+    count.textContent = shown === rows.length ? all : `${shown} of ${all}`;
   }
 
   function compare(one, other) {

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from tinyai_registry.cli.columns import align
+from tinyai_registry.cli.nothing_yet import NO_MODELS
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.headline import Headline, read_headline
 from tinyai_registry.errors import DocumentError
 from tinyai_registry.files import Folder
 from tinyai_registry.store.glance import NOTHING, glance_sidecar
 
-NONE = "no models; `tinyai import` takes in one that you have, `tinyai refresh` makes one that a plugin declares"
 HEADER = ("id", "kind", "score", "released", "stage", "license")
 
 
@@ -33,7 +33,7 @@ def command(session: Session, registry: Path | None) -> int:
         session.answer({"models": opened.rows, "headlines": told})
     else:
         rows = [_cells(row, known) for row, known in zip(opened.rows, headlines, strict=True)]
-        session.say(*(align([HEADER, *rows], session.room) if rows else [NONE]))
+        session.say(*(align([HEADER, *rows], session.room) if rows else [NO_MODELS]))
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tinyai_registry.cli.nothing_yet import NO_HISTORY
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents.refusal import refusal
 from tinyai_registry.errors import RegistryError
@@ -30,14 +31,14 @@ def command(session: Session, model: str | None, registry: Path | None) -> int:
     root = session.open_to_read(registry).root
     known = layout.logged_models(root)
     if model is not None and model not in known:
-        they = f"it has one of: {name_some(known)}{suggest(model, known)}"
+        they = f"it has one of: {name_some(known)}{suggest(model, known)}" if known else NO_HISTORY
         raise RegistryError(f"{root} has no history of {model!r}; {they}")
     found = [entry for each in (known if model is None else [model]) for entry in log.entries(root, each)]
     found.sort(key=lambda entry: (entry.account.time, entry.model, entry.number))
     if session.as_json:
         session.answer({"entries": [asdict(entry) for entry in found]})
     else:
-        session.say(*(line for entry in found for line in _lines(entry)))
+        session.say(*([line for entry in found for line in _lines(entry)] or [NO_HISTORY]))
     return 0
 
 

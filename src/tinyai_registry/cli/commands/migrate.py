@@ -117,7 +117,7 @@ def _document(done: Migration) -> dict[str, Any]:
         "status": done.status,
         "why": done.why,
         "imported_from": rewrite.written_in.name if rewrite else None,
-        "corrections": list(rewrite.corrections) if rewrite else [],
+        "corrections": list(rewrite.changes) if rewrite else [],
         "left": list(rewrite.left) if rewrite else [],
         "sidecar": json.loads(rewrite.after) if rewrite else None,
         "row": json.loads(rewrite.row_after) if rewrite else None,

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from tinyai_registry.cli.columns import align
+from tinyai_registry.cli.nothing_yet import NO_MODELS
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.text import count, name_some
 from tinyai_registry.workflows.status import STALE, STATES, Standing, read_status
@@ -71,7 +72,7 @@ def _lines(found: Sequence[Standing], tail: Sequence[str], room: int | None) -> 
         if each.command:
             yield f"{INDENT}tinyai {' '.join((*each.command, *tail))}"
     counts = Counter(each.state for each in asked)
-    yield ", ".join(f"{count} {state}" for state, count in counts.items()) or "no models"
+    yield ", ".join(f"{count} {state}" for state, count in counts.items()) or NO_MODELS
     if others := [each.model for each in found if each.known_from == "plugin"]:
         yield f"plugins declare {len(others)} more, and tinyai.toml names no table of theirs: {name_some(others)}"
 

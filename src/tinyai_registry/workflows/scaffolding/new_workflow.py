@@ -43,7 +43,8 @@ def write_workflow(registry: Path, project: Path, *, reproduces: bool = False) -
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
-        raise ScaffoldError(f"{file} exists already; it was not changed") from None
+        second = "; move it away, and the one that is written then has both jobs" if reproduces else ""
+        raise ScaffoldError(f"{file} exists already; it was not changed{second}") from None
     except OSError as error:
         raise ScaffoldError(f"cannot write {file}: {error.strerror}") from error
     return file
