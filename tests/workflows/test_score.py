@@ -255,7 +255,8 @@ def test_people_see_the_pool_and_the_lowest_rows_in_eighty_columns(score, frame,
     assert [line.split()[-1] for line in lines[-5:]] == [f"{value:.4f}" for value in lowest]
     assert max(map(len, lines)) <= 80
     few = score(write_table(frame.head(2))).out.splitlines()
-    assert len(few) == 6
+    assert len(few) == 7
+    assert few[2].startswith("vmaf of the input itself has mean ")
 
 
 @pytest.mark.parametrize("ending", ["json", "xml", "csv", "sub"])
@@ -264,6 +265,11 @@ def test_a_log_of_libvmaf_is_scored_frame_by_frame_whatever_it_is_written_as(sco
     assert [row["frame"] for row in answer["rows"]] == list(range(6))
     expected = score(shared / "data" / "vmaf_logs" / "formats" / "sample.json", "--json").json
     assert answer == expected
+
+
+def test_the_target_that_a_log_has_is_told_beside_the_predictions(score, shared):
+    log = shared / "data" / "vmaf_logs" / "RedMaples_x264_540p_crf20.json"
+    assert f"vmaf of the input itself has mean {open_log(log)['vmaf'].mean():.4f}" in score(log).out
 
 
 def test_a_log_gives_what_the_table_that_was_made_of_it_gives(score, shared):

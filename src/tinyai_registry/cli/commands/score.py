@@ -18,7 +18,7 @@ from tinyai_registry.documents.url import fetch
 from tinyai_registry.errors import TableError
 from tinyai_registry.lab.call import RANK_OF_ROWS
 from tinyai_registry.lab.loaded_model import LoadedModel
-from tinyai_registry.lab.rows_file import open_rows, write_rows
+from tinyai_registry.lab.rows_file import RowsFile, open_rows, write_rows
 from tinyai_registry.lab.table_file import require_ending
 from tinyai_registry.tables.log_rows import FRAME, open_log
 from tinyai_registry.tables.logs import is_log
@@ -77,7 +77,12 @@ def command(
     if session.as_json:
         session.answer(_document(loaded, groups, labels, predictions))
     else:
-        session.say(*_pools(groups, predictions), *_beyond(loaded, predictions), *_rows(labels, predictions))
+        session.say(
+            *_pools(groups, predictions),
+            *_given(loaded, columns),
+            *_beyond(loaded, predictions),
+            *_rows(labels, predictions),
+        )
     return 0
 
 
@@ -119,6 +124,16 @@ def _pools(groups: Mapping[str, Pooled], predictions: NDArray[Any]) -> Iterator[
     pooled = [*groups.items(), ("all", pool(predictions))]
     head = ("", "rows", "mean", "harmonic mean", "p5", "min")
     yield from align([head, *((name, str(each.rows), *_figures(each)) for name, each in pooled)])
+
+
+def _given(loaded: LoadedModel, columns: RowsFile) -> Iterator[str]:
+    """What the input itself has of the target, to be held against the mean of the predictions."""
+    target = loaded.sidecar.get("recipe", loaded.sidecar).get("target")
+    if not isinstance(target, str) or target not in columns:
+        return
+    values = columns[target]
+    if np.issubdtype(values.dtype, np.number) and np.isfinite(values).all():
+        yield f"{target} of the input itself has mean {values.mean():.4f}"
 
 
 def _rows(labels: Labels, predictions: NDArray[Any]) -> Iterator[str]:
