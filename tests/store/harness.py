@@ -71,7 +71,8 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
         def perform() -> int:
             return real["open"](path, flags, mode, dir_fd=dir_fd)
 
-        descriptor = handler(Op("open", where), perform) if flags & WRITING else perform()
+        changes = flags & WRITING and where != Path(os.devnull)  # which a child process is given
+        descriptor = handler(Op("open", where), perform) if changes else perform()
         paths[descriptor] = where
         return descriptor
 

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from tinyai_registry.checks.finding import Finding, Rule, Severity
 from tinyai_registry.errors import TinyaiError
 
-# How much a code is like another that it may have been meant for: a character is missing, or one too many.
-ALIKE = 0.85
+# How much a code is like another that it may have been meant for: one character of six is another.
+ALIKE = 0.8
 # The shortest beginning of a code that says what the check is about: TAI9.
 FAMILY = 4
 
@@ -63,7 +63,8 @@ def _unknown(word: str, known: Mapping[str, Rule]) -> str:
     elif family := _family(word.upper(), known):
         hint = f"`tinyai explain {family}` explains all that begin so"
     else:
-        hint = "`tinyai explain` lists them all"
+        families = sorted({code[:FAMILY] for code in known})
+        hint = f"codes begin with {', '.join(families)}; `tinyai explain` lists them all"
     return f"no check has the code or slug {word!r}; {hint}"
 
 
