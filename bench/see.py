@@ -64,7 +64,7 @@ print(scores.mean())
 PLOTTED = """
 import atexit, sys, time
 from tinyai_registry.cli.app import run
-from tinyai_registry.workflows.refreshing import compose
+from tinyai_registry.documents import plot
 taken = 0.0
 def timed(call):
     def timing(*given):
@@ -75,7 +75,7 @@ def timed(call):
         finally:
             taken += time.process_time() - begun
     return timing
-compose._points, compose.plot.draw = timed(compose._points), timed(compose.plot.draw)
+plot.choose, plot.draw = timed(plot.choose), timed(plot.draw)
 atexit.register(lambda: sys.stderr.write(f"plot {taken}\\n"))
 run()
 """
