@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyai_registry.workflows.scaffolding.new_plugin import UNDECIDED
+from tinyai_registry.recipe import UNDECIDED
 
 FILES = [
     "README.md",

@@ -24,6 +24,7 @@ from tinyai_registry.evaluation import Fit
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.draws import draw_unknown
 from tinyai_registry.lab.mlp import TrainedMLP, output_bounds
+from tinyai_registry.lab.processor import threads
 from tinyai_registry.lab.stack import Cohort, Stack
 from tinyai_registry.lab.table import Table
 from tinyai_registry.lab.training_rows import few_enough, training_rows
@@ -70,7 +71,7 @@ def train_mlps(recipe: Recipe, table: Table, fits: Sequence[Fit], progress: Prog
 
         return _train(table, recipe, {i: fits[i] for i in parts[number]}, cancelled, tell)
 
-    with _one_thread_each(), ThreadPoolExecutor(workers) as pool, _set_at_end(cancelled):
+    with threads(1), ThreadPoolExecutor(workers) as pool, _set_at_end(cancelled):
         for part in [pool.submit(train, number) for number in range(len(parts))]:
             while not wait([part], MOMENT).done:
                 if progress is not None:
@@ -136,13 +137,3 @@ def _set_at_end(cancelled: Event) -> Iterator[None]:
         yield
     finally:
         cancelled.set()
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

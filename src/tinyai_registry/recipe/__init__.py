@@ -6,7 +6,7 @@ still have their default are left out of the fingerprint, so that a new optional
 """
 
 from tinyai_registry.recipe._criteria import Criterion, MeanBy, criterion_of
-from tinyai_registry.recipe._declaration import KINDS, CardText, Kind, Recipe
+from tinyai_registry.recipe._declaration import KINDS, UNDECIDED, CardText, Kind, Recipe
 from tinyai_registry.recipe._fingerprint import decisive, fingerprint, plain
 from tinyai_registry.recipe._imported import Imported, Regressor, source_flaw
 from tinyai_registry.recipe._inputs import (
@@ -46,6 +46,7 @@ __all__ = [
     "FIDELITY",
     "KINDS",
     "MLP",
+    "UNDECIDED",
     "UNKNOWN",
     "Adam",
     "AdamW",

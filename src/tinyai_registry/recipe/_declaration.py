@@ -23,6 +23,9 @@ from tinyai_registry.recipe._schemes import Scheme, columns_of, sets_test_aside
 Kind = Literal["fr", "nr", "filter"]
 KINDS: tuple[Kind, ...] = ("fr", "nr", "filter")
 
+# What the template of a plugin has in fields that its owner is to decide; whoever releases a model under these has not.
+UNDECIDED = {"license": "LicenseRef-undecided", "decision": "ADR-0000"}
+
 _ID = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 # Names that begin with an underscore are the exporter's own.
 _TENSOR = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")

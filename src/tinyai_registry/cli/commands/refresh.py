@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,15 +78,12 @@ def command(
 ) -> int:
     """Retrain a model from a fresh table and publish it, if its gate passes.
 
-    --jobs and --engine say who trains: with --all each model is a piece of work, of one MODEL those of its protocols.
-    Whoever it is, the files are the same.
+    --jobs and --engine say who trains: with --all each model is a piece of work, of one MODEL those of its protocols,
+    which this process trains by default. Whoever it is, the files are the same.
 
     Exit codes: 0 done, 2 bad input, 3 the gate refused, 4 the recipe changed, 5 the registry is busy. With --all: the
     highest of the models'; a model without a table and one that others made are skipped, and one that is not registered
     is left out.
-
-    --jobs says how many models are refreshed at a time; of one MODEL, who trains its protocols: by default this
-    process.
     """
     if everything == (model is not None):
         raise TinyaiError("name one MODEL, or give --all")
@@ -99,29 +96,61 @@ def command(
         return _refresh_all(session, registry, engine or Engine(), wishes, new=new)
     if new:
         raise TinyaiError("--new goes with --all; one MODEL is refreshed whether or not the registry has it")
-    for file in (metrics_out, note, comment, predictions):
-        require_writable(file)
-    if predictions is not None:
-        require_ending(predictions)
-    plugins = session.plugins()
+    beside = Beside(metrics_out, note, comment, predictions)
+    beside.require_writable()
+    return _refresh_one(session, model, table, registry, engine, wishes, beside)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The files that are written beside a release, where somebody asks for them."""
+
+    metrics: Path | None
+    note: Path | None
+    comment: Path | None
+    predictions: Path | None
+
+    def require_writable(self) -> None:
+        """Raise TinyaiError if one of them cannot be written: before the work, not after it."""
+        for file in (self.metrics, self.note, self.comment, self.predictions):
+            require_writable(file)
+        if self.predictions is not None:
+            require_ending(self.predictions)
+
+    def write(self, outcome: Outcome, document: Mapping[str, Any]) -> None:
+        """Write the report, and the note of what was made."""
+        if self.metrics is not None:
+            write(self.metrics, strict_json.dumps(document))
+        if self.note is not None and outcome.sidecar is not None:
+            write(self.note, decision_note.render(as_sidecar(outcome.sidecar)))
+
+
+def _refresh_one(
+    session: Session,
+    model: str,
+    table: Sequence[str],
+    registry: Path | None,
+    engine: Engine | None,
+    wishes: Wishes,
+    beside: Beside,
+) -> int:
+    config, plugins = session.config, session.plugins()
     if (declared := plugins.find_import(model)) is not None:
-        return _import(session, session.config.registry_folder(registry), declared, table, wishes)
-    where = find_owner_of(session, plugins, model, registry)
-    data = session.config.table(where.recipe.dataset, table)
-    folder = session.config.registry_folder(registry)
-    if not dry_run:
+        return _import(session, config.registry_folder(registry), declared, table, wishes)
+    owner = find_owner_of(session, plugins, model, registry)
+    data, folder = config.table(owner.recipe.dataset, table), config.registry_folder(registry)
+    request = _request(config, folder, wishes, owner.recipe, data)
+    request = replace(request, predictions=beside.predictions, engine=engine)
+    if not wishes.dry_run:
         session.watch(folder, [model])
     display = Display(session.as_json)
-    request = _request(session.config, folder, wishes, where.recipe, data)
-    request = replace(request, predictions=predictions, engine=engine)
-    before = find_sidecar(folder, model) if comment else None
-    outcome = refresh(where, request, display)
-    outcome = _sign(session.config, folder, outcome)
+    before = find_sidecar(folder, model) if beside.comment else None
+    outcome = _sign(config, folder, refresh(owner, request, display))
     document = report(outcome, display.seconds)
-    _write_documents(outcome, document, metrics_out, note)
-    if comment is not None:
-        found = compare_outcome(before, outcome, where.recipe)
-        write(comment, render_markdown(found, model, sentence(document)))
+    beside.write(outcome, document)
+    if beside.comment is not None:
+        found = compare_outcome(before, outcome, owner.recipe)
+        write(beside.comment, render_markdown(found, model, sentence(document)))
     session.answer(document) if session.as_json else display.outcome(document)
     return outcome.exit_code
 
@@ -134,13 +163,6 @@ def _request(config: Config, folder: Path, wishes: Wishes, recipe: Recipe, data:
     return Request(
         folder, data, command_line, wishes.reason, wishes.force, wishes.dry_run, wishes.patience, config.runtime
     )
-
-
-def _write_documents(outcome: Outcome, document: Mapping[str, Any], metrics: Path | None, note: Path | None) -> None:
-    if metrics is not None:
-        write(metrics, strict_json.dumps(document))
-    if note is not None and outcome.sidecar is not None:
-        write(note, decision_note.render(as_sidecar(outcome.sidecar)))
 
 
 def _import(session: Session, root: Path, declared: Imported, given: Sequence[str], wishes: Wishes) -> int:

@@ -20,12 +20,12 @@ from tinyai_registry.evaluation.caveats import WORSE_THAN_SHIPPED, drift_caveats
 from tinyai_registry.evaluation.drift import measure_drift
 from tinyai_registry.files import sha256_of
 from tinyai_registry.onnxfile.runtime import known_runtimes
+from tinyai_registry.recipe import UNDECIDED
 from tinyai_registry.release import Candidate, Release
 from tinyai_registry.store import log
 from tinyai_registry.store.belongings import find_superseded
 from tinyai_registry.store.past import read_sidecar
 from tinyai_registry.workflows.refreshing.starting_point import StartingPoint
-from tinyai_registry.workflows.scaffolding.new_plugin import UNDECIDED
 
 
 def compose(candidate: Candidate, start: StartingPoint) -> Release:

@@ -8,15 +8,13 @@ from pathlib import Path
 from string import Template
 
 from tinyai_registry.errors import ScaffoldError
+from tinyai_registry.recipe import UNDECIDED
 
 # One word of a distribution, a package and a model id alike; the id has 64 characters, `_v1` among them.
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 _LONGEST = 40
 # `tinyai_registry` is this package, `builtin` the name of the defaults.
 _TAKEN = frozenset({"registry", "builtin"})
-
-# What the template has its owner decide; whoever releases a model under these has not.
-UNDECIDED = {"license": "LicenseRef-undecided", "decision": "ADR-0000"}
 
 # File of the plugin: file among the templates. `$name` stands for the plugin's name in both path and text.
 FILES = {
