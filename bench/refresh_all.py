@@ -28,12 +28,13 @@ ROOT = Path(__file__).parents[1]
 AIM = 0.5
 TINYAI = [sys.executable, "-P", "-m", "tinyai_registry"]
 # The data sets of the recipes, and the files that stand in for them.
-TABLES = {
+TABLES: dict[str, str | dict[str, str]] = {
     "netflix-public": "vmaf_features_b.parquet",
     "konvid-1k": "konvid_1k_videval.parquet",
     "youtube-ugc": "youtube_ugc_videval.parquet",
     "chug": "chug.parquet",
     "vmaf-clips": "vmaf_clips_ab.parquet",
+    "vmaf-aggregate": {"a": "vmaf_features_a.parquet", "b": "vmaf_features_b.parquet"},
 }
 
 
@@ -68,13 +69,19 @@ def _cpu() -> float:
     return taken.ru_utime + taken.ru_stime
 
 
-def project(folder: Path, tables: dict[str, Path]) -> Path:
-    """A folder with an empty registry and ``tables``."""
+def project(folder: Path, data: Path, datasets: Collection[str]) -> Path:
+    """A folder with an empty registry and the tables of ``datasets``."""
     folder.mkdir()
-    lines = "".join(f'{name} = "{path}"\n' for name, path in tables.items())
+    lines = "".join(f"{name} = {_toml(data, TABLES[name])}\n" for name in datasets)
     (folder / "tinyai.toml").write_text(f'[registry]\npath = "registry"\n[tables]\n{lines}')
     subprocess.run([*TINYAI, "init", "registry"], cwd=folder, check=True, capture_output=True)
     return folder
+
+
+def _toml(data: Path, files: str | dict[str, str]) -> str:
+    if isinstance(files, str):
+        return f'"{data / files}"'
+    return "{" + ", ".join(f'{corpus} = "{data / file}"' for corpus, file in files.items()) + "}"
 
 
 def graphs(folder: Path) -> dict[str, str]:
@@ -82,9 +89,8 @@ def graphs(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / "registry").glob("*.onnx")}
 
 
-def run_all(folder: Path, tables: dict[str, Path], alone: dict[str, Run], graphs_alone: dict[str, str]) -> None:
-    """All models of ``tables`` together, against what each took ``alone``."""
-    together = project(folder, tables)
+def run_all(together: Path, alone: dict[str, Run], graphs_alone: dict[str, str]) -> None:
+    """All models of the project ``together``, against what each took ``alone``."""
     run = time_command(["refresh", "--all", "--new", "--json"], together)
     results = {each["model"]: each for each in json.loads(run.said)["models"] if each["status"] != "skipped"}
     for model, result in results.items():
@@ -102,19 +108,19 @@ def run_all(folder: Path, tables: dict[str, Path], alone: dict[str, Run], graphs
 def main(data: Path, wanted: Collection[str]) -> None:
     """Single runs first, then all together."""
     ctypes.CDLL(None).prctl(ADOPT_ORPHANS, 1, 0, 0, 0)
-    tables = {name: data / file for name, file in TABLES.items() if not wanted or name in wanted}
-    models = [recipe.id for recipe in discover().recipes if recipe.dataset in tables]
+    datasets = [name for name in TABLES if not wanted or name in wanted]
+    models = [recipe.id for recipe in discover().recipes if recipe.dataset in datasets]
     with tempfile.TemporaryDirectory() as name:
-        single, alone = project(Path(name) / "single", tables), {}
+        single, alone = project(Path(name) / "single", data, datasets), {}
         for model in models:
             alone[model] = time_command(["refresh", model, "--json"], single)
             print(f"  {model:<28} {alone[model].wall:6.2f} s, processor {alone[model].cpu:6.2f} s", flush=True)
         print("all models")
-        run_all(Path(name) / "all", tables, alone, graphs(single))
-        fewer = {dataset: path for dataset, path in tables.items() if dataset not in ENSEMBLES}
-        if fewer and fewer != tables:
+        run_all(project(Path(name) / "all", data, datasets), alone, graphs(single))
+        fewer = [dataset for dataset in datasets if dataset not in ENSEMBLES]
+        if fewer and fewer != datasets:
             print(f"without those of {' and '.join(ENSEMBLES)}")
-            run_all(Path(name) / "fewer", fewer, alone, graphs(single))
+            run_all(project(Path(name) / "fewer", data, fewer), alone, graphs(single))
 
 
 if __name__ == "__main__":

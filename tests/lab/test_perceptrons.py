@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
-from tinyai_registry.lab.perceptrons import Perceptrons
+from tinyai_registry.lab import perceptrons
+from tinyai_registry.lab.perceptrons import Mask, Perceptrons
 from tinyai_registry.recipe import MLP
 
 VARIANTS = {
@@ -22,8 +24,33 @@ VARIANTS = {
     "bounded": MLP((16, 16), "gelu", bounded=True),
     "softplus": MLP((16, 16), "relu", output_activation="softplus"),
 }
-PLAIN = {"gelu": torch.nn.functional.gelu, "relu": torch.relu, "tanh": torch.tanh}
 COUNT, ROWS = 3, 32
+
+
+class Tanh(torch.autograd.Function):
+    """numpy's, with torch's derivative."""
+
+    @staticmethod
+    def forward(ctx, linear):
+        tanh = torch.from_numpy(np.tanh(linear.detach().numpy()))
+        ctx.save_for_backward(tanh)
+        return tanh
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return torch.ops.aten.tanh_backward(gradient, *ctx.saved_tensors)
+
+
+PLAIN = {"gelu": torch.nn.functional.gelu, "relu": torch.relu, "tanh": Tanh.apply}
+
+
+def test_tanh_is_as_near_to_the_truth_as_torch_s():
+    values = torch.linspace(-12, 12, 100_001)
+    true = torch.tanh(values.double())
+    unit = torch.finfo(torch.float32).eps * true.abs() / 2
+    ours = perceptrons.TANH.apply(values.clone(), torch.empty_like(values))
+    assert ((ours - true).abs() <= 2 * unit).all()
+    assert ours.abs().max() <= 1
 
 
 def linear(rows, weight, bias):
@@ -71,6 +98,11 @@ def drawn(mlp, features, seed=0):
     return rows, parameters, masks, torch.randn(COUNT, ROWS, generator=generator)
 
 
+def of_all(masks):
+    """A mask of each layer for each network."""
+    return [[Mask(slice(0, COUNT), mask)] for mask in masks]
+
+
 # A recipe that normalises one feature is refused.
 CASES = {f"{name}, {n} features": (mlp, n) for name, mlp in VARIANTS.items() for n in (6, 1) if n > mlp.layer_norm}
 
@@ -79,7 +111,7 @@ CASES = {f"{name}, {n} features": (mlp, n) for name, mlp in VARIANTS.items() for
 def test_scores_and_gradients_are_those_of_autograd(mlp, features):
     rows, parameters, masks, target = drawn(mlp, features)
     bounds = (1.0, 5.0) if mlp.bounded else None
-    networks = Perceptrons(mlp, bounds, rows, parameters, masks)
+    networks = Perceptrons(mlp, bounds, rows, parameters, of_all(masks))
     followed = [parameter.clone().requires_grad_() for parameter in parameters]
     for _ in range(2):  # the buffers of a pass leave nothing behind
         expected = plain(mlp, bounds, rows, followed, masks)
@@ -97,10 +129,22 @@ def test_scores_and_gradients_are_those_of_autograd(mlp, features):
 def test_a_pass_takes_what_rows_and_parameters_hold_when_it_begins():
     mlp = VARIANTS["gelu"]
     rows, parameters, masks, _ = drawn(mlp, 6)
-    networks = Perceptrons(mlp, None, rows, parameters, masks)
+    networks = Perceptrons(mlp, None, rows, parameters, of_all(masks))
     before = networks.forward().clone()
     rows.mul_(2)
     parameters[0].add_(1)
     after = networks.forward()
     assert not torch.equal(before, after)
-    assert torch.equal(after, Perceptrons(mlp, None, rows, parameters, masks).forward())
+    assert torch.equal(after, Perceptrons(mlp, None, rows, parameters, of_all(masks)).forward())
+
+
+def test_networks_may_share_a_mask():
+    mlp = VARIANTS["dropout"]
+    rows, parameters, masks, _ = drawn(mlp, 6)
+    shared = [[Mask(slice(0, 2), mask[:1]), Mask(slice(2, 3), mask[2:])] for mask in masks]
+    spread = [mask[[0, 0, 2]] for mask in masks]
+    one, other = (Perceptrons(mlp, None, rows, parameters, each) for each in (shared, of_all(spread)))
+    assert torch.equal(one.forward(), other.forward())
+    for networks in (one, other):
+        networks.backward(torch.ones(COUNT, ROWS))
+    assert all(map(torch.equal, one.gradients, other.gradients))

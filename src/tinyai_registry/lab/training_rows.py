@@ -41,12 +41,14 @@ class TrainingRows:
     mlp: MLP
     kept: tuple[Tensor, Tensor] | None = None
 
-    def take(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows ``[G, b, F]`` and targets ``[G, b]`` of the places ``chosen`` among the n."""
+    def take(self, chosen: Tensor, rows: Tensor, target: Tensor) -> None:
+        """Fill ``rows`` ``[G, b, F]`` and ``target`` ``[G, b]`` with those of the places ``chosen`` among the n."""
         if self.kept is None:
-            return prepared(self._standardised(chosen.numpy()), self.mlp), self._target(chosen.numpy())
-        rows, target = self.kept
-        return rows.index_select(1, chosen), target.index_select(1, chosen)
+            rows.copy_(prepared(self._standardised(chosen.numpy()), self.mlp))
+            target.copy_(self._target(chosen.numpy()))
+        else:
+            for kept, out in zip(self.kept, (rows, target), strict=True):
+                torch.index_select(kept, 1, chosen, out=out)
 
     def kept_ready(self) -> TrainingRows:
         """The same, with all rows kept."""
