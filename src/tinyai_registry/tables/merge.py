@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ class Merge:
             named = {column: piece[name] for name, column in self.titles.items()}
             self._writer.write(pa.table({**said, counter: piece[counter], **named}))
 
-    @property
+    @cached_property
     def titles(self) -> Mapping[str, str]:
         """The column of the table that each column of a part becomes; the target comes last."""
         names = name_columns(self.facts[0].names)

@@ -134,7 +134,7 @@ def _pack(values: Sequence[Any]) -> NDArray[np.float64]:
     try:
         return np.frombuffer(into.pack(*values))
     except struct.error:
-        return np.frombuffer(into.pack(*(math.nan if value is None else value for value in values)))
+        return np.frombuffer(into.pack(*[math.nan if value is None else value for value in values]))
 
 
 def _refuse_strange(metrics: Sequence[Mapping[str, Any]], numbers: Sequence[object]) -> NoReturn:
