@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +121,25 @@ def test_an_interruption_leaves_no_part(data, cache):
 
     with pytest.raises(KeyboardInterrupt):
         run(data, TWO, Watching(stop))
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", [None, KeyboardInterrupt, EngineError])
+def test_one_that_ends_leaves_what_another_of_the_same_is_still_at(data, cache, end):
+    here = said(run(data))
+    others = []
+
+    def meanwhile(_):
+        if end is not None:
+            raise end
+
+    def let_another_run(done):
+        if done == 2:
+            with pytest.raises(end) if end else nullcontext():
+                others.append(said(run(data, TWO, Watching(meanwhile))))
+
+    assert said(run(data, TWO, Watching(let_another_run))) == here
+    assert others == ([] if end else [here])
     assert list(cache.iterdir()) == []
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinyai_registry.documents import strict_json, table_record
 from tinyai_registry.documents.url import is_url, without_secrets
-from tinyai_registry.errors import EngineError, LogError
+from tinyai_registry.errors import LogError
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.tables import croissant
 from tinyai_registry.tables.agreement import check_agreement, notes
@@ -26,7 +24,8 @@ from tinyai_registry.tables.sources import list_logs, read_source
 from tinyai_registry.tables.writing import TableWriter, require_place, write_text, writing
 from tinyai_registry.text import count, shorten
 from tinyai_registry.workflows.workers.engine import Engine
-from tinyai_registry.workflows.workers.executor import carry_out, keep_parts
+from tinyai_registry.workflows.workers.executor import carry_out
+from tinyai_registry.workflows.workers.parts import keep_parts
 
 # Logs of one part: so many, or of so many bytes in all. The size of a log behind a URL is not asked for.
 PART_LOGS, PART_BYTES = 32, 2**25
@@ -68,26 +67,13 @@ def build(order: Order, progress: Progress) -> Built:
         require_place([order.output, *_beside(order)], _inputs(order, manifest))
         unlisted = _find_unlisted(order, manifest)
     folder = order.output.with_name(f".{order.output.name}.parts")
-    with keep_parts(folder), _alone(order.output, folder), writing(order.output) as writer:
+    busy = f"another process builds {order.output}; wait for it, or name another with --output"
+    with keep_parts(folder, busy), writing(order.output) as writer:
         merge = Merge(manifest.columns, folder, order.target, order.pools, writer)
         with progress.step("read logs"):
             _read_logs(order, manifest, folder, merge, progress)
         with progress.step("write"):
             return _finish(order, manifest, merge, writer, unlisted)
-
-
-@contextmanager
-def _alone(output: Path, folder: Path) -> Iterator[None]:
-    """Hold ``folder``, that of the parts, against another build of the same table. Raises EngineError if one has it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise EngineError(f"another process builds {output}; wait for it, or name another with --output") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _read_manifest(order: Order) -> Manifest:

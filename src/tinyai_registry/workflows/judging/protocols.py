@@ -32,7 +32,8 @@ from tinyai_registry.workflows.judging.portion import (
     predict_portion,
 )
 from tinyai_registry.workflows.workers.engine import Engine
-from tinyai_registry.workflows.workers.executor import carry_out, keep_parts
+from tinyai_registry.workflows.workers.executor import carry_out
+from tinyai_registry.workflows.workers.parts import keep_parts
 
 # Fits of one portion at most: as many as are trained faster together than one after another.
 FITS = 32

@@ -6,18 +6,14 @@ path of what was written and its digest out, or what is to be published. Only th
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import Any, Generic, TypeVar
 
 from tinyai_registry.errors import EngineError
-from tinyai_registry.files import is_link
 from tinyai_registry.workflows.workers.cluster import open_cluster
 from tinyai_registry.workflows.workers.engine import Engine
 from tinyai_registry.workflows.workers.pool import Pool
@@ -112,28 +108,6 @@ def _lose(item: Item, lost: Callable[[Item], Done] | None, done: str) -> Done:
             "memory for it? What was finished is kept, so run this again"
         )
     return lost(item)
-
-
-@contextmanager
-def keep_parts(folder: Path) -> Iterator[Path]:
-    """``folder``, for finished parts of some work; it is gone when the block ends.
-
-    But where an EngineError ends it, what was finished is kept, and the next run goes on from there.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    about = folder.lstat()
-    if is_link(about) or about.st_uid != os.geteuid():
-        raise EngineError(f"{folder} is a link or somebody else's, and what is in it may be, too; take it away")
-    try:
-        yield folder
-    except EngineError:
-        with suppress(OSError):
-            folder.rmdir()  # if nothing was finished
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def prepare(engine: Engine, module: str) -> None:
