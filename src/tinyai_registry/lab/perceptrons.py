@@ -63,13 +63,13 @@ def _sigmoid(low: float, high: float) -> Activation:
     By way of tanh: torch.sigmoid rounds the last elements of a tensor otherwise than the rest, and a fit would depend
     on where in the stack it lies.
     """
+    half = (high - low) / 2  # to halve is exact, wherever it is done
 
     def apply(linear: Tensor, out: Tensor) -> Tensor:
-        return torch.mul(linear.mul_(0.5).tanh_(), 0.5, out=out).add_(0.5).mul_(high - low).add_(low)
+        return torch.add(linear.mul_(0.5).tanh_(), 1, out=out).mul_(half).add_(low)
 
     def differentiate(gradient: Tensor, tanh: Tensor) -> Tensor:
-        gradient.mul_(high - low).mul_(0.5)
-        return TANH.differentiate(gradient, tanh).mul_(0.5)
+        return TANH.differentiate(gradient.mul_(half / 2), tanh)
 
     return Activation(apply, differentiate)
 

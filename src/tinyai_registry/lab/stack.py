@@ -53,6 +53,20 @@ class Cohort:
         return settings.epochs * math.ceil(self.count / settings.batch_size)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a batch of a cohort of G fits goes: rows ``[G, b, F]``, targets ``[G, b]``, for each layer a mask."""
+
+    rows: Tensor
+    target: Tensor
+    masks: Sequence[Tensor]
+
+    @property
+    def size(self) -> int:
+        """How many rows of each fit."""
+        return self.rows.shape[1]
+
+
 class Stack:
     """Cohorts side by side, K fits in all: their parameters, the moments of Adam, the batches of one step."""
 
@@ -74,7 +88,7 @@ class Stack:
         self.parameters, self.draws = self._begin()
         self.gradients, *self.moments = ([torch.zeros_like(each) for each in self.parameters] for _ in range(3))
         self.done = [torch.zeros(()) for _ in self.parameters]
-        self.sizes = [0] * len(self.cohorts)
+        self.places = [self._place(number, size) for number in range(len(self.cohorts))]
 
     def _begin(self) -> tuple[list[Tensor], list[Iterator[Batch]]]:
         """Initial parameters, each ``[K, in, out]`` in its room, and the batches of each cohort."""
@@ -119,14 +133,20 @@ class Stack:
         """The next batch of each of the first ``running`` cohorts; rows past a short batch weigh nothing."""
         for number, (cohort, draws) in enumerate(zip(self.cohorts[:running], self.draws, strict=False)):
             batch = next(draws)
-            size, fits = len(batch.rows), self._fits(number)
-            if size != self.sizes[number]:
-                self.sizes[number] = size
-                self.weight[fits, :size] = 1 / size
-                self.weight[fits, size:] = 0
-            cohort.rows.take(batch.rows, self.rows[fits, :size], self.target[fits, :size])
-            for buffer, mask in zip(self.masks, batch.masks, strict=True):
-                buffer[number, :size, : mask.shape[1]] = mask
+            if len(batch.rows) != self.places[number].size:
+                self.places[number] = self._place(number, len(batch.rows))
+            place = self.places[number]
+            cohort.rows.take(batch.rows, place.rows, place.target)
+            for out, mask in zip(place.masks, batch.masks, strict=True):
+                out.copy_(mask)
+
+    def _place(self, number: int, size: int) -> Place:
+        """Where a cohort's batches of ``size`` rows go; that is what counts from here on."""
+        fits = self._fits(number)
+        # The slope of a mean of ``size`` squared errors is two of each, shared out.
+        self.weight[fits, :size], self.weight[fits, size:] = 2 / size, 0
+        masks = [mask[number, :size, :width] for mask, width in zip(self.masks, self.mlp.hidden, strict=False)]
+        return Place(self.rows[fits, :size], self.target[fits, :size], masks)
 
     def _fits(self, number: int) -> slice:
         """Those of a cohort."""
@@ -142,9 +162,9 @@ class Stack:
         slope = torch.empty_like(target)
 
         def compute() -> None:
-            # A fit's loss is the mean of its squared errors. No gradient crosses from one fit to another.
+            # No gradient crosses from one fit to another: the loss is a sum of each fit's own.
             torch.sub(networks.forward(), target, out=slope)
-            networks.backward(slope.mul_(weight).mul_(2))
+            networks.backward(slope.mul_(weight))
 
         return compute
 
