@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,3 +47,13 @@ def predict_first_and_die(portion: Portion) -> Predictions:
     from tinyai_registry.workflows.judging.portion import predict_portion
 
     return predict_portion(portion)
+
+
+def predict_elsewhere(portion: Portion) -> Predictions:
+    """As ``predict_portion`` on a machine that sees none of the table's files, and where each of them has a URL."""
+    from tinyai_registry.workflows.judging.portion import predict_portion
+
+    basis = portion.basis
+    data = basis.data.moved(lambda path: Path("elsewhere", path.name))
+    assert data.urls
+    return predict_portion(replace(portion, basis=replace(basis, data=data)))

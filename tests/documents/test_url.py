@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import zipfile
 
@@ -79,6 +80,9 @@ def test_no_message_tells_who_may_read(monkeypatch):
         url.fetch(secret)
     bare = "https://host/a.parquet"
     assert str(refused.value) == f"{bare} cannot be fetched: 403, url={bare} (PermissionError)"
+    told = pickle.loads(pickle.dumps(refused.value))  # as a worker tells it
+    assert (str(told), told.what) == (str(refused.value), refused.value.what)
+    assert "word" not in repr(told)
 
 
 @pytest.mark.parametrize("where", ["https://host", "https://host/..", "https://host/a/?x=/b.csv", "memory://"])

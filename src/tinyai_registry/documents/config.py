@@ -43,10 +43,12 @@ class TableSetting:
 
     def fetch(self) -> DataSet:
         """The files as they lie here. Raises UrlError for one that cannot be had."""
+        here = {location: fetch(location) for location in self.locations}
+        urls = {path: location for location, path in here.items() if is_url(location)}
         if isinstance(self.files, str):
-            return DataSet(fetch(self.files), self.same, self.distinct)
-        here = {corpus: fetch(location) for corpus, location in self.files.items()}
-        return DataSet(here, self.same, self.distinct)
+            return DataSet(here[self.files], self.same, self.distinct, urls)
+        files = {corpus: here[location] for corpus, location in self.files.items()}
+        return DataSet(files, self.same, self.distinct, urls)
 
 
 @dataclass(frozen=True)

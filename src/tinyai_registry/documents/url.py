@@ -18,6 +18,9 @@ from tinyai_registry.errors import TinyaiError
 MAX_BYTES = 2**36
 BLOCK = 2**20
 
+# How the folders begin that copies lie in.
+PREFIX = "tinyai-"
+
 _ONE_AT_A_TIME = threading.Lock()
 _PLACE = re.compile(r"://((?:(?!::)[^?])*)")
 _WHO_MAY = re.compile(r"(?<=//)[^/@]*@|\?.*?(?=::|$)")
@@ -27,8 +30,11 @@ class UrlError(TinyaiError):
     """What lies behind a URL cannot be had; ``what`` says why, in words that follow its name."""
 
     def __init__(self, url: str, what: str) -> None:
-        super().__init__(f"{without_secrets(url)} {what}")
+        super().__init__(without_secrets(url), what)  # as a process that is told of it makes it again
         self.what = what
+
+    def __str__(self) -> str:
+        return " ".join(self.args)
 
 
 def is_url(location: str) -> bool:
@@ -97,20 +103,30 @@ def fetch(location: str) -> Path:
         return _copy(location)
 
 
+@contextmanager
+def copied(url: str) -> Iterator[Path]:
+    """A copy of what lies at ``url``, under its name, as long as this block. Raises UrlError if it cannot be had."""
+    with TemporaryDirectory(prefix=PREFIX) as folder:
+        yield _copy_into(folder, url)
+
+
 @cache
 def _copy(url: str) -> Path:
-    with _opened(url) as source:
-        target = Path(mkdtemp(dir=_folder().name), name_of(url))
-        with target.open("wb") as sink:
-            while block := source.read(BLOCK):
-                _require_size(url, sink.tell() + len(block), MAX_BYTES)
-                sink.write(block)
+    return _copy_into(mkdtemp(dir=_folder().name), url)
+
+
+def _copy_into(folder: str, url: str) -> Path:
+    target = Path(folder, name_of(url))
+    with _opened(url) as source, target.open("wb") as sink:
+        while block := source.read(BLOCK):
+            _require_size(url, sink.tell() + len(block), MAX_BYTES)
+            sink.write(block)
     return target
 
 
 @cache
 def _folder() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="tinyai-")  # it is removed when this process ends
+    return TemporaryDirectory(prefix=PREFIX)  # it is removed when this process ends
 
 
 def _require_size(url: str, size: int, limit: int) -> None:

@@ -19,7 +19,7 @@ from tinyai_registry.lab.blocks import find, mean_and_std
 from tinyai_registry.lab.contract import MAKERS, check_groups, check_vocabularies
 from tinyai_registry.lab.corpora import Corpus, join, read_corpus
 from tinyai_registry.lab.keys import count_distinct, label
-from tinyai_registry.lab.table_file import join_digests
+from tinyai_registry.lab.table_file import at_hand, join_digests
 from tinyai_registry.recipe import Input, OneHot, Recipe, Tensor
 from tinyai_registry.text import encodable
 
@@ -133,11 +133,12 @@ def read_table(
     """The table that ``data`` names, with the rows and columns that ``recipe`` needs and no others.
 
     ``fetch`` gives the tensors of some of its rows, for a recipe that has any. ``progress`` is told how many columns
-    have been read. Raises TableError for whatever the table
-    contract refuses.
+    have been read. Raises TableError for whatever the table contract refuses, UrlError if a file that only another
+    machine has a copy of cannot be had.
     """
     data = data if isinstance(data, DataSet) else DataSet(data)
-    corpora, frames = _read_corpora(data, recipe, progress or Progress())
+    with at_hand(data) as here:
+        corpora, frames = _read_corpora(here, recipe, progress or Progress())
     frame = join(corpora, frames, data, recipe)
     check_groups(data, frame, recipe)
     check_vocabularies(data, frame, recipe)

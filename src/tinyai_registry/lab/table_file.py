@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tinyai_registry import files
+from tinyai_registry.documents.url import copied, without_secrets
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import DataSet
 from tinyai_registry.evaluation.progress import Progress
@@ -57,6 +58,26 @@ def _telling_of(path: Path) -> Iterator[None]:
 def _refuse_pointer(path: Path, data: bytes) -> None:
     if is_lfs_pointer(data):
         raise TableError(f"the table {path} is a Git LFS pointer; run `git lfs pull`")
+
+
+@contextmanager
+def at_hand(data: DataSet) -> Iterator[DataSet]:
+    """``data`` as this process can read it, as long as this block.
+
+    Of a copy that another machine has, one is made here. Raises UrlError if what it is a copy of cannot be had.
+    """
+    with ExitStack() as copies:
+
+        def find(path: Path) -> Path:
+            is_elsewhere = path in data.urls and not path.is_file()
+            return copies.enter_context(copied(data.urls[path])) if is_elsewhere else path
+
+        yield data.moved(find)
+
+
+def tell_places(data: DataSet) -> str:
+    """Where the files lie, in words: at a path, or behind a URL."""
+    return ", ".join(without_secrets(data.urls[path]) if path in data.urls else str(path) for path in data.paths)
 
 
 def digest(data: DataSet | Path, progress: Progress | None = None) -> str:

@@ -16,6 +16,7 @@ from tinyai_registry.evaluation.caveats import corpus_caveats, evaluation_caveat
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.table import Fetch, Table, read_table
+from tinyai_registry.lab.table_file import tell_places
 from tinyai_registry.onnxfile.runtime import known_runtimes
 from tinyai_registry.plugins.owner import Owner
 from tinyai_registry.recipe import Recipe, columns_of
@@ -66,7 +67,8 @@ def train(owner: Owner, data: DataSet | Path, progress: Progress, sha256: str | 
     with progress.step("read table"):
         table = read_trainable(data, owner.recipe, fetch_by(owner), progress)
     if sha256 not in {None, table.fingerprint.sha256}:
-        raise TableError(f"the table {data} is not the file that it was, or another one lies there; refresh again")
+        where = tell_places(table.data)
+        raise TableError(f"the table {where} is not the file that it was, or another one lies there; refresh again")
     with progress.step("train"):
         return train_folds(owner, table, owner.recipe.folds, progress)
 

@@ -10,7 +10,7 @@ import io
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
@@ -24,6 +24,7 @@ from tinyai_registry.files import sha256_of
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.processor import cpu_capability, threads
 from tinyai_registry.lab.table import Table, read_table
+from tinyai_registry.lab.table_file import tell_places
 from tinyai_registry.plugins.discovery import discover
 from tinyai_registry.plugins.owner import Owner, find_owner
 from tinyai_registry.recipe import Scheme, decisive, fingerprint
@@ -38,29 +39,20 @@ FORMAT = "1"
 class Basis:
     """What everybody who trains for a protocol must have in common: the model, its recipe, the table, and the tools.
 
-    ``files`` are those of the table with their corpora, ``None`` for one alone; ``sha256`` is the table's digest.
-    ``tools`` are the versions of packages and the instruction set of the processor, which decide the last bits.
+    ``data`` says where the table lies, and ``sha256`` is its digest. ``tools`` are the versions of packages and the
+    instruction set of the processor, which decide the last bits.
     """
 
     model: str
     recipe: str
-    files: tuple[tuple[str | None, str], ...]
-    same: tuple[tuple[str, ...], ...]
-    distinct: tuple[tuple[str, ...], ...]
+    data: DataSet = field(hash=False)
     sha256: str
     tools: tuple[tuple[str, str], ...]
 
     @property
-    def data(self) -> DataSet:
-        """The table's files."""
-        [(corpus, path), *_] = self.files
-        files = Path(path) if corpus is None else {str(name): Path(path) for name, path in self.files}
-        return DataSet(files, self.same, self.distinct)
-
-    @property
     def content(self) -> list[object]:
         """What decides the numbers: all but where the files lie."""
-        return [FORMAT, self.model, self.recipe, self.same, self.distinct, self.sha256, self.tools]
+        return [FORMAT, self.model, self.recipe, self.data.same, self.data.distinct, self.sha256, self.tools]
 
 
 @dataclass(frozen=True)
@@ -87,13 +79,10 @@ class Predictions:
 
 def basis_of(owner: Owner, table: Table) -> Basis:
     """What whoever trains for ``owner`` on ``table`` must have, too. The files of the table are known."""
-    files = table.data.corpora.items() or [(None, path) for path in table.data.paths]
     return Basis(
         model=owner.recipe.id,
         recipe=fingerprint(decisive(owner.recipe)),
-        files=tuple((corpus, str(path.absolute())) for corpus, path in files),
-        same=table.data.same,
-        distinct=table.data.distinct,
+        data=table.data.moved(Path.absolute),
         sha256=table.fingerprint.sha256,
         tools=_tools(owner),
     )
@@ -143,7 +132,8 @@ def _open(basis: Basis) -> tuple[Owner, Table]:
         raise EngineError(f"a worker has another recipe of {basis.model}; install there what is installed here")
     table = read_table(basis.data, owner.recipe, fetch_by(owner))
     if table.fingerprint.sha256 != basis.sha256:
-        raise TableError(f"{basis.data} was changed while models were trained, or a worker sees another; try again")
+        where = tell_places(basis.data)
+        raise TableError(f"{where} was changed while models were trained, or a worker sees another; try again")
     return owner, table
 
 
