@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tinyai_registry.documents import url
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 fsspec = pytest.importorskip("fsspec")
@@ -30,17 +32,16 @@ def behind(tmp_path):
 @pytest.fixture
 def project(tinyai, registry, duo, frame, write_table, behind, tmp_path, monkeypatch, installed):
     """A model whose table lies behind a URL, which is all that ``tinyai.toml`` names; returns the URL."""
-    url = behind(write_table(frame))
+    where = behind(write_table(frame))
     (tmp_path / "table.parquet").unlink()
-    (tmp_path / "tinyai.toml").write_text(f'[registry]\npath = "registry"\n[tables]\nstand-in = "{url}"\n')
+    (tmp_path / "tinyai.toml").write_text(f'[registry]\npath = "registry"\n[tables]\nstand-in = "{where}"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TINYAI_BLOCK_PLUGINS", installed)
-    return url
+    return where
 
 
 def test_a_release_is_made_from_it_and_tells_its_name(tinyai, registry, project, tmp_path):
     assert tinyai("table", "check", "duo_v1").code == 0
-    assert tinyai("status").out.count("no-table") == 0
     ran = tinyai("refresh", "duo_v1", "--json")
     assert (ran.code, ran.json["table"]["file"]) == (0, "table.parquet")
     sidecar = (registry / "duo_v1.json").read_text()
@@ -48,7 +49,6 @@ def test_a_release_is_made_from_it_and_tells_its_name(tinyai, registry, project,
     assert "memory" not in sidecar
     assert str(tmp_path.parent) not in sidecar
     assert tinyai("refresh", "duo_v1", "--json", "--table", project).json["status"] == "up-to-date"
-    assert tinyai("status", "--json").json["models"][0]["state"] == "up-to-date"
     assert tinyai("reproduce", "duo_v1").out == "duo_v1: identical\n"
 
 
@@ -58,9 +58,41 @@ def test_every_model_is_refreshed_from_it(tinyai, registry, project, monkeypatch
     assert [(each["model"], each["status"]) for each in ran.json["models"]] == [("duo_v1", "published")], ran
 
 
+@pytest.fixture
+def fetched(monkeypatch):
+    """What was asked for of the file system in memory, in order."""
+    asked, open_one = [], fsspec.open
+
+    def note(where, *how):
+        asked.append(where)
+        return open_one(where, *how)
+
+    monkeypatch.setattr(fsspec, "open", note)
+    return asked
+
+
+def test_status_fetches_nothing_unless_it_is_asked_to_check(tinyai, project, behind, frame, write_table, fetched):
+    def standing(*words):
+        [found] = tinyai("status", "--json", *words).json["models"]
+        return found["state"], found["reasons"], found["command"]
+
+    refresh = ["tinyai", "refresh", "duo_v1"]
+    assert standing() == ("untrained", [], refresh)
+    assert tinyai(*refresh[1:]).code == 0
+    fetched.clear()
+    told = "stand-in lies behind a URL, and was not fetched to be compared"
+    assert standing() == ("not-compared", [told], ["tinyai", "status", "--check"])
+    assert fetched == []
+    assert standing("--check") == ("up-to-date", [], None)
+    url._copy.cache_clear()  # as another process, which has no copy yet
+    behind(write_table(frame.iloc[:-1]))
+    assert standing("--check") == ("stale", ["the table of stand-in has changed"], refresh)
+    assert fetched == [project]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
-    [("refresh duo_v1", 2), ("refresh --all --new", 2), ("status", 0), ("table check duo_v1", 2)],
+    [("refresh duo_v1", 2), ("refresh --all --new", 2), ("status --check", 0), ("table check duo_v1", 2)],
 )
 def test_where_nothing_is_is_one_line(tinyai, project, tmp_path, words, code):
     config = tmp_path / "tinyai.toml"

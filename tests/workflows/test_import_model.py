@@ -453,6 +453,20 @@ def test_status_tells_of_another_version_that_the_plugin_names(declared, tinyai,
     assert standing(tinyai)[0] == "imported"
 
 
+def test_status_does_not_fetch_a_file_that_lies_behind_a_url(declared, tinyai, install, tmp_path):
+    pytest.importorskip("fsspec")
+    tinyai("refresh", "up_v1")
+    config = tmp_path / "tinyai.toml"
+    url = (tmp_path / "upstream" / "theirs.onnx").as_uri()
+    config.write_text(config.read_text().replace("upstream/theirs.onnx", url))
+    told = "upstream lies behind a URL, and was not fetched to be compared"
+    assert standing(tinyai) == ("not-compared", [told], ["tinyai", "status", "--check"])
+    assert tinyai("status", "--check", "--json").json["models"][0]["state"] == "imported"
+    install("up", PLUGIN.replace("0123abc", "4567def"), version="2.0")
+    changed = "its plugin now says https://example.org/up at 4567def"
+    assert standing(tinyai) == ("stale", [changed, told], REFRESH)
+
+
 def test_a_plugin_says_which_columns_feed_it_and_a_change_of_them_is_published(declared, tinyai, write, install):
     write(ROWS_IN)
     tinyai("refresh", "up_v1")

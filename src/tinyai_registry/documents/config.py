@@ -37,6 +37,11 @@ class TableSetting:
         return (self.files,) if isinstance(self.files, str) else tuple(self.files.values())
 
     @property
+    def is_behind_url(self) -> bool:
+        """Whether any of the files has to be fetched."""
+        return any(map(is_url, self.locations))
+
+    @property
     def missing(self) -> str | None:
         """The first file that is not there. What lies behind a URL is not asked for."""
         return next((each for each in self.locations if not is_url(each) and not Path(each).is_file()), None)

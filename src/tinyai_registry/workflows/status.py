@@ -1,6 +1,7 @@
 """The story of a status: what each model needs, by what has changed since its release and by what its log says.
 
-Nothing is written, no table is read but for its digest, and nothing heavy is imported.
+Nothing is written, no table is read but for its digest, or fetched unless somebody asks for that, and nothing heavy is
+imported.
 """
 
 from __future__ import annotations
@@ -30,7 +31,16 @@ from tinyai_registry.workflows.refreshing.starting_point import what_changed
 
 # In the order in which they want somebody's attention.
 State = Literal[
-    "damaged", "refused", "stale", "untrained", "not-imported", "no-table", "no-plugin", "imported", "up-to-date"
+    "damaged",
+    "refused",
+    "stale",
+    "untrained",
+    "not-imported",
+    "no-table",
+    "not-compared",
+    "no-plugin",
+    "imported",
+    "up-to-date",
 ]
 STATES: Mapping[State, str] = {
     "damaged": "its files are not those of its release",
@@ -39,6 +49,7 @@ STATES: Mapping[State, str] = {
     "untrained": "a plugin declares it, and it was never trained here",
     "not-imported": "a plugin declares it as made by others, and it was never imported here",
     "no-table": "its table, or its makers' file, is missing, so whether it is stale cannot be told",
+    "not-compared": "its table, or its makers' file, lies behind a URL, and nobody asked to fetch that",
     "no-plugin": "it was trained here, and no plugin declares it any more",
     "imported": "others made it; nothing was trained or judged here",
     "up-to-date": "same recipe, table and plugin as its release",
@@ -81,20 +92,27 @@ NOTHING: Json = {}
 
 @dataclass(frozen=True)
 class _Table:
-    """The digest of the table that a refresh would take now, and of each corpus; where there is none, ``why``.
+    """The digest of the table that a refresh would take now, and of each corpus.
 
-    ``is_named`` is whether the project names it.
+    Where it is not known, ``why``, and the ``state`` of a model of which nothing else is to tell. ``is_named`` is
+    whether the project names the table.
     """
 
     sha256: str | None
     corpora: Mapping[str, str] = field(default_factory=dict)
+    state: State = "no-table"
     why: str = ""
     is_named: bool = True
 
     @property
-    def missing(self) -> tuple[str, ...]:
-        """Why there is none, which is told whatever else a model needs."""
+    def unknown(self) -> tuple[str, ...]:
+        """Why the digest is not known, which is told whatever else a model needs."""
         return (self.why,) if self.sha256 is None else ()
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is none to refresh from."""
+        return self.sha256 is None and self.state == "no-table"
 
 
 @dataclass(frozen=True)
@@ -110,10 +128,11 @@ class _Place:
     logged: frozenset[str]
 
 
-def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[Standing]:
+def read_status(registry: Registry, plugins: Plugins, config: Config, *, fetching: bool) -> list[Standing]:
     """Every model that the registry has, those that need something first; then those that only a plugin declares.
 
-    One whose documents or plugin cannot be read is told of like the others.
+    One whose documents or plugin cannot be read is told of like the others. Only if ``fetching`` are tables that lie
+    behind a URL fetched and compared.
     """
     recipes = {recipe.id: recipe for recipe in plugins.recipes}
     imports = {each.id: each for plugin in plugins.all for each in plugin.imports}
@@ -124,7 +143,7 @@ def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[St
         recipes=recipes,
         imports=imports,
         policy=config.policy,
-        tables={name: _read_table(config, name) for name in named},
+        tables={name: _read_table(config, name, fetching=fetching) for name in named},
         logged=frozenset(layout.logged_models(registry.root)),
     )
     found = [_of_row(place, row) for row in registry.rows]
@@ -135,9 +154,13 @@ def read_status(registry: Registry, plugins: Plugins, config: Config) -> list[St
     return sorted(found, key=lambda each: (SOURCES.index(each.known_from), order.index(each.state), each.model))
 
 
-def _read_table(config: Config, dataset: str) -> _Table:
+def _read_table(config: Config, dataset: str, *, fetching: bool) -> _Table:
     if dataset not in config.tables:
         return _Table(None, why=f"tinyai.toml names no table of {dataset}", is_named=False)
+    if config.tables[dataset].is_behind_url and not fetching:
+        return _Table(
+            None, state="not-compared", why=f"{dataset} lies behind a URL, and was not fetched to be compared"
+        )
     try:
         data = config.table(dataset)
         digests = [file_digest(path) for path in data.paths]
@@ -166,17 +189,18 @@ def _of_recipe(place: _Place, recipe: Recipe) -> Standing:
     state: State = "untrained"
     reasons: tuple[str, ...] = ()
     if last is not None and _is_refused(last, table):
-        state, reasons = "refused", (*_refusals(last), *table.missing)
-    elif table.sha256 is None:
-        state, reasons = "no-table", table.missing
+        state, reasons = "refused", (*_refusals(last), *table.unknown)
+    elif table.is_missing:
+        state, reasons = "no-table", table.unknown
     return _unregistered(recipe.id, state, reasons, table)
 
 
 def _of_import(place: _Place, declared: Imported) -> Standing:
     """A model of others that a plugin declares and the registry does not have."""
     table = place.tables[declared.file]
-    state: State = "no-table" if table.sha256 is None else "not-imported"
-    return _unregistered(declared.id, state, table.missing, table)
+    if table.is_missing:
+        return _unregistered(declared.id, "no-table", table.unknown, table)
+    return _unregistered(declared.id, "not-imported", (), table)
 
 
 def _unregistered(model: str, state: State, reasons: tuple[str, ...], table: _Table) -> Standing:
@@ -194,10 +218,10 @@ def _judge(place: _Place, row: Json, sidecar: Json, last: log.Entry | None) -> t
         return ("no-plugin", (tell_origin(sidecar),)) if is_ours else _judge_import(place, row, sidecar)
     table = place.tables[recipe.dataset]
     if last is not None and _is_refused(last, table):
-        return "refused", (*_refusals(last), *table.missing)
+        return "refused", (*_refusals(last), *table.unknown)
     if is_ours:
         return _judge_release(place, row, sidecar, recipe)
-    return ("no-table", table.missing) if table.sha256 is None else ("untrained", ("another tool registered it",))
+    return ("no-table", table.unknown) if table.is_missing else ("untrained", ("another tool registered it",))
 
 
 def _judge_release(place: _Place, row: Json, sidecar: Json, recipe: Recipe) -> tuple[State, tuple[str, ...]]:
@@ -206,10 +230,10 @@ def _judge_release(place: _Place, row: Json, sidecar: Json, recipe: Recipe) -> t
     changed = what_changed(sidecar, owner, table.sha256 or "")
     reasons = tuple(_tell_change(what, owner, sidecar, table) for what in changed if what != "table" or table.sha256)
     if reasons:
-        return "stale", (*reasons, *table.missing)
+        return "stale", (*reasons, *table.unknown)
     if damage := tuple(_damage_since(place, row, sidecar)):
         return "damaged", damage
-    return ("no-table", table.missing) if table.sha256 is None else ("up-to-date", ())
+    return (table.state, table.unknown) if table.sha256 is None else ("up-to-date", ())
 
 
 def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple[str, ...]]:
@@ -220,15 +244,15 @@ def _judge_import(place: _Place, row: Json, sidecar: Json) -> tuple[State, tuple
     if not said:
         return "not-imported", ("another tool registered it",)
     table = place.tables[declared.file]
-    if table.sha256 is None:
-        return "no-table", table.missing
-    reasons = [f"{declared.file} has changed"] if table.sha256 != said.get("sha256") else []
+    reasons = [f"{declared.file} has changed"] if table.sha256 not in {None, said.get("sha256")} else []
     now, then = (declared.source, declared.commit), (said.get("source"), said.get("commit"))
     reasons += [f"its plugin now says {' at '.join(filter(None, now))}"] if now != then else []
     if not is_fed_as(sidecar, declared.regressor):
         reasons.append("its plugin now says other columns, scaling or target")
     if reasons:
-        return "stale", tuple(reasons)
+        return "stale", (*reasons, *table.unknown)
+    if table.sha256 is None:
+        return table.state, table.unknown
     return "imported", (f"from {declared.source}, as its plugin says", *_tell_columns(sidecar))
 
 
@@ -255,7 +279,8 @@ def _mend(state: State, model: str) -> tuple[str, ...]:
     """The command that a model in ``state`` needs; none where there is nothing to do, or somebody must decide."""
     if state in {"stale", "untrained", "not-imported"}:
         return "refresh", model
-    return {"damaged": ("validate",), "refused": ("log", model)}.get(state, ())
+    others = {"damaged": ("validate",), "refused": ("log", model), "not-compared": ("status", "--check")}
+    return others.get(state, ())
 
 
 def _is_refused(last: log.Entry, table: _Table) -> bool:

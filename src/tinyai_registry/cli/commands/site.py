@@ -31,7 +31,7 @@ def command(session: Session, registry: Path | None, output: Path, title: str | 
     from tinyai_registry.catalogue.site import write
 
     found, steps = session.open_to_read(registry), Steps(session.as_json)
-    standings = read_status(found, session.plugins(), session.config)
+    standings = read_status(found, session.plugins(), session.config, fetching=True)
     models = collect(found, standings, validate(found.root, session.config.runtime))
     with steps.step("write pages"):
         write(render(models, Folder(found.root), title or found.root.resolve().name, steps), output)

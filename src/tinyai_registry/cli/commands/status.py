@@ -22,16 +22,16 @@ INDENT = " " * 4
 
 @click.command()
 @registry_option
-@click.option("--check", is_flag=True, help="Exit with 1 if a model is damaged, refused or stale.")
+@click.option("--check", is_flag=True, help="Fetch tables too; exit with 1 if a model is damaged, refused or stale.")
 @in_session
 def command(session: Session, registry: Path | None, check: bool) -> int:
     """Show what each model needs: which are stale, and why; the most urgent first.
 
-    Models of the registry come first, then those that a plugin declares. Tables are compared by their digests; nothing
-    is trained, and nothing is written. Exit codes: 0 done, 1 with --check if a model is damaged, refused or stale, 2
-    there is no registry.
+    Models of the registry come first, then those that a plugin declares. Tables are compared by their digests, those
+    behind a URL only with --check, which fetches them; nothing is trained, and nothing is written. Exit codes: 0 done,
+    1 with --check if a model is damaged, refused or stale, 2 there is no registry.
     """
-    found = read_status(session.open_to_read(registry), session.plugins(), session.config)
+    found = read_status(session.open_to_read(registry), session.plugins(), session.config, fetching=check)
     tail = () if registry is None else ("--registry", str(registry))
     if session.as_json:
         counts = {state: sum(each.state == state for each in found) for state in STATES}
