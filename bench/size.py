@@ -4,8 +4,9 @@
 
 - the CPU seconds of a training of 108 thousand and of 1.08 million rows for EPOCHS epochs (by default 2; the recipe's
   30 take fifteen times as long), evaluation included, and the peak memory of the whole process;
-- the peak memory of what ``tinyai table check`` does to ROWS rows (by default ten million) of 30 columns, over
-  that of the process when everything is imported, against twice what the needed columns take as float32.
+- the peak memory of what ``tinyai table check`` does to ROWS rows (by default ten million) of 30 columns, in one file
+  and in several, over that of the process when everything is imported, against twice what the needed columns take as
+  float32.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,13 +35,14 @@ from tinyai_registry.workflows.evaluate import judge, train
 
 COLUMNS, EPOCHS, ROWS = 30, 2, 10_000_000
 FEW, MANY = 10, 100
+FILES = (1, 4)
 LINEAR_AIM, PEAK_AIM = 1.15, 1.5 * 2**30
 
 
-def write_table(path: Path, copies: int) -> int:
+def write_table(path: Path, copies: int, seed: int = 0) -> int:
     """The example's table so often, the frames of each copy after those of the one before; returns the rows."""
     table = pq.read_table(TABLE).replace_schema_metadata(None)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     place, frames = table.schema.get_field_index("frame_index"), table["frame_index"].to_numpy()
     more = [f"extra_{number}" for number in range(COLUMNS - table.num_columns)]
     schema = pa.schema([*table.schema, *((name, pa.float64()) for name in more)])
@@ -58,10 +60,11 @@ def peak() -> int:
     return 1024 * int(line.split()[1])
 
 
-def measure_check(path: Path) -> dict[str, float]:
-    """Peak memory over that of the imported process, and that which is allowed."""
+def measure_check(paths: Sequence[Path]) -> dict[str, float]:
+    """Peak memory over that of the imported process, and that which is allowed; of several files each is a corpus."""
     before, owner = peak(), find_owner(discover(), MODEL)
-    found = check(owner, DataSet(path), Progress())
+    data = DataSet({path.stem: path for path in paths} if len(paths) > 1 else paths[0])
+    found = check(owner, data, Progress())
     if found.table is None:
         raise SystemExit(found.why)
     allowed = 2 * 4 * found.table.rows * len(owner.recipe.columns)
@@ -99,17 +102,20 @@ def main(epochs: int, rows: int) -> None:
                 flush=True,
             )
         print(f"a row of the larger table takes {taken[1] / taken[0]:.2f} of one; the aim is {LINEAR_AIM} or less")
-        count = write_table(path, round(rows * MANY / count))
-        found = in_a_process("check", path)
-        print(
-            f"table check of {count} rows and {COLUMNS} columns, {found['columns']} of them needed: "
-            f"{found['peak'] / 1e6:.0f} MB over the imported process, {found['peak'] / found['allowed']:.2f} of "
-            f"the {found['allowed'] / 1e6:.0f} MB that are twice their size as float32; the aim is 1 or less"
-        )
+        copies = round(rows * MANY / count)
+        for files in FILES:
+            paths = [path.with_stem(f"table{part}") for part in range(files)]
+            count = sum(write_table(path, copies // files, seed) for seed, path in enumerate(paths))
+            found = in_a_process("check", *paths)
+            print(
+                f"table check of {count} rows in {files} files, {found['columns']} of {COLUMNS} columns needed: "
+                f"{found['peak'] / 1e6:.0f} MB over the imported process, {found['peak'] / found['allowed']:.2f} of "
+                f"the {found['allowed'] / 1e6:.0f} MB that are twice their size as float32; the aim is 1 or less"
+            )
 
 
 PARTS: dict[str, Callable[..., dict[str, float]]] = {
-    "check": lambda path: measure_check(Path(path)),
+    "check": lambda *paths: measure_check([Path(path) for path in paths]),
     "training": lambda path, epochs: measure_training(Path(path), int(epochs)),
 }
 

@@ -17,15 +17,18 @@ CHILD = """
 import sys
 from pathlib import Path
 from tinyai_fr_regressor.frames import FR_REGRESSOR_V1
+from tinyai_registry.evaluation import DataSet
 from tinyai_registry.workflows.evaluate import read_trainable
 
 def memory(of):
     [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(of)]
     return 1024 * int(line.split()[1])
 
-read_trainable(Path(sys.argv[1]), FR_REGRESSOR_V1)
+small, *large = map(Path, sys.argv[1:])
+read_trainable(small, FR_REGRESSOR_V1)
 before = memory("VmRSS")
-table = read_trainable(Path(sys.argv[2]), FR_REGRESSOR_V1)
+data = DataSet({path.stem: path for path in large} if len(large) > 1 else large[0])
+table = read_trainable(data, FR_REGRESSOR_V1)
 print(memory("VmHWM") - before, len(table), len(FR_REGRESSOR_V1.columns))
 """
 
@@ -41,10 +44,12 @@ def write(path: Path, rows: int) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not say how much memory was taken")
-def test_a_table_takes_twice_what_its_columns_take_as_float32(tmp_path):
-    words = [str(write(tmp_path / f"{rows}.parquet", rows)) for rows in (1000, ROWS)]
+@pytest.mark.parametrize("parts", [1, 2], ids=["of one file", "of two files"])
+def test_a_table_takes_twice_what_its_columns_take_as_float32(tmp_path, parts):
+    sizes = (1000, *(ROWS // parts + part for part in range(parts)))
+    words = [str(write(tmp_path / f"rows-{rows}.parquet", rows)) for rows in sizes]
     said = subprocess.run([sys.executable, "-c", CHILD, *words], check=True, capture_output=True, text=True).stdout
     taken, rows, columns = map(int, said.split())
-    assert rows == ROWS
+    assert rows == sum(sizes[1:])
     slack = 40 * 2**20  # what allocators keep of what is given up, whatever the size of the table
     assert taken < 2 * 4 * rows * columns + slack

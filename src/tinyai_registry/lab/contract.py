@@ -148,9 +148,10 @@ def check_target(path: Path, frame: pd.DataFrame, column: str, recipe: Recipe) -
 
 
 def _by_corpus(frame: pd.DataFrame) -> Iterator[tuple[object, NDArray[np.int64] | None]]:
-    """The rows of each corpus, by its name; None, all of them, where no column says so."""
-    if CORPUS not in frame:
-        yield "", None
+    """The rows of each corpus, by its name; None where it has all of them, or no column says so."""
+    names = frame[CORPUS].unique() if CORPUS in frame else [""]
+    if len(names) == 1:
+        yield names[0], None
         return
     for corpus, members in frame.groupby(CORPUS, dropna=False, observed=True).indices.items():
         yield corpus, np.asarray(members)

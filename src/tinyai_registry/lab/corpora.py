@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pandas.api.types import union_categoricals
 from tinyai_registry.documents.table_record import extractor, origin
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS, CorpusFingerprint, DataSet, TableOrigin
+from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.contract import (
     MAKERS,
     as_numbers,
@@ -33,10 +34,8 @@ from tinyai_registry.lab.parquet import ParquetColumns, open_parquet, whole
 from tinyai_registry.lab.rows import choose
 from tinyai_registry.lab.sources import make_one
 from tinyai_registry.lab.table_file import file_digest
-from tinyai_registry.recipe import Recipe, numeric_sources
+from tinyai_registry.recipe import Recipe, numeric_sources, sources
 from tinyai_registry.text import encodable
-
-Tell = Callable[[int, int], None]
 
 # Columns of a file by name, each in batches.
 Columns = Iterable[tuple[str, Iterator[pa.Array]]]
@@ -81,49 +80,73 @@ class Corpus:
         )
 
 
-def read_corpus(
-    path: Path, corpus: str | None, recipe: Recipe, tell: Tell | None = None
-) -> tuple[Corpus, pd.DataFrame]:
-    """The file at ``path``, of which ``corpus`` says what ``recipe`` may ask for by that name, and its chosen rows.
+@dataclass(frozen=True)
+class _HalfRead:
+    """A file of which it is known which rows are chosen, and what each belongs to; their numbers are yet to be read.
 
-    The frame has the rows under their row numbers in the file: the names, then the numbers as one block, in the order
-    of ``number_columns``. ``tell`` is called after each column with how many have been read, and of how many. Raises
-    TableError for whatever the table contract refuses of one file.
+    ``before`` is what the file system said of it when its digest was taken. ``rows`` is the mask of the chosen ones,
+    None where all are; ``names`` has what their numbers are checked by, under their row numbers in the file. ``rest``
+    are the columns to come.
     """
+
+    file: ParquetColumns
+    corpus: str | None
+    sha256: str
+    before: os.stat_result
+    groups: frozenset[str]
+    rows: NDArray[np.bool_] | None
+    names: pd.DataFrame
+    rest: Columns
+
+
+def read_corpora(data: DataSet, recipe: Recipe, progress: Progress) -> tuple[list[Corpus], pd.DataFrame]:
+    """The files of ``data``, and the rows of all of them that ``recipe`` asks for, under fresh row numbers.
+
+    The frame has the names, then the numbers as one block, in the order of ``number_columns``. What says which rows are
+    meant, and what they belong to, is read and checked of every file before there is a feature in memory; then each
+    file is read into its part of the block. ``progress`` is told how many columns have been read. Raises TableError for
+    whatever the table contract refuses of one file.
+    """
+    files = data.corpora.items() or [(None, path) for path in data.paths]
+    tell = _count(progress, sum(len(_asked(corpus, recipe)) for corpus, _ in files))
+    begun = [_read_names(path, corpus, recipe, tell) for corpus, path in files]
+    names, numbers, end = _stack([frame for _, frame in begun]), number_columns(recipe), 0
+    block = np.empty((len(numbers), len(names)))
+    corpora: list[Corpus] = []
+    while begun:
+        one, _ = begun.pop(0)
+        begin, end = end, end + len(one.names)
+        corpora.append(_read_numbers(one, block[:, begin:end], recipe))
+    return corpora, _put_together(names, block, numbers)
+
+
+def _count(progress: Progress, whole: int) -> Callable[[], None]:
+    """Tells ``progress``, each time it is called, that one more column of ``whole`` has been read."""
+    done = count(1)
+    return lambda: progress.advance(next(done), whole, f"{whole} columns")
+
+
+def _asked(corpus: str | None, recipe: Recipe) -> list[str]:
+    """The columns of a file that ``recipe`` needs; the name of its corpus comes from elsewhere, if it has one."""
+    return [name for name in recipe.columns if corpus is None or name != CORPUS]
+
+
+def _read_names(
+    path: Path, corpus: str | None, recipe: Recipe, tell: Callable[[], None]
+) -> tuple[_HalfRead, pd.DataFrame]:
+    """The file at ``path``, of the corpus ``corpus`` if that is known, and what its chosen rows belong to, checked."""
     sha256, before = file_digest(path), path.stat()
     file = open_parquet(path)
     check_present(path, file.names, recipe, corpus)
     if not file.metadata.num_rows:
         raise TableError(f"{path} has no rows; nothing can be trained from it")
+    numbers, telling = number_columns(recipe), telling_columns(recipe)
     extra = [name for name in (*MAKERS, CORPUS) if name in file.names and name not in recipe.columns]
-    groups, frame = _read_rows(file, corpus, extra, recipe, tell)
-    _refuse_changed(path, before)
-    made_by = {name: find_constant(path, frame, name) for name in MAKERS if name in frame and len(frame)}
-    if file.record is not None:
-        recorded = {"teacher_model": file.record["teacher_model"], "extractor": extractor(file.record)}
-        made_by |= {name: made_by.get(name) or recorded[name] for name in MAKERS}
-    known = None if file.record is None else origin(file.record)
-    target = _ends(frame[recipe.target]) if isinstance(recipe.target, str) and len(frame) else None
-    rows, columns = file.metadata.num_rows, len(file.names)
-    about = Corpus(path, corpus, sha256, rows, columns, groups, len(frame), target, made_by, known)
-    return about, frame.drop(columns=extra)
-
-
-def _read_rows(
-    file: ParquetColumns, corpus: str | None, extra: Sequence[str], recipe: Recipe, tell: Tell | None
-) -> tuple[frozenset[str], pd.DataFrame]:
-    """All groups of ``file``, and its chosen rows, checked.
-
-    What says which rows are meant, and what they belong to, is read and checked before there is a feature in memory.
-    """
-    path, numbers, telling = file.path, number_columns(recipe), telling_columns(recipe)
-    needed = [*(name for name in recipe.columns if corpus is None or name != CORPUS), *extra]
+    needed = [*_asked(corpus, recipe), *extra]
     first = [name for name in needed if name not in numbers or name in telling]
     rest = [name for name in needed if name not in first]
-    columns = _counted(
-        file.read_each([*first, *rest], [name for name in first if name not in numbers]), len(needed), tell
-    )
-    everything = _read_names(path, islice(columns, len(first)), numbers)
+    columns = _counted(file.read_each([*first, *rest], [name for name in first if name not in numbers]), recipe, tell)
+    everything = _as_frame(path, islice(columns, len(first)), numbers)
     if corpus is not None:
         everything[CORPUS] = pd.Categorical([corpus]).repeat(len(everything))
     groups = frozenset(str(name) for name in everything[recipe.group].unique() if not pd.isna(name))
@@ -131,30 +154,59 @@ def _read_rows(
     names = everything if rows is None else everything[rows]
     if len(names):
         check_keys(path, names, recipe)
-    block = _read_numbers(path, columns, names, rows, numbers)
-    frame = _put_together(names, block, numbers)
+    looked_at = {*numbers, *chain.from_iterable(map(sources, recipe.derived)), *MAKERS, CORPUS}
+    beside = names[[name for name in names if name in looked_at]]
+    about = _HalfRead(file, corpus, sha256, before, groups, rows, beside, columns)
+    return about, names.drop(columns=names.columns.intersection([*numbers, *extra]))
+
+
+def _counted(columns: Columns, recipe: Recipe, tell: Callable[[], None]) -> Columns:
+    for name, batches in columns:
+        yield name, batches
+        if name in recipe.columns:
+            tell()
+
+
+def _read_numbers(one: _HalfRead, block: NDArray[np.float64], recipe: Recipe) -> Corpus:
+    """What there is to say of a file of which ``block``, ``[numbers, N]``, takes the numbers; these are checked."""
+    path, numbers = one.file.path, number_columns(recipe)
+    for name, batches in one.rest:
+        row, begin, end = block[numbers.index(name)], 0, 0
+        for batch in as_numbers(path, name, batches):
+            chosen = batch if one.rows is None else batch[one.rows[begin : begin + len(batch)]]
+            row[end : end + len(chosen)] = chosen
+            begin, end = begin + len(batch), end + len(chosen)
+    for name in one.names.columns.intersection(numbers):
+        block[numbers.index(name)] = one.names[name]
+    frame = _put_together(one.names, block, numbers)
     if len(frame):
         for name, column in derive(path, frame, recipe):
             block[numbers.index(name)] = column
         check_features(path, frame, recipe)
         if isinstance(recipe.target, str):
             check_target(path, frame, recipe.target, recipe)
-    return groups, frame
+    _refuse_changed(path, one.before)
+    return _describe(one, frame, recipe)
 
 
-def _counted(columns: Columns, count: int, tell: Tell | None) -> Columns:
-    for number, column in enumerate(columns, start=1):
-        yield column
-        if tell is not None:
-            tell(number, count)
+def _describe(one: _HalfRead, frame: pd.DataFrame, recipe: Recipe) -> Corpus:
+    file, record = one.file, one.file.record
+    made_by = {name: find_constant(file.path, frame, name) for name in MAKERS if name in frame and len(frame)}
+    if record is not None:
+        recorded = {"teacher_model": record["teacher_model"], "extractor": extractor(record)}
+        made_by |= {name: made_by.get(name) or recorded[name] for name in MAKERS}
+    known = None if record is None else origin(record)
+    target = _ends(frame[recipe.target]) if isinstance(recipe.target, str) and len(frame) else None
+    rows, columns = file.metadata.num_rows, len(file.names)
+    return Corpus(file.path, one.corpus, one.sha256, rows, columns, one.groups, len(frame), target, made_by, known)
 
 
 def number_columns(recipe: Recipe) -> list[str]:
     """Every column of a frame that has numbers to compute with: the features first, in feature order."""
     target = (recipe.target,) if isinstance(recipe.target, str) else ()
-    sources = chain.from_iterable(map(numeric_sources, recipe.derived))
+    computed_with = chain.from_iterable(map(numeric_sources, recipe.derived))
     derived = chain.from_iterable(each.columns for each in recipe.derived)
-    return list(dict.fromkeys((*recipe.feature_order, *target, *sources, *derived)))
+    return list(dict.fromkeys((*recipe.feature_order, *target, *computed_with, *derived)))
 
 
 def telling_columns(recipe: Recipe) -> set[str]:
@@ -162,7 +214,7 @@ def telling_columns(recipe: Recipe) -> set[str]:
     return {*recipe.key, recipe.group, recipe.clip, *recipe.cut_by, *(where.column for where in recipe.rows)}
 
 
-def _read_names(path: Path, columns: Columns, numbers: list[str]) -> pd.DataFrame:
+def _as_frame(path: Path, columns: Columns, numbers: list[str]) -> pd.DataFrame:
     """``columns``, those of which that are ``numbers`` as doubles, text as categories."""
     made = {
         name: np.concatenate(list(as_numbers(path, name, batches)))
@@ -177,22 +229,6 @@ def _read_names(path: Path, columns: Columns, numbers: list[str]) -> pd.DataFram
 def _as_series(values: pa.Array | pa.ChunkedArray) -> pd.Series[Any]:
     frame: pd.DataFrame = pa.table({"": values}).to_pandas(self_destruct=True, ignore_metadata=True)
     return frame[""]
-
-
-def _read_numbers(
-    path: Path, columns: Columns, names: pd.DataFrame, rows: NDArray[np.bool_] | None, numbers: list[str]
-) -> NDArray[np.float64]:
-    """``[numbers, N]``: of ``columns`` the chosen ``rows``, which ``names`` has; what is derived is yet to come."""
-    block = np.empty((len(numbers), len(names)))
-    for name, batches in columns:
-        row, begin, end = block[numbers.index(name)], 0, 0
-        for batch in as_numbers(path, name, batches):
-            chosen = batch if rows is None else batch[rows[begin : begin + len(batch)]]
-            row[end : end + len(chosen)] = chosen
-            begin, end = begin + len(batch), end + len(chosen)
-    for name in names.columns.intersection(numbers):
-        block[numbers.index(name)] = names[name]
-    return block
 
 
 def _put_together(names: pd.DataFrame, block: NDArray[np.float64], numbers: list[str]) -> pd.DataFrame:
@@ -221,8 +257,24 @@ def _choose(path: Path, frame: pd.DataFrame, recipe: Recipe) -> NDArray[np.bool_
     return np.logical_and.reduce(chosen) if chosen else None
 
 
-def join(corpora: Sequence[Corpus], frames: list[pd.DataFrame], data: DataSet, recipe: Recipe) -> pd.DataFrame:
-    """The rows of all ``corpora``, whose ``frames`` are used up, under fresh row numbers; each source under one name.
+def _stack(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """``frames`` under each other; of several each column is taken out of them once it is copied."""
+    frames = [frame for frame in frames if len(frame)] or frames[:1]
+    if len(frames) == 1:
+        return frames[0].reset_index(drop=True)
+    columns = {name: _under_each_other([frame.pop(name) for frame in frames]) for name in frames[0].columns.astype(str)}
+    pa.default_memory_pool().release_unused()
+    return pd.DataFrame(columns, copy=False)
+
+
+def _under_each_other(columns: list[pd.Series[Any]]) -> pd.Series[Any]:
+    if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
+        return pd.Series(union_categoricals(columns, sort_categories=True))
+    return pd.concat(columns, ignore_index=True)
+
+
+def unite(corpora: Sequence[Corpus], frame: pd.DataFrame, data: DataSet, recipe: Recipe) -> pd.DataFrame:
+    """``frame``, the rows of all ``corpora``, with each source under one name.
 
     Raises TableError where no row was chosen, the corpora had different teachers or extractors, or a source may stand
     under two names in them.
@@ -234,30 +286,7 @@ def join(corpora: Sequence[Corpus], frames: list[pd.DataFrame], data: DataSet, r
     _refuse_one_file_twice(used)
     for name in MAKERS:
         _refuse_two_makers(name, [one for one in used if one.made_by.get(name) is not None])
-    frames[:] = [frame for frame in frames if len(frame)]
-    frame = (_stack(frames, recipe) if len(frames) > 1 else frames.pop()).reset_index(drop=True)
     return make_one(frame, frozenset().union(*(one.groups for one in corpora)), data, recipe)
-
-
-def _stack(frames: list[pd.DataFrame], recipe: Recipe) -> pd.DataFrame:
-    """``frames`` under each other; each is given up once its numbers are copied."""
-    numbers = number_columns(recipe)
-    block, end = np.empty((len(numbers), sum(map(len, frames)))), 0
-    names: list[pd.DataFrame] = []
-    while frames:
-        frame = frames.pop(0)
-        border = frame.shape[1] - len(numbers)
-        block[:, end : end + len(frame)] = frame.iloc[:, border:].to_numpy(np.float64).T
-        names.append(frame.iloc[:, :border])
-        end += len(frame)
-    columns = {name: _under_each_other([each[name] for each in names]) for name in names[0]}
-    return _put_together(pd.DataFrame(columns, pd.RangeIndex(end), copy=False), block, numbers)
-
-
-def _under_each_other(columns: list[pd.Series[Any]]) -> pd.Series[Any]:
-    if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
-        return pd.Series(union_categoricals(columns, sort_categories=True))
-    return pd.concat(columns, ignore_index=True)
 
 
 def _refuse_one_file_twice(corpora: Sequence[Corpus]) -> None:

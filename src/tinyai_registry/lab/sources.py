@@ -56,7 +56,7 @@ def _ask(frame: pd.DataFrame, data: DataSet, recipe: Recipe) -> None:
     """Raises TableError for names of two corpora that may be one source, of which ``data`` does not say it."""
     corpora: dict[str, set[str]] = defaultdict(set)
     for corpus in data.corpora:
-        for name in frame.loc[frame[CORPUS] == corpus, recipe.group].unique():
+        for name in frame[recipe.group].array[(frame[CORPUS] == corpus).to_numpy()].unique():
             corpora[str(name)].add(corpus)
     answered = [set(names) for names in data.distinct]
     asked = (

@@ -17,7 +17,7 @@ from tinyai_registry.evaluation import CORPUS, DataSet, TableFingerprint
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.lab.blocks import find, mean_and_std
 from tinyai_registry.lab.contract import MAKERS, check_groups, check_vocabularies
-from tinyai_registry.lab.corpora import Corpus, join, read_corpus
+from tinyai_registry.lab.corpora import Corpus, read_corpora, unite
 from tinyai_registry.lab.keys import count_distinct, label
 from tinyai_registry.lab.table_file import at_hand, join_digests
 from tinyai_registry.recipe import Input, OneHot, Recipe, Tensor
@@ -138,8 +138,8 @@ def read_table(
     """
     data = data if isinstance(data, DataSet) else DataSet(data)
     with at_hand(data) as here:
-        corpora, frames = _read_corpora(here, recipe, progress or Progress())
-    frame = join(corpora, frames, data, recipe)
+        corpora, frame = read_corpora(here, recipe, progress or Progress())
+    frame = unite(corpora, frame, data, recipe)
     check_groups(data, frame, recipe)
     check_vocabularies(data, frame, recipe)
     moments = _moments(frame[recipe.target].to_numpy(np.float64)) if isinstance(recipe.target, str) else (0.0,) * 4
@@ -189,24 +189,6 @@ def _describe(column: pd.Series[float]) -> tuple[float, float]:
 
 def _count_empty(column: pd.Series[float]) -> int:
     return find(column.to_numpy(np.float64), np.isnan)[0]
-
-
-def _read_corpora(data: DataSet, recipe: Recipe, progress: Progress) -> tuple[list[Corpus], list[pd.DataFrame]]:
-    """Each file of ``data``, and beside it the frame of its rows."""
-    files = data.corpora.items() or [(None, path) for path in data.paths]
-    corpora: list[Corpus] = []
-    frames: list[pd.DataFrame] = []
-
-    def tell(done: int, columns: int) -> None:
-        whole = len(files) * columns
-        progress.advance(len(corpora) * columns + done, whole, f"{whole} columns")
-
-    for corpus, path in files:
-        about, frame = read_corpus(path, corpus, recipe, tell)
-        corpora.append(about)
-        frames.append(frame)
-        del frame
-    return corpora, frames
 
 
 def _moments(values: NDArray[np.float64]) -> Moments:
