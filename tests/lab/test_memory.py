@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tinyai_fr_regressor.frames import FR_REGRESSOR_V1
+from tinyai_registry.errors import TableError
+from tinyai_registry.lab.contract import check_target
+
 ROWS = 600_000
 FEATURES = ("adm2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3", "motion2")
 # What the process needs whatever it reads is taken before, with a small table: libraries start threads and pools.
 CHILD = """
 import sys
+import tracemalloc
 from pathlib import Path
 from tinyai_fr_regressor.frames import FR_REGRESSOR_V1
 from tinyai_registry.evaluation import DataSet
@@ -53,3 +59,17 @@ def test_a_table_takes_twice_what_its_columns_take_as_float32(tmp_path, parts):
     assert rows == sum(sizes[1:])
     slack = 40 * 2**20  # what allocators keep of what is given up, whatever the size of the table
     assert taken < 2 * 4 * rows * columns + slack
+
+
+def test_the_target_of_each_corpus_is_checked_without_a_copy_of_the_column():
+    corpora = pd.Categorical.from_codes(np.arange(ROWS) % 3, ["one", "three", "two"])
+    frame = pd.DataFrame({"corpus": corpora, "vmaf": 100 * np.random.default_rng(0).random(ROWS)})
+    tracemalloc.start()
+    check_target(Path("table"), frame, "vmaf", FR_REGRESSOR_V1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < frame.vmaf.nbytes
+    frame.loc[frame.corpus == "three", "vmaf"] = 50.0
+    frame.loc[ROWS - 2, "vmaf"] = 50.5
+    with pytest.raises(TableError, match=rf"the corpus three lies between 50 \(row 1\) and 50.5 \(row {ROWS - 2}\)"):
+        check_target(Path("table"), frame, "vmaf", FR_REGRESSOR_V1)

@@ -6,7 +6,6 @@ The index of each frame here has the row numbers of the file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS
-from tinyai_registry.lab.blocks import find
+from tinyai_registry.lab.blocks import blocks, find
 from tinyai_registry.lab.keys import count_distinct, fold, refuse_lookalikes, value_type
 from tinyai_registry.lab.standardisation import LARGEST
 from tinyai_registry.recipe import OneHot, Recipe, numeric_sources
@@ -133,28 +132,29 @@ def check_target(path: Path, frame: pd.DataFrame, column: str, recipe: Recipe) -
             f"{outside} rows, first in row {frame.index[first]} ({target[first]:g}); bring it to that scale, or drop "
             "these rows"
         )
-    for corpus, rows in _by_corpus(frame):
-        found = target if rows is None else target[rows]
-        least, most = found.min(), found.max()
+    for corpus, least, most in _ends(frame, column):
         if most - least <= SLIVER * (high - low) or most - low <= LOWEST_PART * (high - low):
             where = f" of the corpus {corpus}" if CORPUS in frame else ""
-            places = [find(found, partial(np.equal, end))[1] for end in (least, most)]
-            numbers = frame.index[places if rows is None else rows[places]]
+            its = frame[column][frame[CORPUS] == corpus] if CORPUS in frame else frame[column]
+            rows = [_first(its, its.to_numpy() == end) for end in (least, most)]
             raise TableError(
-                f"{path}: column {column}{where} lies between {least:g} (row {numbers[0]}) and "
-                f"{most:g} (row {numbers[1]}), a sliver of the target range {low:g} to {high:g} of "
+                f"{path}: column {column}{where} lies between {least:g} (row {rows[0]}) and "
+                f"{most:g} (row {rows[1]}), a sliver of the target range {low:g} to {high:g} of "
                 f"{recipe.id}; if it is on another scale, bring it to that one"
             )
 
 
-def _by_corpus(frame: pd.DataFrame) -> Iterator[tuple[object, NDArray[np.int64] | None]]:
-    """The rows of each corpus, by its name; None where it has all of them, or no column says so."""
-    names = frame[CORPUS].unique() if CORPUS in frame else [""]
-    if len(names) == 1:
-        yield names[0], None
+def _ends(frame: pd.DataFrame, column: str) -> Iterator[tuple[object, float, float]]:
+    """The smallest and the largest value of ``column`` in each corpus that rows name; in all rows where none can."""
+    if CORPUS not in frame:
+        yield "", frame[column].to_numpy().min(), frame[column].to_numpy().max()
         return
-    for corpus, members in frame.groupby(CORPUS, dropna=False, observed=True).indices.items():
-        yield corpus, np.asarray(members)
+    parts = [
+        frame[column].iloc[block].groupby(frame[CORPUS].iloc[block], observed=True).agg(["min", "max"])
+        for block in blocks(len(frame))
+    ]
+    ends = pd.concat(parts).groupby(level=0, observed=True).agg({"min": "min", "max": "max"})
+    yield from ends.itertuples(name=None)
 
 
 def check_groups(where: object, frame: pd.DataFrame, recipe: Recipe) -> None:

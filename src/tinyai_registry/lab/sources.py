@@ -13,7 +13,7 @@ import pandas as pd
 
 from tinyai_registry.errors import TableError
 from tinyai_registry.evaluation import CORPUS, DataSet
-from tinyai_registry.lab.keys import fold
+from tinyai_registry.lab.keys import by_name, fold
 from tinyai_registry.recipe import Recipe
 
 # Words of a clip's name that say how it is stored, not what it shows: rate, size, depth, sampling, container.
@@ -48,8 +48,9 @@ def _rename(names: pd.Series[Any], first: Mapping[str, str]) -> pd.Series[Any]:
     """``names``, each replaced by what ``first`` has in its place."""
     if not isinstance(names.dtype, pd.CategoricalDtype):
         return names.map(lambda name: first.get(name, name))
-    codes, categories = pd.factorize(names.cat.categories.map(lambda name: first.get(name, name)), sort=True)
-    return pd.Series(pd.Categorical.from_codes(codes[names.cat.codes], categories), names.index)
+    places, categories = pd.factorize(names.cat.categories.map(lambda name: first.get(name, name)), sort=True)
+    codes = by_name(names, lambda _: places.astype(names.cat.codes.to_numpy().dtype))
+    return pd.Series(pd.Categorical.from_codes(codes, categories), names.index)
 
 
 def _ask(frame: pd.DataFrame, data: DataSet, recipe: Recipe) -> None:
