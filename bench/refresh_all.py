@@ -1,9 +1,10 @@
 """``tinyai refresh --all`` on the real tables against the sum of the single runs, in one run.
 
-``python bench/refresh_all.py [DATA] [DATASET]...`` takes the tables in the folder DATA, of the data sets that are named
-or of all. It prints both times, their ratio, and whether the ONNX files are the same: for all models, and for those
-without the MOS ensembles, whose training is bound by the processor. No ratio can be below what the processor takes,
-shared out to all cores, so that is printed beside it.
+``python bench/refresh_all.py [DATA] [DATASET]...`` takes the tables in the folder DATA, and one that a plugin makes
+from the pictures of scikit-image, of the data sets that are named or of all. It prints both times, their ratio, and
+whether the ONNX files are the same: for all models, for those of the tables in DATA, and for these without the MOS
+ensembles, whose training is bound by the processor: a single run takes all cores for it. No ratio can be below what the
+processor takes, shared out to all cores, so that is printed beside it.
 """
 
 from __future__ import annotations
@@ -37,9 +38,18 @@ TABLES: dict[str, str | dict[str, str]] = {
     "vmaf-aggregate": {"a": "vmaf_features_a.parquet", "b": "vmaf_features_b.parquet"},
 }
 
+# The data set whose table a plugin makes, `python -m PLUGIN FILE`.
+PICTURES, MAKER = "scikit-image-crops", "tinyai_nr_metric"
 
 # Hundreds of fits of four seeds each: matrix products at the peak of the processor, most of the time of the whole.
 ENSEMBLES = ("konvid-1k", "youtube-ugc")
+
+# What is refreshed together, and the data sets that are left out of it.
+GROUPS = {
+    "every model": (),
+    "those of the tables in DATA": (PICTURES,),
+    "these without the MOS ensembles": (PICTURES, *ENSEMBLES),
+}
 
 ADOPT_ORPHANS = 36  # prctl(PR_SET_CHILD_SUBREAPER): what a command leaves to end by itself is counted, too
 
@@ -69,10 +79,19 @@ def _cpu() -> float:
     return taken.ru_utime + taken.ru_stime
 
 
-def project(folder: Path, data: Path, datasets: Collection[str]) -> Path:
-    """A folder with an empty registry and the tables of ``datasets``."""
+def make_tables(folder: Path, data: Path, wanted: Collection[str]) -> dict[str, str]:
+    """For each data set that is wanted, or for all, what ``tinyai.toml`` says of its table."""
+    tables = {name: _toml(data, files) for name, files in TABLES.items()} | {PICTURES: f'"{folder / "crops.parquet"}"'}
+    chosen = {name: said for name, said in tables.items() if not wanted or name in wanted}
+    if PICTURES in chosen:
+        subprocess.run([sys.executable, "-m", MAKER, folder / "crops.parquet"], check=True)
+    return chosen
+
+
+def project(folder: Path, tables: dict[str, str]) -> Path:
+    """A folder with an empty registry and ``tables``."""
     folder.mkdir()
-    lines = "".join(f"{name} = {_toml(data, TABLES[name])}\n" for name in datasets)
+    lines = "".join(f"{name} = {said}\n" for name, said in tables.items())
     (folder / "tinyai.toml").write_text(f'[registry]\npath = "registry"\n[tables]\n{lines}')
     subprocess.run([*TINYAI, "init", "registry"], cwd=folder, check=True, capture_output=True)
     return folder
@@ -108,19 +127,19 @@ def run_all(together: Path, alone: dict[str, Run], graphs_alone: dict[str, str])
 def main(data: Path, wanted: Collection[str]) -> None:
     """Single runs first, then all together."""
     ctypes.CDLL(None).prctl(ADOPT_ORPHANS, 1, 0, 0, 0)
-    datasets = [name for name in TABLES if not wanted or name in wanted]
-    models = [recipe.id for recipe in discover().recipes if recipe.dataset in datasets]
     with tempfile.TemporaryDirectory() as name:
-        single, alone = project(Path(name) / "single", data, datasets), {}
-        for model in models:
+        tables = make_tables(Path(name), data, wanted)
+        single, alone = project(Path(name) / "single", tables), {}
+        for model in (recipe.id for recipe in discover().recipes if recipe.dataset in tables):
             alone[model] = time_command(["refresh", model, "--json"], single)
             print(f"  {model:<28} {alone[model].wall:6.2f} s, processor {alone[model].cpu:6.2f} s", flush=True)
-        print("all models")
-        run_all(project(Path(name) / "all", data, datasets), alone, graphs(single))
-        fewer = [dataset for dataset in datasets if dataset not in ENSEMBLES]
-        if fewer and fewer != datasets:
-            print(f"without those of {' and '.join(ENSEMBLES)}")
-            run_all(project(Path(name) / "fewer", data, fewer), alone, graphs(single))
+        before: dict[str, str] = {}
+        for what, left_out in GROUPS.items():
+            chosen = {dataset: said for dataset, said in tables.items() if dataset not in left_out}
+            if chosen and chosen != before:
+                print(what)
+                run_all(project(Path(name) / what, chosen), alone, graphs(single))
+            before = chosen
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tinyai_registry.recipe import MLP, AdamW, Ensemble, GroupKFold, HeldOut, Pr
 from tinyai_registry.release import Candidate
 from tinyai_registry.store.publish import init
 from tinyai_registry.workflows.refreshing.starting_point import Request
-from tinyai_registry.workflows.refreshing.task import Failure, Task, expected_work, work_on
+from tinyai_registry.workflows.refreshing.task import Failure, Task, expected_work, share_out, work_on
 from tinyai_registry.workflows.workers import cluster
 
 BROKEN = {"return [Linear(table.features": "raise ValueError('no disk')\n    return [Linear(table.features"}
@@ -218,7 +218,12 @@ def test_what_trains_longest_is_begun_first(task):
     ]
     assert all(expected_work(recipe, size) > expected_work(small, size) for recipe in longer)
     assert expected_work(small, 2 * size) > expected_work(small, size)
-    assert expected_work(plain, size) > 0
+    assert expected_work(plain, size) is None
+
+
+def test_what_nobody_can_foresee_is_begun_before_the_longest():
+    assert list(share_out({7: 2.0, 8: None, 9: 5.0}).items()) == [(8, 5.0), (9, 5.0), (7, 2.0)]
+    assert share_out({7: None}) == {7: 1.0}
 
 
 def test_nothing_to_refresh_is_no_failure(tinyai, project, monkeypatch):

@@ -30,7 +30,7 @@ from tinyai_registry.store.registry import Registry
 from tinyai_registry.text import count
 from tinyai_registry.workflows.refresh import begin, conclude
 from tinyai_registry.workflows.refreshing.starting_point import Request, StartingPoint
-from tinyai_registry.workflows.refreshing.task import Failure, Task, expected_work, failure_of, work_on
+from tinyai_registry.workflows.refreshing.task import Failure, Task, expected_work, failure_of, share_out, work_on
 from tinyai_registry.workflows.workers.engine import Engine
 from tinyai_registry.workflows.workers.executor import ATTEMPTS, as_done, prepare
 
@@ -69,12 +69,12 @@ class Round:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A model that is to be made anew; ``work`` is how long that takes, in no unit."""
+    """A model that is to be made anew; ``work`` is how long that takes, in no unit, None where nobody can say."""
 
     owner: Owner
     request: Request
     start: StartingPoint
-    work: float
+    work: float | None
 
 
 def refresh_all(
@@ -95,8 +95,9 @@ def refresh_all(
     def note(place: int, result: Result) -> None:
         results[place] = result
         tell(result)
-        done = sum(each.work for other, each in begun.items() if other in results)
-        progress.advance(round(done), round(sum(each.work for each in begun.values())), count(len(begun), "model"))
+        shares = share_out({other: each.work for other, each in begun.items()})
+        done = sum(share for other, share in shares.items() if other in results)
+        progress.advance(round(done), round(sum(shares.values())), count(len(begun), "model"))
 
     begin_one = _beginner(plugins, whole)
     for place, recipe in enumerate(recipes):
@@ -108,7 +109,7 @@ def refresh_all(
         if len(begun) == 2:  # noqa: PLR2004 - one alone takes no process
             prepare(engine, HEAVY)
 
-    places = sorted(begun, key=lambda place: -begun[place].work)  # what takes longest begins first
+    places = list(share_out({place: each.work for place, each in begun.items()}))
     tasks = [_task(begun[place], plugins, engine.threads(len(begun))) for place in places]
     with progress.step("refresh"):
         try:

@@ -27,8 +27,8 @@ from tinyai_registry.release import Candidate, Previous
 from tinyai_registry.workflows.heavy_imports import uncollected
 from tinyai_registry.workflows.refreshing.starting_point import Request
 
-# What is not known before a table is read, or not declared, for an estimate.
-GROUPS, PARAMETERS, EPOCHS = 10, 5000, 30
+# What is not known before a table is read, for an estimate.
+GROUPS = 10
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,31 @@ def failure_of(error: Exception) -> Failure:
     return Failure(describe_error(error), 1)
 
 
-def expected_work(recipe: Recipe, table_bytes: int) -> float:
-    """How long the training takes, in no unit: the longest is to begin first. Nothing is read for it."""
-    splits = sum(_splits(scheme) for scheme in (recipe.folds, *(each.scheme for each in recipe.protocols)))
+def expected_work(recipe: Recipe, table_bytes: int) -> float | None:
+    """How long the training takes, in no unit; None where a plugin trains a model of its own.
+
+    Nothing is read for it.
+    """
     mlp, settings = recipe.architecture, recipe.training
-    widths = (len(recipe.feature_order), *mlp.hidden, 1) if mlp else ()
-    parameters = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths)) or PARAMETERS
-    epochs = settings.epochs if settings else EPOCHS
-    return float(table_bytes * epochs * parameters * splits * len(recipe.seeds))
+    if mlp is None or settings is None:
+        return None
+    splits = sum(_splits(scheme) for scheme in (recipe.folds, *(each.scheme for each in recipe.protocols)))
+    widths = (len(recipe.feature_order), *mlp.hidden, 1)
+    parameters = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
+    return float(table_bytes * settings.epochs * parameters * splits * len(recipe.seeds))
+
+
+def share_out(works: Mapping[int, float | None]) -> dict[int, float]:
+    """How much of the whole each of ``works`` is, in the order in which they are to begin: the longest first.
+
+    One of which nobody can say begins before those, and counts as much as the longest of them.
+
+    >>> share_out({0: 2.0, 1: None, 2: 5.0})
+    {1: 5.0, 2: 5.0, 0: 2.0}
+    """
+    longest = max((work for work in works.values() if work is not None), default=1.0)
+    order = sorted(works.items(), key=lambda item: (item[1] is not None, -(item[1] or 0.0)))
+    return {place: longest if work is None else work for place, work in order}
 
 
 def _splits(scheme: Scheme) -> int:
