@@ -122,3 +122,14 @@ def test_workers_of_a_build_import_nothing_from_the_working_directory(write_logs
     subprocess.run(program, cwd=hostile, env=environment, check=True, capture_output=True)
     assert (hostile / "t.parquet").exists()
     assert not (tmp_path / "pwned").exists()
+
+
+BEGUN = {"nobody asks any more": ("FileNotFoundError", False), "it is broken": ("ValueError", True)}
+
+
+@pytest.mark.parametrize(("error", "told"), BEGUN.values(), ids=BEGUN)
+def test_a_worker_that_begins_tells_what_stopped_it_where_somebody_asked(error, told):
+    script = f"import tinyai_registry.workflows.workers.server\nraise {error}('strange')"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ("Traceback" in ran.stderr, "strange" in ran.stderr) == (told, told)

@@ -92,7 +92,7 @@ def _start_server(context: BaseContext, module: str) -> None:
     """
     if context.get_start_method() != "forkserver":
         return
-    context.set_forkserver_preload([module, __name__])
+    context.set_forkserver_preload([module, __name__, f"{__package__}.server"])
     resource_tracker.ensure_running()  # it has a way of its own, and would make us hear again
     with hold({signal.SIGINT}):  # what is started inherits that
         forkserver.ensure_running()
