@@ -130,7 +130,10 @@ def main(data: Path, wanted: Collection[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         tables = make_tables(Path(name), data, wanted)
         single, alone = project(Path(name) / "single", tables), {}
-        for model in (recipe.id for recipe in discover().recipes if recipe.dataset in tables):
+        recipes = [recipe for recipe in discover().recipes if recipe.dataset in tables]
+        if missing := tables.keys() - {recipe.dataset for recipe in recipes}:
+            raise SystemExit(f"no installed plugin takes {', '.join(sorted(missing))}; install all of plugins/")
+        for model in (recipe.id for recipe in recipes):
             alone[model] = time_command(["refresh", model, "--json"], single)
             print(f"  {model:<28} {alone[model].wall:6.2f} s, processor {alone[model].cpu:6.2f} s", flush=True)
         before: dict[str, str] = {}

@@ -149,7 +149,6 @@ WRONG = ["null", "true", "-1", "1e300", '"x"', "[]", "{}", "[[]]", '{"": [null]}
 @pytest.mark.parametrize("model", ["fr_regressor_v1", "tiny_v1"])
 @pytest.mark.parametrize("document", ["row", "sidecar"])
 def test_a_field_of_another_type_never_raises(valid, tmp_path, model, document):
-    """Every field is given half of the values, and every value to half of the fields: a validation takes its time."""
     rows = json.loads((valid["released"] / victim.INDEX).read_bytes())["models"]
     [row] = [each for each in rows if each["id"] == model]
     for path in valid["released"].glob(f"{model}.*"):
@@ -157,8 +156,8 @@ def test_a_field_of_another_type_never_raises(valid, tmp_path, model, document):
     (tmp_path / victim.INDEX).write_text(json.dumps({"models": [row], "schema_version": 1}))
     path = tmp_path / (victim.INDEX if document == "row" else f"{model}.json")
     whole = path.read_bytes()
-    for number, key in enumerate(row if document == "row" else json.loads(whole)):
-        for wrong in WRONG[number % 2 :: 2]:
+    for key in row if document == "row" else json.loads(whole):
+        for wrong in WRONG:
             attack.set_value(path, f"/models/0/{key}" if document == "row" else f"/{key}", json=wrong)
             for found in validate(tmp_path):
                 assert_presentable(found, tmp_path)
