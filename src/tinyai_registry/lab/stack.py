@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.adam import adam
-from torch.optim.adamw import adamw
 
 from tinyai_registry.lab.draws import Batch, Words, initial_parameters
 from tinyai_registry.lab.perceptrons import Mask, Perceptrons
@@ -23,7 +21,8 @@ from tinyai_registry.recipe import MLP, Adam, AdamW, Training
 
 Parameters = tuple[NDArray[np.float32], ...]
 
-UPDATES: Mapping[type[Training], Callable[..., None]] = {AdamW: adamw, Adam: adam}
+# The kernels behind torch.optim, which sorts tensors of all devices and types before it calls them, at every step.
+UPDATES: Mapping[type[Training], Callable[..., None]] = {AdamW: torch._fused_adamw_, Adam: torch._fused_adam_}
 
 # Every matrix of a fit takes a multiple of this many floats (64 bytes, a cache line and an AVX-512 register): its
 # parameters, the rows of a batch and the width of a hidden layer are padded to it. Kernels choose their way by
@@ -87,7 +86,7 @@ class Stack:
         self.masks = [torch.ones(len(self.cohorts), size, _whole(width)) for width in mlp.hidden if mlp.dropout]
         self.parameters, self.draws = self._begin()
         self.gradients, *self.moments = ([torch.zeros_like(each) for each in self.parameters] for _ in range(3))
-        self.done = [torch.zeros(()) for _ in self.parameters]
+        self.step = torch.zeros(())  # how many are done
         self.places = [self._place(number, size) for number in range(len(self.cohorts))]
 
     def _begin(self) -> tuple[list[Tensor], list[Iterator[Batch]]]:
@@ -190,8 +189,7 @@ class Stack:
             update(
                 *running,
                 [],
-                self.done,
-                fused=True,
+                [self.step.add_(1)] * len(self.parameters),
                 amsgrad=False,
                 beta1=0.9,
                 beta2=0.999,
