@@ -35,4 +35,10 @@ def write_failure(stdout: TextIO, kind: str, message: str, exit_code: int) -> No
 
 def echo_failure(message: str) -> None:
     """The one line of a command that failed, on standard error."""
-    click.echo(log_line(f"tinyai: {message}"), err=True)
+    tell(f"tinyai: {message}")
+
+
+def tell(*lines: str) -> None:
+    """Write each of ``lines`` as one line of standard error, whatever words are in it."""
+    for line in lines:
+        click.echo(log_line(line), err=True)

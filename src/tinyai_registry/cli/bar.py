@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
+from tinyai_registry.cli.answer import tell
 from tinyai_registry.text import log_line
 
 if TYPE_CHECKING:
@@ -69,9 +68,9 @@ class Tenths:
         if tenths <= self._told:
             return
         self._told = tenths
-        pieces = f" of {log_line(of)}" if of else ""
+        pieces = f" of {of}" if of else ""
         left = f", {taken / done * (total - done):.0f} s left" if done < total else ""
-        click.echo(f"  {self.name} {tenths * 100 // TENTHS} %{pieces}{left}", err=True)
+        tell(f"  {self.name} {tenths * 100 // TENTHS} %{pieces}{left}")
 
     def close(self) -> None:
         """Nothing is left to take away."""

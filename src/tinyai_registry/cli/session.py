@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyai_registry.cli.answer import Answer, echo_failure, write_failure
+from tinyai_registry.cli.answer import Answer, echo_failure, tell, write_failure
 from tinyai_registry.cli.interruption import as_interrupted, ignore_signals
 from tinyai_registry.cli.publications import Watched, describe_publications, watch
-from tinyai_registry.cli.stdout import reserve_stdout
+from tinyai_registry.cli.streams import reserve_stdout
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError, explain_missing
@@ -87,7 +87,7 @@ class Session:
     def tell_pending(root: Path) -> None:
         """Say on standard error what writers are at in ``root``, or left there."""
         if told := tell_pending(root):
-            click.echo(f"tinyai: {told}", err=True)
+            tell(f"tinyai: {told}")
 
     def plugins(self) -> Plugins:
         """The installed plugins, unless ``--no-plugins`` was given."""
@@ -162,4 +162,4 @@ def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any
 
 
 def _echo_traceback() -> None:
-    click.echo("\n".join(map(log_line, traceback.format_exc().splitlines())), err=True)
+    tell(*traceback.format_exc().splitlines())

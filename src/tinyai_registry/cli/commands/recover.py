@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from tinyai_registry.cli.answer import tell
 from tinyai_registry.cli.session import Session, in_session, lock_timeout_option, registry_option
 from tinyai_registry.errors import RegistryBusyError
 from tinyai_registry.files import explain
 from tinyai_registry.store.recovery import recover
-from tinyai_registry.text import log_line
 
 REMEDY = "Put that right, or replace the release: `tinyai refresh {model}` or `tinyai rollback {model}`"
 
@@ -38,6 +38,5 @@ def command(session: Session, folder: Path | None, registry: Path | None, lock_t
     else:
         session.say(f"recovered: {', '.join(done.recovered) or 'nothing to do'}")
     for model, why in done.stuck.items():
-        said = f"tinyai: {model} cannot be brought up to its log: {why}. {REMEDY.format(model=model)}"
-        click.echo(log_line(said), err=True)
+        tell(f"tinyai: {model} cannot be brought up to its log: {why}. {REMEDY.format(model=model)}")
     return RegistryBusyError.exit_code if done.stuck else 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from tinyai_registry.cli.answer import tell
 from tinyai_registry.cli.columns import align
 from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.importing import Wishes, take_in
@@ -32,7 +33,6 @@ from tinyai_registry.lab.table_file import require_ending
 from tinyai_registry.recipe import Imported, Recipe
 from tinyai_registry.release import Outcome
 from tinyai_registry.store.registry import open_registry
-from tinyai_registry.text import log_line
 from tinyai_registry.trust.signing import PrivateKey, SignatureError, read_signable, sign
 from tinyai_registry.workflows.diff import compare_outcome, find_sidecar
 from tinyai_registry.workflows.refresh import refresh
@@ -184,7 +184,7 @@ def _sign(config: Config, root: Path, outcome: Outcome) -> Outcome:
         name = sign(root, read_signable(root, model, config.runtime), PrivateKey(trust.signing_key))
     except SignatureError as error:
         raise SignatureError(f"{model} is published, and not signed: {error}; see `tinyai sign`") from error
-    click.echo(log_line(f"{model}: signed, see {name}"), err=True)
+    tell(f"{model}: signed, see {name}")
     return replace(outcome, unsigned=None)
 
 
@@ -206,13 +206,12 @@ def _refresh_all(session: Session, registry: Path | None, engine: Engine, wishes
     if session.as_json:
         session.answer({"models": [asdict(result) for result in results], "not_registered": left})
     else:
-        for line in _summary(results, left):
-            click.echo(log_line(line), err=True)
+        tell(*_summary(results, left))
     return max((result.exit_code for result in results), default=0)
 
 
 def _echo(result: Result) -> None:
-    click.echo(log_line(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}"), err=True)
+    tell(f"{result.model}: {result.status}{f' ({result.why})' if result.why else ''}")
 
 
 def _summary(results: Sequence[Result], left: Sequence[str]) -> Iterator[str]:

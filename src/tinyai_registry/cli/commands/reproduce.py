@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tinyai_registry.cli.answer import tell
 from tinyai_registry.cli.judging import Display
 from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.cli.owner import find_owner_of
@@ -15,7 +16,6 @@ from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.documents import attestation
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.release.provenance import give_account
-from tinyai_registry.text import log_line
 from tinyai_registry.trust.environment import lock as lock_file
 from tinyai_registry.trust.growth import find_changed, find_judged
 from tinyai_registry.trust.material import find_table
@@ -111,10 +111,10 @@ def _every(session: Session, root: Path, since: str | None) -> int:
                 skipped.append({"model": model, "why": why})
             else:
                 documents[model] = {"model": model, "answer": None, "why": why}
-            click.echo(log_line(f"{model}: {'not made again' if model in documents else 'skipped'} ({why})"), err=True)
+            tell(f"{model}: {'not made again' if model in documents else 'skipped'} ({why})")
         else:
             documents[found.model] = as_document(found)
-            click.echo("\n".join(map(log_line, _lines(found))), err=True)
+            tell(*_lines(found))
     if session.as_json:
         session.answer({"models": list(documents.values()), "skipped": skipped})
     answers = {each["answer"] for each in documents.values()}

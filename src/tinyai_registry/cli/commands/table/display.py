@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from tinyai_registry.cli.answer import tell
 from tinyai_registry.cli.steps import Steps
-from tinyai_registry.text import count, log_line
+from tinyai_registry.text import count
 
 if TYPE_CHECKING:
     from tinyai_registry.tables.built import Built
@@ -25,5 +24,5 @@ class TableDisplay(Steps):
 
     def say(self, *lines: str) -> None:
         """Each of ``lines`` as one line, whatever words are in it."""
-        for line in lines if not self.quiet else ():
-            click.echo(log_line(line), err=True)
+        if not self.quiet:
+            tell(*lines)
