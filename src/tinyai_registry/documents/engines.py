@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
-
 if TYPE_CHECKING:
+    import jsonschema_rs
     from jsonschema.protocols import Validator
 
     from tinyai_registry.documents.violation import Violation
@@ -52,4 +51,6 @@ class Engines:
 
     @cached_property
     def _quick(self) -> jsonschema_rs.Validator:
+        import jsonschema_rs
+
         return jsonschema_rs.validator_for(self.schema)
