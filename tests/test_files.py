@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from tinyai_registry.files import File, FileProblemError, Folder, Problem, Unreadable, read_bytes, sha256_of, strays
+from tinyai_registry.files import (
+    File,
+    FileProblemError,
+    Folder,
+    Problem,
+    Unreadable,
+    is_replaced,
+    read_bytes,
+    replacing,
+    sha256_of,
+    strays,
+)
 
 LIMIT = 1000
 
@@ -109,3 +121,46 @@ def test_a_digest_is_that_of_the_bytes_that_were_read(tmp_path):
 def test_no_more_is_read_than_shows_that_it_is_too_much():
     with pytest.raises(FileProblemError, match=r"has 101 bytes; at most 100"):
         read_bytes(Path("/proc/self/maps"), 100)
+
+
+# --- files that are written whole
+
+
+@pytest.mark.parametrize("old", [None, b"old"], ids=["new", "in place of another"])
+@pytest.mark.parametrize("error", [None, OSError, KeyboardInterrupt])
+def test_a_file_is_written_whole_or_what_was_there_stays(tmp_path, old, error):
+    path = tmp_path / ("x" * 255)  # as long as a name may be
+    if old is not None:
+        path.write_bytes(old)
+        path.chmod(0o640)
+    stop = pytest.raises(error) if error else nullcontext()
+    with stop, replacing(path) as own:
+        own.write_bytes(b"new")
+        assert not path.exists() if old is None else path.read_bytes() == old
+        if error:
+            raise error
+    found = {each: each.read_bytes() for each in tmp_path.iterdir()}
+    assert found == ({path: b"new"} if error is None else {} if old is None else {path: old})
+    assert old is None or path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder/f")
+    for text in ("there was none", "there was one"):
+        with replacing(tmp_path / "link") as own:
+            own.write_text(text)
+        assert (tmp_path / "folder" / "f").read_text() == text
+    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["f"]
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither")
+def test_what_no_file_can_take_the_place_of_is_written_into(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/null")):
+        assert not is_replaced(path)
+        with replacing(path) as own:
+            assert own == path
+    assert list(tmp_path.iterdir()) == [pipe]

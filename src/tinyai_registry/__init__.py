@@ -3,7 +3,7 @@
 The rooms, from the ground up; each imports only those below it:
 
 - ``errors``, ``text``, ``files``: what a user can get wrong; how words are escaped for a terminal, Markdown or
-  XML; how files are read.
+  XML; how files are read, and written whole.
 - ``recipe``, ``evaluation``, ``release``: the nouns, and the gate: what a plugin declares, how well a model did, what
   is published.
 - ``onnxfile``: reading a graph. ``documents``: reading and writing JSON, cards and ``tinyai.toml``.

@@ -1,11 +1,13 @@
-"""Files that a document names: paths that stay inside their folder, bounded reads of regular files, digests."""
+"""Files: paths that stay inside their folder, bounded reads of regular files, digests, and what is written whole."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import shutil
 import stat
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -211,6 +213,39 @@ def strays(name: str) -> str | None:
     if any(len(part.encode(errors="replace")) > MAX_NAME for part in parts):
         return "is too long"
     return None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the place of the one at ``path`` when this block ends, and is gone if it fails.
+
+    So what was there is lost to nothing but a whole file, whose mode is the old one's. Raises OSError.
+    """
+    if not is_replaced(path):
+        yield path
+        return
+    target = Path(os.path.realpath(path))
+    own = target.with_name(f".tinyai-{uuid.uuid4().hex}.tmp")
+    try:
+        yield own
+        if target.exists():
+            shutil.copymode(target, own)
+        own.replace(target)
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def is_replaced(path: Path) -> bool:
+    """Whether another file can take the place of what is at ``path``, or where it leads.
+
+    A pipe or a device is written into, and so is a file that is mounted by itself.
+    """
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return True
+    folder = Path(os.path.realpath(path)).parent
+    return stat.S_ISREG(about.st_mode) and about.st_dev == folder.stat().st_dev
 
 
 @contextmanager

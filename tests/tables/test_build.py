@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -301,20 +302,37 @@ def test_two_builds_of_one_table_do_not_meet(tinyai, build, write_logs, tmp_path
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("blocks", [1, 8], ids=["a part", "the table"])
-def test_where_the_disk_is_full_the_old_table_stays(write_logs, tmp_path, blocks):
-    manifest, old = write_logs(100), tmp_path / "t.parquet"
-    old.write_bytes(b"old")
+@pytest.mark.parametrize(("blocks", "what"), [(1, "a part"), (16, "the table"), (40, "the record")])
+def test_where_the_disk_is_full_the_old_table_and_its_record_stay(write_logs, tmp_path, blocks, what):
+    manifest, old = write_logs(300), tmp_path / "t.parquet"
+    record = table_record.beside(old)
+    for each in (old, record):
+        each.write_bytes(b"old")
     words = [sys.executable, "-m", "tinyai_registry", "table", "build", "--manifest", str(manifest), "-o", str(old)]
+    words += ["--pool", "mean", "--features", "adm2"]
     limit = f'ulimit -f {blocks}; exec "$@"'
     ran = subprocess.run(["bash", "-c", limit, "", *words, "--jobs", "1"], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     [line] = [line for line in ran.stderr.splitlines() if line.startswith("tinyai:")]
-    assert line.startswith("tinyai: cannot write ")
+    named = {"a part": f"{tmp_path}/.t.parquet.parts/", "the table": f"{old}: ", "the record": f"{record}: "}
+    assert line.startswith(f"tinyai: cannot write {named[what]}")
     assert "File too large" in line
     assert "Traceback" not in ran.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"corpus", "t.parquet"}
-    assert old.read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"corpus", old.name, record.name}
+    assert old.read_bytes() == record.read_bytes() == b"old"
+
+
+LOG = "0000.json"
+
+
+def test_a_log_that_may_not_be_looked_at_is_not_said_to_be_missing(tinyai, write_logs, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    manifest, sizes = write_logs(2), Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path, **how: refuse(path) if path.name == LOG else sizes(path, **how))
+    ran = tinyai("table", "build", "--manifest", manifest, "-o", tmp_path / "t.parquet")
+    assert (ran.code, ran.err) == (2, f"tinyai: {manifest.parent / LOG}: Permission denied\n")
 
 
 @pytest.mark.parametrize("when", ["*", "*.arrow"], ids=["workers start", "the first part is there"])

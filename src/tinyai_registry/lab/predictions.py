@@ -27,7 +27,7 @@ def write_predictions(path: Path, table: Table, parts: Sequence[HeldOutRows]) ->
     """Write a row for each prediction: the table's keys, ``fold``, ``target`` and ``prediction``.
 
     They are in the order of the digest, so that it is that of the column ``prediction``.
-    The format is that of the ending of ``path``: parquet, CSV or JSON. Raises TableError for another, OSError if it
+    The format is that of the ending of ``path``: parquet, CSV or JSON. Raises TableError for another, and if it
     cannot be written.
     """
     order = _row_order(parts)

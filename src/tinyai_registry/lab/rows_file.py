@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tinyai_registry.documents import strict_json
 from tinyai_registry.errors import TableError
+from tinyai_registry.files import explain, replacing
 from tinyai_registry.lab.parquet import PARQUET, open_parquet
 from tinyai_registry.lab.table_file import read_file, require_ending
 
@@ -77,12 +78,20 @@ def open_rows(path: Path) -> RowsFile:
 def write_rows(path: Path, columns: Mapping[str, Sequence[Any] | Array]) -> None:
     """Write ``columns``, all of one length, into ``path``: parquet, CSV or JSON (a list of objects), by its ending.
 
-    Raises TableError for another ending, and OSError if it cannot be written.
+    Raises TableError for another ending, and if it cannot be written; then what was there stays.
     """
     require_ending(path)
-    ending = path.suffix.lower()
+    try:
+        with replacing(path) as own:
+            _write_rows(own, path.suffix.lower(), columns)
+    except OSError as error:
+        raise TableError(f"cannot write {path}: {explain(error)}") from error
+
+
+def _write_rows(path: Path, ending: str, columns: Mapping[str, Sequence[Any] | Array]) -> None:
     if ending == ".parquet":
-        pq.write_table(pa.table(dict(columns)), path, compression="zstd")
+        with path.open("wb") as file:
+            pq.write_table(pa.table(dict(columns)), file, compression="zstd")
         return
     rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
     text = io.StringIO(newline="")

@@ -21,7 +21,7 @@ from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.tables.part import Assignment, LogFacts, write_part
 from tinyai_registry.tables.record import beside_table, compose_record
 from tinyai_registry.tables.sources import list_logs, read_source
-from tinyai_registry.tables.writing import TableWriter, require_place, write_text, writing
+from tinyai_registry.tables.writing import TableWriter, require_place, writing
 from tinyai_registry.text import count, shorten
 from tinyai_registry.workflows.workers.engine import Engine
 from tinyai_registry.workflows.workers.executor import carry_out
@@ -68,7 +68,7 @@ def build(order: Order, progress: Progress) -> Built:
         unlisted = _find_unlisted(order, manifest)
     folder = order.output.with_name(f".{order.output.name}.parts")
     busy = f"another process builds {order.output}; wait for it, or name another with --output"
-    with keep_parts(folder, busy), writing(order.output) as writer:
+    with keep_parts(folder, busy), writing(order.output, *_beside(order)) as writer:
         merge = Merge(manifest.columns, folder, order.target, order.pools, writer)
         with progress.step("read logs"):
             _read_logs(order, manifest, folder, merge, progress)
@@ -139,7 +139,7 @@ def _sizes(order: Order, manifest: Manifest) -> list[int]:
     for line in manifest.lines:
         try:
             sizes.append(Path(order.logs, line.log).stat().st_size)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             missing.append(line)
     if missing:
         more = f" (nor are those of {len(missing) - 1} other lines)" if missing[1:] else ""
@@ -167,7 +167,7 @@ def _place(manifest: Manifest) -> Mapping[str, str]:
 
 
 def _finish(order: Order, manifest: Manifest, merge: Merge, writer: TableWriter, unlisted: Sequence[str]) -> Built:
-    """Put the table in its place, with its record, if all that was read agrees."""
+    """Complete the table and its record, if all that was read agrees."""
     facts, place = merge.facts, _place(manifest)
     _require_no_flaws(merge.flaws, place)
     _require_target(order.target, facts, place)
@@ -175,12 +175,12 @@ def _finish(order: Order, manifest: Manifest, merge: Merge, writer: TableWriter,
     _require_free(manifest, merge.titles)
     told = tuple(notes(facts, name_columns(facts[0].names), unlisted))
     record = compose_record(manifest, facts, order.target, order.pools, told)
-    sha256 = writer.finish({table_record.KEY: table_record.encode(record)})
-    document = beside_table(record, order.output, sha256, writer.schema.names, order.command)
-    write_text(table_record.beside(order.output), strict_json.dumps(document))
+    made = writer.finish({table_record.KEY: table_record.encode(record)})
+    document = beside_table(record, order.output, made, writer.schema.names, order.command)
+    writer.write_beside(table_record.beside(order.output), strict_json.dumps(document))
     if order.croissant:
         described = croissant.describe(order.output, writer.schema, document)
-        write_text(croissant.beside(order.output), strict_json.dumps(described))
+        writer.write_beside(croissant.beside(order.output), strict_json.dumps(described))
     return Built(document, told)
 
 

@@ -21,7 +21,7 @@ from tinyai_registry.lab.parquet import require_parquet
 from tinyai_registry.lab.table_file import file_digest
 from tinyai_registry.tables.built import Built
 from tinyai_registry.tables.record import beside_table
-from tinyai_registry.tables.writing import GROUP_ROWS, require_place, write_text, writing
+from tinyai_registry.tables.writing import GROUP_ROWS, require_place, writing
 from tinyai_registry.text import encodable, enumerate_names
 
 CORPUS = "corpus"
@@ -84,7 +84,8 @@ def combine(
     Raises TableError where they do not fit each other: a column that one lacks (unless ``fill`` says that its cells are
     left empty), text here and numbers there, two teachers or extractors, a name that is given twice.
     """
-    require_place([output, table_record.beside(output)], (os.path.realpath(each.path) for each in ingredients))
+    beside = table_record.beside(output)
+    require_place([output, beside], (os.path.realpath(each.path) for each in ingredients))
     with progress.step("open tables"):
         opened = [_open(each) for each in progress.each(ingredients, f"{len(ingredients)} tables")]
         _check_names(opened)
@@ -94,12 +95,12 @@ def combine(
     filled = {each.what.corpus: [n for n in columns if n not in each.schema.names] for each in opened}
     record = _record(opened, filled, {name: _maker(name, opened) for name in MAKERS})
     schema = pa.schema([(CORPUS, pa.string()), *columns.items()])
-    with progress.step("write"), writing(output) as writer:
+    with progress.step("write"), writing(output, beside) as writer:
         for piece in _pieces(opened, schema, progress):
             writer.write(piece)
-        sha256 = writer.finish({table_record.KEY: table_record.encode(record)})
-        document = beside_table(record, output, sha256, schema.names, command)
-        write_text(table_record.beside(output), strict_json.dumps(document))
+        made = writer.finish({table_record.KEY: table_record.encode(record)})
+        document = beside_table(record, output, made, schema.names, command)
+        writer.write_beside(beside, strict_json.dumps(document))
     return Built(document, tuple(record["notes"]))
 
 

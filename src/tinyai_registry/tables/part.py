@@ -7,7 +7,6 @@ that is there already was written by an earlier attempt from the same bytes, and
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ import pyarrow.ipc
 from numpy.typing import NDArray
 
 from tinyai_registry.errors import LogError, TableError
-from tinyai_registry.files import explain, sha256_of
+from tinyai_registry.files import explain, replacing, sha256_of
 from tinyai_registry.tables.arrow import doubles, integers
 from tinyai_registry.tables.logs import read_log
 from tinyai_registry.tables.logs.vmaf_log import FRAME_INDEX, VmafLog
@@ -177,13 +176,11 @@ def _serialise(parsed: Sequence[tuple[LogFacts, VmafLog]], pools: Sequence[str])
 
 
 def _write(path: Path, part: pa.Buffer) -> None:
-    # Two attempts at one part write files of their own, and what is under the name of the part is whole.
-    own = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        own.write_bytes(part)
-        own.replace(path)
+        with replacing(path) as own:  # two attempts at one part write files of their own
+            own.write_bytes(part)
     except OSError as error:
-        raise TableError(f"cannot write {own}: {explain(error)}") from error
+        raise TableError(f"cannot write {path}: {explain(error)}") from error
 
 
 def _in_order(log: VmafLog, names: Sequence[str]) -> NDArray[np.float64]:

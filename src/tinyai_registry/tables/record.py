@@ -14,6 +14,7 @@ from tinyai_registry.tables.agreement import empty_cells
 from tinyai_registry.tables.manifest import Manifest
 from tinyai_registry.tables.naming import name_columns
 from tinyai_registry.tables.part import LogFacts
+from tinyai_registry.tables.writing import Finished
 from tinyai_registry.text import encodable
 
 PACKAGES = ("numpy", "orjson", "pyarrow", "tinyai-registry")
@@ -44,15 +45,15 @@ def compose_record(
     }
 
 
-def beside_table(record: Mapping[str, Any], table: Path, sha256: str, columns: Sequence[str], command: str) -> Json:
+def beside_table(record: Mapping[str, Any], table: Path, made: Finished, columns: Sequence[str], command: str) -> Json:
     """The record as it lies beside the table: with the table's own digest, and who has made it with what."""
     return {
         "record": dict(record),
         "record_sha256": table_record.digest(record),
         "table": {
             "file": encodable(table.name),
-            "sha256": sha256,
-            "bytes": table.stat().st_size,
+            "sha256": made.sha256,
+            "bytes": made.bytes,
             "columns": list(columns),
         },
         "made": {

@@ -5,23 +5,36 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tinyai_registry.errors import TableError
+from tinyai_registry.files import explain, replacing
 
 # Rows of a row group, whatever the pieces are that they come in.
 GROUP_ROWS = 2**16
 
 
-class TableWriter:
-    """A parquet file that comes to be beside the place where it goes, a piece at a time."""
+@dataclass(frozen=True)
+class Finished:
+    """What a table is that was written: the SHA-256 of its bytes, and how many they are."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.own = path, _own(path)
+    sha256: str
+    bytes: int
+
+
+class TableWriter:
+    """A parquet file for ``path`` that comes to be a piece at a time.
+
+    ``own`` says where it and the files beside it are written.
+    """
+
+    def __init__(self, path: Path, own: Mapping[Path, Path]) -> None:
+        self.path, self._own = path, own
         self._file: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._held: list[pa.Table] = []
@@ -42,33 +55,31 @@ class TableWriter:
             self._append(together.slice(0, whole))
             self._held, self._rows = [together.slice(whole)], self._rows - whole
 
-    def finish(self, metadata: Mapping[bytes, bytes]) -> str:
-        """Put the file, of which a piece at least was written, in its place; returns its SHA-256. Raises TableError."""
+    def finish(self, metadata: Mapping[bytes, bytes]) -> Finished:
+        """Complete the file, of which a piece at least was written. Raises TableError."""
         file = self._append(pa.concat_tables(self._held))
         with _telling_of(self.path):
             file.add_key_value_metadata(metadata)
-            self._close()
-            with self.own.open("rb+") as written:
+            self.close()
+            with self._own[self.path].open("rb+") as written:
                 os.fsync(written.fileno())
-                sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-            self.own.replace(self.path)
-        return sha256
+                return Finished(hashlib.file_digest(written, "sha256").hexdigest(), written.tell())
 
-    def discard(self) -> None:
-        """Leave nothing of a file that was not finished."""
-        with suppress(OSError):  # where writing has failed, it fails once more
-            self._close()
-        self.own.unlink(missing_ok=True)
+    def write_beside(self, path: Path, text: str) -> None:
+        """Write the ``text`` of a file that takes its place together with the table. Raises TableError."""
+        with _telling_of(path):
+            self._own[path].write_text(text, encoding="utf-8")
 
     def _append(self, rows: pa.Table) -> pq.ParquetWriter:
         with _telling_of(self.path):
-            self._sink = self._sink or pa.OSFile(os.fsencode(self.own), "wb")
+            self._sink = self._sink or pa.OSFile(os.fsencode(self._own[self.path]), "wb")
             self._file = self._file or _open(self._sink, rows.schema)
             if rows.num_rows:
                 self._file.write_table(rows, row_group_size=GROUP_ROWS)
         return self._file
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Write nothing more. Raises OSError, where writing has failed once more."""
         if self._file is not None and self._file.is_open:
             try:
                 self._file.close()
@@ -79,13 +90,21 @@ class TableWriter:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[TableWriter]:
-    """A table for ``path``. What was there stays until the new one is finished; of one that is not, nothing is left."""
-    writer = TableWriter(path)
-    try:
-        yield writer
-    finally:
-        writer.discard()
+def writing(path: Path, *beside: Path) -> Iterator[TableWriter]:
+    """A table for ``path``, and files ``beside`` it.
+
+    They take their places once all of them are written. What was there stays until then; of a table that is not
+    finished, nothing is left. Raises TableError.
+    """
+    with ExitStack() as places:
+        writer = TableWriter(path, {each: places.enter_context(replacing(each)) for each in (path, *beside)})
+        try:
+            yield writer
+        finally:
+            with suppress(OSError):
+                writer.close()
+        with _telling_of(path):
+            places.close()
 
 
 def require_place(paths: Sequence[Path], inputs: Iterable[str]) -> None:
@@ -101,21 +120,6 @@ def require_place(paths: Sequence[Path], inputs: Iterable[str]) -> None:
             raise TableError(f"cannot write {path}: the table is made from it; name another with --output")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` into ``path``, whole or not at all. Raises TableError if that is impossible."""
-    own = _own(path)
-    try:
-        with _telling_of(path):
-            own.write_text(text, encoding="utf-8")
-            own.replace(path)
-    finally:
-        own.unlink(missing_ok=True)
-
-
-def _own(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
 def _open(sink: pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
     numbers = [field.name for field in schema if pa.types.is_floating(field.type)]
     repeated = [name for name in schema.names if name not in numbers]  # scores hardly repeat
@@ -127,4 +131,4 @@ def _telling_of(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TableError(f"cannot write {path}: {error.strerror or error}") from error
+        raise TableError(f"cannot write {path}: {explain(error)}") from error

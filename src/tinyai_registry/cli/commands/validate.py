@@ -16,6 +16,7 @@ from tinyai_registry.checks.selection import find_codes, is_failure, select_find
 from tinyai_registry.cli import colour
 from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
+from tinyai_registry.cli.output_file import write
 from tinyai_registry.cli.session import Session, in_session, registry_option
 from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.config import NAME, Config
@@ -101,7 +102,7 @@ def _write_baseline(session: Session, config: Config, found: Sequence[Finding]) 
     path = config.root / BASELINE
     told, _ = excuse_findings(found, config.excuses)
     recorded = record_findings((each for each in told if each.excuse is None), read_baseline(path))
-    path.write_text(render_baseline(recorded), encoding="utf-8")
+    write(path, render_baseline(recorded))
     open_reasons = sum(not excuse.reason for excuse in recorded)
     if session.as_json:
         session.answer({"baseline": path.name, "findings": len(recorded), "without_reason": open_reasons})

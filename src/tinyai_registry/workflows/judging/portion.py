@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,7 +19,7 @@ import numpy as np
 from tinyai_registry.errors import EngineError, TableError
 from tinyai_registry.evaluation import DataSet
 from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.files import sha256_of
+from tinyai_registry.files import replacing, sha256_of
 from tinyai_registry.lab import folds
 from tinyai_registry.lab.processor import cpu_capability, threads
 from tinyai_registry.lab.table import Table, read_table
@@ -142,12 +141,9 @@ def _open(basis: Basis) -> tuple[Owner, Table]:
 
 def _write(path: Path, said: Sequence[Said]) -> None:
     arrays = {f"{k}/{name}": values for k, one in enumerate(said) for name, values in one.items()}
-    # Two attempts at one portion write files of their own, and what is under the name of the portion is whole.
-    own = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with own.open("wb") as file:
+        with replacing(path) as own, own.open("wb") as file:  # two attempts at one portion write files of their own
             np.savez(file, **arrays)  # type: ignore[arg-type]
-        own.replace(path)
     except OSError as error:
         raise EngineError(
             f"a worker cannot write into {path.parent}: {error.strerror}; it must see the cache of whoever asks"
