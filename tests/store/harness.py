@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import traceback
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +86,9 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
         return handler(op, lambda: real["write"](descriptor, data))
 
     def granted(name: str) -> Callable[..., Any]:
-        def call(path: Any, *args: Any) -> Any:
+        def call(path: Any, *args: Any, **kwargs: Any) -> Any:
             where = paths[path] if isinstance(path, int) else Path(path)
-            return handler(Op(name, where), lambda: real[name](path, *args))
+            return handler(Op(name, where), lambda: real[name](path, *args, **kwargs))
 
         return call
 
@@ -109,6 +112,20 @@ def watched(handler: Handler) -> Iterator[None]:  # noqa: C901 - one small funct
     finally:
         for name, original in real.items():
             setattr(os, name, original)
+
+
+@contextmanager
+def drawn_alike() -> Iterator[None]:
+    """Names that are drawn at random are drawn alike each time, so that trees in which the same happened are the same.
+
+    What a child draws, its parent does not draw again.
+    """
+    us, places, real = os.getpid(), count(), uuid.uuid4
+    uuid.uuid4 = lambda: uuid.UUID(sha256_of(f"{us == os.getpid()} {next(places)}".encode())[:32])
+    try:
+        yield
+    finally:
+        uuid.uuid4 = real
 
 
 TWO_PATHS = ("replace", "rename", "link", "symlink")
@@ -164,6 +181,47 @@ class Killer:
         self.left -= 1
 
 
+class Copier:
+    """Copies ``root`` at each point of a :class:`Killer`: a process that is killed there leaves what lies there.
+
+    The copy n is called ``<name>-n``. To begin anew for each point takes a hundred times as long.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.root, self.name, self.count, self._copying = root, name, 0, False
+
+    def __call__(self, op: Op, perform: Callable[[], Any]) -> Any:
+        if not self._copying:
+            self._copying = True
+            self._copy()
+            if op.kind == "write":
+                half = self._copy() / op.path.relative_to(self.root)
+                half.write_bytes(op.data[: len(op.data) // 2])
+            self._copying = False
+        return perform()
+
+    def _copy(self) -> Path:
+        copy = self.root.with_name(f"{self.name}-{self.count}")
+        copy_with_links(self.root, copy)
+        self.count += 1
+        return copy
+
+
+def copy_with_links(folder: Path, to: Path) -> None:
+    """Copy ``folder``; files that are one file there are one in the copy."""
+    made: dict[int, str] = {}
+
+    def copy(source: str, target: str) -> None:
+        number = Path(source).stat().st_ino
+        if number in made:
+            os.link(made[number], target)
+        else:
+            shutil.copy2(source, target)
+            made[number] = target
+
+    shutil.copytree(folder, to, symlinks=True, copy_function=copy)
+
+
 def forked(action: Callable[[], object]) -> int:
     """The process id of a child that runs ``action``; it exits with 1 and a traceback if that raises, or hangs."""
     sys.stdout.flush()
@@ -199,6 +257,20 @@ def killed_at(nth: int, action: Callable[[], object]) -> bool:
     code = waited(forked(watched_action))
     assert code in {0, -signal.SIGKILL}, f"the child failed before its point {nth}"
     return code != 0
+
+
+def killed_everywhere(start: Path, act: Callable[[Path], object]) -> list[Path]:
+    """Copies of ``start`` in which a process died at each of its points while doing ``act``."""
+    alive = start.with_name("alive")
+    copy_with_links(start, alive)
+
+    def watched_action() -> None:
+        with watched(Copier(alive, start.name)):
+            act(alive)
+
+    assert waited(forked(watched_action)) == 0, "the child failed"
+    shutil.rmtree(alive)
+    return [start.with_name(f"{start.name}-{nth}") for nth in range(len([*start.parent.glob(f"{start.name}-*")]))]
 
 
 def recorded(action: Callable[[], object]) -> list[Op]:

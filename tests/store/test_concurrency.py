@@ -15,6 +15,8 @@ from harness import (
     ACCOUNT,
     Op,
     assert_tidy,
+    assert_valid,
+    drawn_alike,
     fast_folder,
     faults,
     foreign_registry,
@@ -174,7 +176,7 @@ def test_where_the_lock_lies_another_writer_may_come_before_any_operation(no_loc
         for nth in range(10_000):
             shutil.copytree(start, root)
             intruder = Intruder(nth, lambda: INTRUSIONS[intrusion](root))
-            with watched(intruder):
+            with drawn_alike(), watched(intruder):
                 put(root, "b", "mine")
             if intruder.left >= 0:
                 break
@@ -182,7 +184,7 @@ def test_where_the_lock_lies_another_writer_may_come_before_any_operation(no_loc
                 lags(open_registry(root), model) for model in layout.logged_models(root)
             ), f"operation {nth}"
             recover(root)
-            assert faults(root) == [], f"operation {nth}"
+            assert_valid(root, f"operation {nth}")
             assert_tidy(root, f"operation {nth}")
             published = [entry for entry in log.entries(root, "b") if entry.action == "publish"]
             assert [e.rows[0].get("notes") for e in published].count("b, version mine") == 1
@@ -199,12 +201,12 @@ def test_a_migration_is_whole_whenever_another_writer_comes(no_lock, intrusion, 
         for nth in range(10_000):
             shutil.copytree(start, root)
             intruder = Intruder(nth, lambda: INTRUSIONS[intrusion](root))
-            with watched(intruder):
+            with drawn_alike(), watched(intruder):
                 migrate_b(root)
             if intruder.left >= 0:
                 break
             recover(root)
-            assert faults(root) == [], f"operation {nth}"
+            assert_valid(root, f"operation {nth}")
             assert_tidy(root, f"operation {nth}")
             assert open_registry(root).row("b")["license"] == "MIT", f"operation {nth}"
             shutil.rmtree(root)
@@ -224,12 +226,12 @@ def test_a_model_that_another_writer_publishes_while_it_is_renamed_is_under_one_
         for nth in range(10_000):
             shutil.copytree(start, root)
             intruder = Intruder(nth, lambda: RENAMED[intrusion](root))
-            with watched(intruder), suppress(RegistryBusyError):
+            with drawn_alike(), watched(intruder), suppress(RegistryBusyError):
                 rename_to_e(root, "b")
             if intruder.left >= 0:
                 break
             recover(root)
-            assert faults(root) == [], f"operation {nth}"
+            assert_valid(root, f"operation {nth}")
             assert_tidy(root, f"operation {nth}")
             notes = {row["id"]: row.get("notes") for row in open_registry(root).rows}
             if intrusion == "publishes the same":

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness import Failing, assert_sound, contents, fast_folder, watched
+from harness import Failing, assert_sound, contents, drawn_alike, fast_folder, watched
 from test_kill import SCENARIOS, before_and_after
 
 from tinyai_registry.errors import PublishError, RegistryBusyError, TinyaiError
@@ -33,7 +33,7 @@ def test_where_the_disk_fails_the_release_is_the_old_one_or_published(folder, te
         disk = Failing(nth, number, for_good=for_good)
         said: TinyaiError | None = None
         try:
-            with watched(disk):
+            with drawn_alike(), watched(disk):
                 act(root)
         except TinyaiError as error:
             said = error

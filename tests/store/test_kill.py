@@ -15,7 +15,7 @@ from harness import (
     fast_folder,
     foreign_registry,
     graph,
-    killed_at,
+    killed_everywhere,
     own_registry,
     put,
     recorded,
@@ -147,18 +147,6 @@ def before_and_after(folder: Path, make: Action, act: Action) -> tuple[Path, dic
     assert old != new
     assert_sound(done, new, new, "nobody died")
     return start, old, new
-
-
-def killed_everywhere(start: Path, act: Action) -> list[Path]:
-    """Copies of ``start`` in which a process died at each of its points while doing ``act``."""
-    roots = []
-    for nth in range(10_000):
-        root = start.with_name(f"{start.name}-{nth}")
-        shutil.copytree(start, root)
-        if not killed_at(nth, lambda root=root: act(root)):
-            return roots
-        roots.append(root)
-    raise AssertionError("it never came to an end")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -20,6 +20,7 @@ from harness import (
     foreign_registry,
     forked,
     killed_at,
+    killed_everywhere,
     landscape,
     put,
     waited,
@@ -107,38 +108,29 @@ def test_wherever_a_writer_died_nothing_is_changed_and_nothing_is_found_that_is_
     start = root.with_name("start")
     root.rename(start)
     told = {"judged": 0, "busy": 0}
-    for nth in range(10_000):
-        shutil.copytree(start, root)
-        if not killed_at(nth, lambda: put(root, "b", "3")):
-            break
-        before, said = landscape(root), None
+    roots = killed_everywhere(start, lambda root: put(root, "b", "3"))
+    for nth, each in enumerate(roots):
+        before, said = landscape(each), None
         try:
-            found = faults(root)
+            found = faults(each)
         except RegistryBusyError as error:
             found, said = [], str(error)
         assert not found, f"point {nth}"
         assert said is None or PENDING in said, f"point {nth}"
-        assert landscape(root) == before, f"point {nth}"
+        assert landscape(each) == before, f"point {nth}"
         told["busy" if said else "judged"] += 1
-        shutil.rmtree(root)
-    tell(f"a validation at each of {nth} points of a dead publish: {told}")
-    assert nth >= 80
+    tell(f"a validation at each of {len(roots)} points of a dead publish: {told}")
+    assert len(roots) >= 80
     assert min(told.values()) >= 10
 
 
 @pytest.fixture
 def torn(root) -> Path:
     """Where a writer of ``b`` died between two renames."""
-    start = root.with_name("start")
-    root.rename(start)
-    for nth in range(10_000):
-        shutil.copytree(start, root)
-        assert killed_at(nth, lambda: put(root, "b", "3"))
-        if contents(root) != contents(start):
-            shutil.rmtree(start)
-            return root
-        shutil.rmtree(root)
-    raise AssertionError("never torn")
+    whole = contents(root)
+    roots = killed_everywhere(root, lambda root: put(root, "b", "3"))
+    shutil.rmtree(root)
+    return next(each for each in roots if contents(each) != whole).rename(root)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
