@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from harness import Op, assert_sound, contents, fast_folder, recorded
+from harness import Op, assert_sound, contents, drawn_alike, fast_folder, recorded
 from power import Disk, Tree, write_tree
 from test_kill import SCENARIOS, before_and_after
 
@@ -82,7 +82,8 @@ def test_cut_in_the_recovery_of_a_process_that_was_killed(folder, scenario, tell
             disk.apply(op)
         shutil.rmtree(start)
         write_tree(next(disk.trees(chance)), start)  # everything is there: the power has not gone yet
-        mending = recorded(lambda: recover(start)) if layout.pending_folder(start).is_dir() else []
+        with drawn_alike():
+            mending = recorded(lambda: recover(start)) if layout.pending_folder(start).is_dir() else []
         wanted = contents(start) == new
         for cut in range(len(mending) + 1):
             where = f"{scenario}, killed at {killed}, power cut at {cut} of {len(mending)} of the recovery"
