@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 import signal
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import attack
 import pytest
@@ -17,8 +18,10 @@ from tinyai_registry.checks.catalogue import rules
 from tinyai_registry.checks.finding import Severity
 from tinyai_registry.cli.formats import FORMATS, ValidationReport
 from tinyai_registry.documents.trust_policy import read_trust
+from tinyai_registry.onnxfile.inspector import Inspector
 from tinyai_registry.text import printable
 from tinyai_registry.trust.growth import find_trust_changes, find_withdrawals
+from tinyai_registry.workflows import validate as validation
 from tinyai_registry.workflows.validate import validate
 
 CASES = sorted(attack.CASES.glob("TAI*/*.toml"))
@@ -146,6 +149,15 @@ def test_every_rule_is_attacked():
 WRONG = ["null", "true", "-1", "1e300", '"x"', "[]", "{}", "[[]]", '{"": [null]}', '["\\u0000", 0.5]']
 
 
+@pytest.fixture
+def one_inspector(monkeypatch) -> Iterator[None]:
+    """One process that inspects graphs for all validations: to start one takes longer than a validation."""
+    with Inspector() as inspector:
+        monkeypatch.setattr(validation, "Inspector", lambda: nullcontext(inspector))
+        yield
+
+
+@pytest.mark.usefixtures("one_inspector")
 @pytest.mark.parametrize("model", ["fr_regressor_v1", "tiny_v1"])
 @pytest.mark.parametrize("document", ["row", "sidecar"])
 def test_a_field_of_another_type_never_raises(valid, tmp_path, model, document):
