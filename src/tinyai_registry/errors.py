@@ -16,7 +16,7 @@ class TinyaiError(Exception):
 
 
 class MissingLibraryError(TinyaiError, ImportError):
-    """A library is not installed; the message names the extra that brings it."""
+    """A library is not installed, or cannot be loaded; the message names the extra that brings it, or says why."""
 
 
 # The extra that brings a library, or what a wing needs; every other library comes with the lab.
@@ -24,21 +24,52 @@ _OF_LIBRARY = {"distributed": "dask"}
 _OF_WING = {"tables": "tables", "catalogue": "site"}
 
 
-def explain_missing(error: ModuleNotFoundError) -> MissingLibraryError:
-    """What to say where ``error`` was raised: which library is missing, and which extra brings it.
+def explain_missing(error: ImportError) -> MissingLibraryError:
+    """What to say where ``error`` was raised: which library is missing, and which extra brings it; or why it is no use.
 
     Several extras bring pandas: the one that is named is that of the wing which was being imported. Raises ``error``
     itself where a module of ours is missing, which is no user's mistake.
     """
-    name, rooms, trace = error.name or "", [], error.__traceback__
-    if name.startswith("tinyai_registry"):
+    if _is_ours(error):
         raise error
-    while trace is not None:
-        rooms += str(trace.tb_frame.f_globals.get("__name__")).split(".")[1:2]
-        trace = trace.tb_next
+    modules = [name.split(".") for name in _modules(error)]
+    if not isinstance(error, ModuleNotFoundError):
+        [library, *_] = modules[-1] if modules[-1][0] != "tinyai_registry" else (error.name or "a library").split(".")
+        [*_, why] = str(error).strip().splitlines() or ["it does not say why"]
+        return MissingLibraryError(
+            f"this needs {library}, which cannot be loaded ({why}); install it anew, or give the command more memory"
+        )
+    name, rooms = error.name or "", [name[1] for name in modules if name[1:]]
     of_wing = next((_OF_WING[room] for room in rooms if room in _OF_WING), "lab")
     extra = _OF_LIBRARY.get(name.partition(".")[0], of_wing)
     return MissingLibraryError(f"this needs {name}: pip install 'tinyai-registry[{extra}]'")
+
+
+def _is_ours(error: ImportError) -> bool:
+    return (error.name or "").startswith("tinyai_registry")
+
+
+def _modules(error: ImportError) -> list[str]:
+    """The modules through which ``error`` has come, the one that raised it last; not those that import for Python."""
+    names, trace = [], error.__traceback__
+    while trace is not None:
+        names.append(str(trace.tb_frame.f_globals.get("__name__")))
+        trace = trace.tb_next
+    return [name for name in names if not name.startswith("importlib.")]
+
+
+def in_words(error: Exception) -> TinyaiError | None:
+    """What to say of ``error`` if it is the user's or the system's; None of one that is ours."""
+    match error:
+        case TinyaiError():
+            return error
+        case ImportError():
+            return None if _is_ours(error) else explain_missing(error)
+        case MemoryError():
+            return TinyaiError("there is too little memory for this; free some, or raise the limit (ulimit -v)")
+        case OSError():  # nobody below has a better word for it than the system's
+            return TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}")
+    return None
 
 
 class ConfigError(TinyaiError):

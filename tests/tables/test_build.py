@@ -335,8 +335,9 @@ def test_a_log_that_may_not_be_looked_at_is_not_said_to_be_missing(tinyai, write
     assert (ran.code, ran.err) == (2, f"tinyai: {manifest.parent / LOG}: Permission denied\n")
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "the terminal is closed"])
 @pytest.mark.parametrize("when", ["*", "*.arrow"], ids=["workers start", "the first part is there"])
-def test_ctrl_c_in_a_terminal_is_one_line_and_leaves_nothing(write_logs, tmp_path, when):
+def test_what_a_terminal_signals_is_one_line_and_leaves_nothing(write_logs, tmp_path, when, sent):
     """A terminal signals the whole group: us, the process that workers are copies of, and the workers."""
     manifest, parts = write_logs(1000), tmp_path / ".t.parquet.parts"
     words = [sys.executable, "-m", "tinyai_registry", "table", "build", "--manifest", manifest]
@@ -345,10 +346,10 @@ def test_ctrl_c_in_a_terminal_is_one_line_and_leaves_nothing(write_logs, tmp_pat
     ) as build:
         while build.poll() is None and not (parts.is_dir() and (when == "*" or any(parts.glob(when)))):
             time.sleep(0.01)
-        os.killpg(build.pid, signal.SIGINT)
+        os.killpg(build.pid, sent)
         _, told = build.communicate(timeout=60)
-    assert told == "tinyai: stopped by SIGINT\n"
-    assert build.returncode == 130
+    assert told == f"tinyai: stopped by {sent.name}\n"
+    assert build.returncode == 128 + sent
     assert {path.name for path in tmp_path.iterdir()} == {"corpus"}
 
 

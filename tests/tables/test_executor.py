@@ -124,7 +124,11 @@ def test_workers_of_a_build_import_nothing_from_the_working_directory(write_logs
     assert not (tmp_path / "pwned").exists()
 
 
-BEGUN = {"nobody asks any more": ("FileNotFoundError", False), "it is broken": ("ValueError", True)}
+BEGUN = {
+    "nobody asks any more": ("FileNotFoundError", False),
+    "the system has no process for it": ("BlockingIOError", False),
+    "it is broken": ("ValueError", True),
+}
 
 
 @pytest.mark.parametrize(("error", "told"), BEGUN.values(), ids=BEGUN)

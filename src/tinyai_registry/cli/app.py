@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from io import StringIO
 from keyword import iskeyword
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -18,11 +19,11 @@ from click.shell_completion import CompletionItem
 
 from tinyai_registry.cli.answer import echo_failure, write_failure
 from tinyai_registry.cli.examples import FIRST, add_examples, write_lines
-from tinyai_registry.cli.interruption import Interrupted, as_interrupted, raise_on_signals
+from tinyai_registry.cli.interruption import Interrupted, as_interrupted, interruption_of, raise_on_signals
 from tinyai_registry.cli.model_name import complete_names
 from tinyai_registry.cli.session import Session, in_session
 from tinyai_registry.cli.streams import prepare_streams
-from tinyai_registry.errors import TinyaiError, explain_missing
+from tinyai_registry.errors import TinyaiError, in_words
 from tinyai_registry.text import log_line, suggest
 from tinyai_registry.workflows.heavy_imports import uncollected
 
@@ -157,10 +158,16 @@ class Commands(click.Group):
         """Import the command."""
         if cmd_name not in COMMANDS:
             return None
+        if _is_nowhere():
+            return _unavailable(cmd_name, "the working directory does not exist any more; change to one that does")
         try:
             command: click.Command = _import(f"tinyai_registry.cli.commands.{_module(cmd_name)}").command
-        except ModuleNotFoundError as error:
-            command = _unavailable(cmd_name, str(explain_missing(error)))
+        except (ImportError, MemoryError) as error:
+            if (interrupted := interruption_of(error)) is not None:
+                raise interrupted from error
+            if (told := in_words(error)) is None:
+                raise
+            command = _unavailable(cmd_name, str(told))
         add_examples(command, cmd_name)
         complete_names(command, declared=cmd_name in OF_DECLARED)
         return command
@@ -201,8 +208,17 @@ def _import(name: str) -> ModuleType:
         return import_module(name)
 
 
+def _is_nowhere() -> bool:
+    """Whether there is no working directory any more: paths lead nowhere, and some libraries end the process."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def _unavailable(name: str, why: str) -> click.Command:
-    """A command of the lab where the lab is not installed: it has a help page, and says what is missing."""
+    """A command that cannot be imported, as where the lab is not installed: it has a help page, and says ``why``."""
     lenient = {"ignore_unknown_options": True, "allow_extra_args": True}
 
     @click.command(name, help=f"{COMMANDS[name]}\n\nNot available here: {why}", context_settings=lenient)

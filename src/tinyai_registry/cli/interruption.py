@@ -35,6 +35,14 @@ def as_interrupted(interrupt: KeyboardInterrupt) -> Interrupted:
     return interrupt if isinstance(interrupt, Interrupted) else Interrupted()
 
 
+def interruption_of(error: BaseException) -> Interrupted | None:
+    """The signal of which ``error`` has come: a library that it stops while it is loaded says that it cannot be."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return None if cause is None else as_interrupted(cause)
+
+
 class _Handler:
     """Raises Interrupted in the main thread."""
 

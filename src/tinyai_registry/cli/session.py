@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinyai_registry.cli.answer import Answer, echo_failure, tell, write_failure
-from tinyai_registry.cli.interruption import as_interrupted, ignore_signals
+from tinyai_registry.cli.interruption import as_interrupted, ignore_signals, interruption_of
 from tinyai_registry.cli.publications import Watched, describe_publications, watch
 from tinyai_registry.cli.streams import reserve_stdout
 from tinyai_registry.documents import strict_json
 from tinyai_registry.documents.config import Config, find_config
-from tinyai_registry.errors import TinyaiError, explain_missing
+from tinyai_registry.errors import TinyaiError, in_words
 from tinyai_registry.store.activity import tell_pending
 from tinyai_registry.store.recovery import settle
 from tinyai_registry.store.registry import Registry, open_registry
@@ -66,10 +66,7 @@ class Session:
     @property
     def config(self) -> Config:
         """The settings of the project that the working directory is in."""
-        try:
-            return find_config(Path.cwd())
-        except FileNotFoundError as error:
-            raise TinyaiError("the working directory does not exist any more; change to one that does") from error
+        return find_config(Path.cwd())
 
     def open_to_read(self, given: Path | None) -> Registry:
         """The registry that ``--registry`` or the configuration names, as it stands; what is pending there is said."""
@@ -141,10 +138,11 @@ def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any
     try:
         try:
             code = run(session, **parameters)
-        except ModuleNotFoundError as error:
-            raise explain_missing(error) from error
-        except OSError as error:  # nobody below has a better word for it than the system's
-            raise TinyaiError(f"{error.filename or 'the disk'}: {error.strerror or error}") from error
+        except Exception as error:
+            told = interruption_of(error) or in_words(error)
+            if told is None or told is error:
+                raise
+            raise told from error
         ignore_signals()
     except TinyaiError as error:
         ignore_signals()

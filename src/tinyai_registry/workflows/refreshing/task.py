@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tinyai_registry.errors import EngineError, TinyaiError
+from tinyai_registry.errors import EngineError, in_words
 from tinyai_registry.evaluation import Judgement
 from tinyai_registry.evaluation.progress import Progress
 from tinyai_registry.plugins.discovery import discover
@@ -86,11 +86,8 @@ def _find_owner(task: Task) -> Owner:
 
 def failure_of(error: Exception) -> Failure:
     """``error`` in words, as the command line has them."""
-    if isinstance(error, TinyaiError):
-        return Failure(str(error), error.exit_code)
-    if isinstance(error, OSError):
-        return Failure(f"{error.filename or 'the disk'}: {error.strerror or error}", TinyaiError.exit_code)
-    return Failure(describe_error(error), 1)
+    told = in_words(error)
+    return Failure(describe_error(error), 1) if told is None else Failure(str(told), told.exit_code)
 
 
 def expected_work(recipe: Recipe, table_bytes: int) -> float | None:

@@ -17,7 +17,13 @@ from tinyai_registry.errors import EngineError
 from tinyai_registry.workflows.workers.cluster import open_cluster
 from tinyai_registry.workflows.workers.engine import Engine
 from tinyai_registry.workflows.workers.pool import Pool
-from tinyai_registry.workflows.workers.processes import hold, import_nothing_else, open_processes, prepare_processes
+from tinyai_registry.workflows.workers.processes import (
+    hold,
+    import_nothing_else,
+    open_processes,
+    prepare_processes,
+    starting,
+)
 
 # Seconds that are waited at a time. Python handles a signal once the main thread comes back from a wait.
 MOMENT = 0.2
@@ -133,7 +139,10 @@ def _as_they_come(
 
     def feed() -> None:
         while waiting and len(pending) < pool.width:
-            with hold(_STOPPING):  # of a worker that is half started, nobody would know that it is to be stopped
+            with (
+                starting(),
+                hold(_STOPPING),
+            ):  # of a worker that is half started, nobody would know that it is to be stopped
                 pending[pool.executor.submit(work, items[waiting[0]])] = waiting[0]
             waiting.popleft()
 

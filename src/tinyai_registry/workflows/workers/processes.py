@@ -8,12 +8,14 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, get_all_start_methods, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from types import ModuleType
 
+from tinyai_registry.errors import EngineError
+from tinyai_registry.files import explain
 from tinyai_registry.workflows.workers.pool import Pool
 
 _SAFE_PATH = "PYTHONSAFEPATH"
@@ -27,9 +29,10 @@ def open_processes(count: int, module: str) -> Iterator[Pool]:
     do it, they are copies of one process that has imported ``module``.
     """
     context = _context()
-    _start_server(context, module)
-    theirs, ours = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(count, context, _begin, (theirs, dict(os.environ)))
+    with starting():
+        _start_server(context, module)
+        theirs, ours = context.Pipe(duplex=False)
+        pool = ProcessPoolExecutor(count, context, _begin, (theirs, dict(os.environ)))
     try:
         yield Pool(pool, width=2 * count)  # while one is done, the next lies ready
     except BaseException:
@@ -80,22 +83,37 @@ def import_nothing_else() -> Iterator[None]:
 
 
 def prepare_processes(module: str) -> None:
-    """Let the process that workers are copies of import ``module`` meanwhile: there will be work for them."""
-    with import_nothing_else():
+    """Let the process that workers are copies of import ``module`` meanwhile: there may be work for them."""
+    with import_nothing_else(), suppress(EngineError), starting():  # whoever has work for them is told
         _start_server(_context(), module)
 
 
-def _start_server(context: BaseContext, module: str) -> None:
-    """Start the process that workers are copies of, where the system can do it: deaf to SIGINT, as they are, too.
+@contextmanager
+def starting() -> Iterator[None]:
+    """Raise EngineError where the system starts no process."""
+    try:
+        yield
+    except (OSError, EOFError) as error:  # nothing comes from a process that has died because of it
+        why = explain(error) if isinstance(error, OSError) and str(error) else "one that was begun has died"
+        raise EngineError(
+            f"cannot start processes for the work: {why}; they take processes, open files, and a socket in the folder "
+            "for temporary files: raise the limits (ulimit), or name a folder with a short path in TMPDIR"
+        ) from error
 
-    A terminal signals the whole group, and what is importing just then would write a traceback.
+
+def _start_server(context: BaseContext, module: str) -> None:
+    """Start the process that workers are copies of, where the system can do it, deaf to what a terminal signals.
+
+    That goes to the whole group. Who is importing just then would write a traceback, and who keeps account of what they
+    share would be started again and miss what it has not heard of. Both end with us, and so do the workers.
     """
     if context.get_start_method() != "forkserver":
         return
     context.set_forkserver_preload([module, __name__, f"{__package__}.server"])
-    resource_tracker.ensure_running()  # it has a way of its own, and would make us hear again
-    with hold({signal.SIGINT}):  # what is started inherits that
-        forkserver.ensure_running()
+    with hold({signal.SIGHUP}):  # what is started inherits that
+        resource_tracker.ensure_running()  # it has a way of its own with SIGINT, and would make us hear it again
+        with hold({signal.SIGINT}):
+            forkserver.ensure_running()
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from types import TracebackType
 
 
 def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Write what has stopped a worker that begins, but not that it finds nothing of who asked for it.
+    """Write what has stopped a worker that begins, but not what the system refuses it, or that nobody asked for it.
 
-    That one was interrupted just then and has ended, or it sees for itself that it has lost a worker.
+    Whoever asked was interrupted just then and has ended, or sees for itself that it has lost a worker, and says so.
     """
-    if not isinstance(error, FileNotFoundError | EOFError):
+    if not isinstance(error, OSError | EOFError):
         sys.__excepthook__(kind, error, traceback)
 
 
