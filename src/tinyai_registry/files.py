@@ -235,6 +235,19 @@ def replacing(path: Path) -> Iterator[Path]:
         own.unlink(missing_ok=True)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Put a file of ``data`` on the disk at ``path``, or none. Raises FileExistsError where there is one, OSError."""
+    file = path.open("xb")
+    try:
+        with file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def is_replaced(path: Path) -> bool:
     """Whether another file can take the place of what is at ``path``, or where it leads.
 

@@ -137,6 +137,17 @@ def test_what_is_no_catalogue_is_not_replaced(tinyai, example, tmp_path, what):
     assert tree(tmp_path) == before
 
 
+def test_where_the_disk_is_full_the_old_catalogue_stays(tinyai, make_site, example, tmp_path):
+    resource = pytest.importorskip("resource")
+    pages = make_site(example)
+    before, limits = tree(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    ran = tinyai("site", "--registry", example, "-o", pages)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (ran.code, ran.err) == (2, f"tinyai: cannot write {pages}: File too large\n")
+    assert tree(tmp_path) == before
+
+
 def test_the_registry_is_left_as_it_is(make_site, hostile):
     before = tree(hostile)
     make_site(hostile)

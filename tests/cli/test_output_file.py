@@ -10,6 +10,7 @@ import pytest
 from tinyai_registry.cli.output_file import require_writable, write
 from tinyai_registry.errors import TinyaiError
 from tinyai_registry.lab.rows_file import write_rows
+from tinyai_registry.workflows.scaffolding.new_workflow import FILE
 
 resource = pytest.importorskip("resource")
 
@@ -43,3 +44,30 @@ def test_a_file_is_said_to_be_writable_only_where_another_can_take_its_place(tmp
     monkeypatch.setattr(os, "access", lambda each, _: each != tmp_path)
     with pytest.raises(TinyaiError, match="no right to"):
         require_writable(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (["init", "registry"], {"registry"}),  # which was made, and is said to be
+        (["init", "registry", "--ci"], {"registry", "tinyai.toml", ".github", str(FILE.parent)}),
+        (["new-plugin", "my_vmaf", "--into", "plugins"], {"plugins"}),
+    ],
+    ids=["settings", "a workflow", "a plugin"],
+)
+def test_where_the_disk_is_full_nothing_that_is_half_written_is_in_the_way(tinyai, tmp_path, monkeypatch, words, made):
+    monkeypatch.chdir(tmp_path)
+    if "--ci" in words:
+        (tmp_path / "tinyai.toml").write_text("")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    refused = tinyai(*words)
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "File too large" in refused.err
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert {name for name in found if not name.startswith("registry/")} == made
+    again = tinyai(*words)
+    assert again.err == (
+        "" if made != {"registry"} else "tinyai: registry/registry.json exists already; nothing was changed\n"
+    )

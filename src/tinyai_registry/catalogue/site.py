@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tinyai_registry.errors import TinyaiError
+from tinyai_registry.files import explain
 
 # Says that the folder is a catalogue of ours, and may be replaced.
 MARK = ".tinyai-site"
@@ -17,13 +18,13 @@ MARK = ".tinyai-site"
 def write(pages: Iterable[tuple[str, bytes]], out: Path) -> None:
     """Put ``pages`` into the folder ``out``, in place of an earlier catalogue.
 
-    Raises TinyaiError if something else lies there.
+    Raises TinyaiError if something else lies there, or it cannot be written.
     """
     if os.path.lexists(out) and not _is_ours(out):
         raise TinyaiError(f"{out} is no catalogue that `tinyai site` made; choose a folder that is empty or new")
-    out.parent.mkdir(parents=True, exist_ok=True)
     new = out.parent / f".{out.name}.{uuid.uuid4().hex}"
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         new.mkdir()
         (new / MARK).touch()
         for name, data in pages:
@@ -34,9 +35,10 @@ def write(pages: Iterable[tuple[str, bytes]], out: Path) -> None:
             out.rename(old)
         new.rename(out)
         shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
+    except OSError as error:
+        raise TinyaiError(f"cannot write {out}: {explain(error)}") from error
+    finally:
         shutil.rmtree(new, ignore_errors=True)
-        raise
 
 
 def _is_ours(out: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from tinyai_registry.checks import files, pinned
 from tinyai_registry.checks.subject import read_subjects
 from tinyai_registry.documents.index import INDEX
 from tinyai_registry.errors import RegistryError
-from tinyai_registry.files import Folder, explain
+from tinyai_registry.files import Folder, explain, write_new
 from tinyai_registry.onnxfile.runtime import DEFAULT, load_runtime
 from tinyai_registry.store import durable
 from tinyai_registry.store.belongings import read_manifest
@@ -38,10 +37,7 @@ def copy_out(registry: Registry, names: Iterable[str], target: Path) -> None:
         for name in names:
             copy = target / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            with copy.open("xb") as file:
-                file.write(registry.read(name) or b"")
-                file.flush()
-                os.fsync(file.fileno())  # it is the only copy soon
+            write_new(copy, registry.read(name) or b"")  # it is the only copy soon
     except FileExistsError as error:
         raise RegistryError(f"{error.filename} is there already; choose another folder") from error
     except OSError as error:

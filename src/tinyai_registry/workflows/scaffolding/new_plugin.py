@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -38,14 +40,23 @@ def write_plugin(name: str, into: Path) -> Path:
     contents = {_fill(path, name): _fill(_read_template(source), name) for path, source in FILES.items()}
     try:
         folder.mkdir(parents=True)
-        for path, text in contents.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8")
+        _write_all(folder, contents)
     except FileExistsError:
         raise ScaffoldError(f"{folder} exists already; nothing was changed") from None
     except OSError as error:
         raise ScaffoldError(f"cannot make {folder}: {error.strerror}") from error
     return folder
+
+
+def _write_all(folder: Path, contents: Mapping[str, str]) -> None:
+    """Fill the new ``folder``, or leave none."""
+    try:
+        for path, text in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _will_do(name: str) -> bool:

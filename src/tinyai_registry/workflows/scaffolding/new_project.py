@@ -9,6 +9,7 @@ from string import Template
 
 from tinyai_registry.documents.config import NAME, Config
 from tinyai_registry.errors import ScaffoldError
+from tinyai_registry.files import write_new
 
 TEMPLATE = "settings.toml.template"
 
@@ -25,8 +26,7 @@ def write_settings(registry: Path, config: Config) -> Path | None:
     template = (resources.files(__package__) / "templates" / TEMPLATE).read_text(encoding="utf-8")
     text = Template(template).substitute(registry=_quote(within.relative_to(config.root.resolve()).as_posix()))
     try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        write_new(file, text.encode())
     except OSError as error:
         raise ScaffoldError(f"the registry was made, but not {file}: {error.strerror}") from error
     return file

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 from tinyai_registry.errors import ScaffoldError
+from tinyai_registry.files import write_new
 from tinyai_registry.store import repository
 
 FILE = Path(".github", "workflows", "tinyai.yml")
@@ -40,8 +41,7 @@ def write_workflow(registry: Path, project: Path, *, reproduces: bool = False) -
     text = Template(template).substitute(registry=quoted, version=metadata.version("tinyai-registry"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        write_new(file, text.encode())
     except FileExistsError:
         second = "; move it away, and the one that is written then has both jobs" if reproduces else ""
         raise ScaffoldError(f"{file} exists already; it was not changed{second}") from None
