@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 import tinyai_registry
 
@@ -51,3 +54,15 @@ def test_no_module_differs_from_its_neighbour_by_an_ending_alone():
         names = sorted(path.stem.strip("_") for path in folder.glob("*.py") if not path.stem.startswith("__"))
         alike = [(a, b) for a in names for b in names if a != b and b in {f"{a}s", f"{a}ing", f"{a}ed", f"{a}d"}]
         assert alike == [], folder
+
+
+def test_what_the_package_exports_is_what_type_checkers_see():
+    source = ast.parse((PACKAGE / "__init__.py").read_text())
+    [block] = [node for node in source.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    seen = {alias.name: line.module for line in block.body for alias in line.names}
+    assert sorted(seen) == sorted(tinyai_registry.__all__)
+    assert seen.keys() <= set(dir(tinyai_registry))
+    for name, module in seen.items():
+        assert getattr(tinyai_registry, name) is getattr(import_module(module), name), name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        tinyai_registry.Nothing  # noqa: B018 - to look at it is the test

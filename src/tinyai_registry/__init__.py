@@ -28,64 +28,66 @@ if sys.argv[:1] == ["-m"] and "tinyai_registry" in sys.orig_argv[-len(sys.argv)]
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tinyai_registry.errors import TinyaiError, explain_missing
-from tinyai_registry.evaluation import (
-    Aggregate,
-    Caveat,
-    Evaluation,
-    Fit,
-    Fold,
-    HeldOutRows,
-    Metrics,
-    TrainedModel,
-    Verdict,
-)
-from tinyai_registry.evaluation.progress import Progress
-from tinyai_registry.plugins.hookspecs import hookimpl
-from tinyai_registry.recipe import (
-    MLP,
-    Adam,
-    AdamW,
-    CardText,
-    Constant,
-    Criterion,
-    Ensemble,
-    GroupKFold,
-    HeldOut,
-    Imported,
-    Input,
-    Int8,
-    KFold,
-    LeaveOneGroupOut,
-    Log,
-    Lookup,
-    MeanBy,
-    OneHot,
-    PredefinedSplit,
-    Protocol,
-    Published,
-    Ratio,
-    Recipe,
-    Regressor,
-    RepeatedHoldout,
-    Scaled,
-    Tensor,
-    Where,
-    one_hot,
-)
-from tinyai_registry.release import Description
-
 if TYPE_CHECKING:
+    from tinyai_registry.errors import TinyaiError
+    from tinyai_registry.evaluation import (
+        Aggregate,
+        Caveat,
+        Evaluation,
+        Fit,
+        Fold,
+        HeldOutRows,
+        Metrics,
+        TrainedModel,
+        Verdict,
+    )
+    from tinyai_registry.evaluation.progress import Progress
     from tinyai_registry.lab.loaded_model import LoadedModel
     from tinyai_registry.lab.table import Table
+    from tinyai_registry.plugins.hookspecs import hookimpl
+    from tinyai_registry.recipe import (
+        MLP,
+        Adam,
+        AdamW,
+        CardText,
+        Constant,
+        Criterion,
+        Ensemble,
+        GroupKFold,
+        HeldOut,
+        Imported,
+        Input,
+        Int8,
+        KFold,
+        LeaveOneGroupOut,
+        Log,
+        Lookup,
+        MeanBy,
+        OneHot,
+        PredefinedSplit,
+        Protocol,
+        Published,
+        Ratio,
+        Recipe,
+        Regressor,
+        RepeatedHoldout,
+        Scaled,
+        Tensor,
+        Where,
+        one_hot,
+    )
+    from tinyai_registry.release import Description
     from tinyai_registry.tables.log_rows import open_log
     from tinyai_registry.workflows.score import load
 
+# Where what is exported lies. Each name is imported when it is asked for (PEP 562): whoever imports a module below
+# imports this one first, and `tinyai --help` needs none of them.
+_LIGHT = ("errors", "recipe", "evaluation", "evaluation.progress", "release", "plugins.hookspecs")
 _HEAVY = {
-    "LoadedModel": "tinyai_registry.lab.loaded_model",
-    "Table": "tinyai_registry.lab.table",
-    "load": "tinyai_registry.workflows.score",
-    "open_log": "tinyai_registry.tables.log_rows",
+    "LoadedModel": "lab.loaded_model",
+    "Table": "lab.table",
+    "load": "workflows.score",
+    "open_log": "tables.log_rows",
 }
 
 __all__ = [
@@ -139,10 +141,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What needs more than the light installation is imported when it is asked for (PEP 562)."""
-    if name not in _HEAVY:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    homes = (_HEAVY[name],) if name in _HEAVY else _LIGHT
     try:
-        return getattr(import_module(_HEAVY[name]), name)
+        modules = (import_module(f"{__name__}.{home}") for home in homes)
+        return next(getattr(module, name) for module in modules if hasattr(module, name))
     except ModuleNotFoundError as error:
+        from tinyai_registry.errors import explain_missing
+
         raise explain_missing(error) from error
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

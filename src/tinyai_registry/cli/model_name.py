@@ -10,9 +10,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from tinyai_registry.documents.config import find_config
 from tinyai_registry.errors import TinyaiError
-from tinyai_registry.store.registry import open_registry
 
 # What an argument is called that takes the names of models.
 ARGUMENTS = frozenset({"model", "models"})
@@ -41,6 +39,9 @@ def complete_names(command: click.Command, *, declared: bool) -> None:
 
 
 def _registered(given: Path | None) -> Iterable[str]:
+    from tinyai_registry.documents.config import find_config
+    from tinyai_registry.store.registry import open_registry
+
     try:
         rows = open_registry(find_config(Path.cwd()).registry_folder(given)).rows
     except (OSError, TinyaiError):

@@ -14,18 +14,16 @@ import click
 
 from tinyai_registry.cli.answer import Answer, echo_failure, tell, write_failure
 from tinyai_registry.cli.interruption import as_interrupted, ignore_signals, interruption_of
-from tinyai_registry.cli.publications import Watched, describe_publications, watch
 from tinyai_registry.cli.streams import reserve_stdout
 from tinyai_registry.documents import strict_json
-from tinyai_registry.documents.config import Config, find_config
 from tinyai_registry.errors import TinyaiError, in_words
-from tinyai_registry.store.activity import tell_pending
-from tinyai_registry.store.recovery import settle
-from tinyai_registry.store.registry import Registry, open_registry
 from tinyai_registry.text import log_line
 
 if TYPE_CHECKING:
+    from tinyai_registry.cli.publications import Watched
+    from tinyai_registry.documents.config import Config
     from tinyai_registry.plugins.installed import Plugins
+    from tinyai_registry.store.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,17 @@ class Session:
 
     def watch(self, root: Path, models: Iterable[str]) -> None:
         """Call this before publishing any of ``models``: a command that is stopped tells what became of them."""
+        from tinyai_registry.cli.publications import watch
+
         self.watched.append(watch(root, models))
+
+    def describe_publications(self) -> list[str]:
+        """What became of what is watched."""
+        if not self.watched:
+            return []
+        from tinyai_registry.cli.publications import describe_publications
+
+        return [describe_publications(each) for each in self.watched]
 
     def say(self, *lines: str) -> None:
         """Write each of ``lines`` as one line of standard output, whatever words are in it."""
@@ -66,16 +74,23 @@ class Session:
     @property
     def config(self) -> Config:
         """The settings of the project that the working directory is in."""
+        from tinyai_registry.documents.config import find_config
+
         return find_config(Path.cwd())
 
     def open_to_read(self, given: Path | None) -> Registry:
         """The registry that ``--registry`` or the configuration names, as it stands; what is pending there is said."""
+        from tinyai_registry.store.registry import open_registry
+
         registry = open_registry(self.config.registry_folder(given))
         self.tell_pending(registry.root)
         return registry
 
     def open_to_write(self, given: Path | None) -> Registry:
         """The registry that ``--registry`` or the configuration names, with what a killed writer left finished."""
+        from tinyai_registry.store.recovery import settle
+        from tinyai_registry.store.registry import open_registry
+
         root = self.config.registry_folder(given)
         settle(root)
         return open_registry(root)
@@ -83,6 +98,8 @@ class Session:
     @staticmethod
     def tell_pending(root: Path) -> None:
         """Say on standard error what writers are at in ``root``, or left there."""
+        from tinyai_registry.store.activity import tell_pending
+
         if told := tell_pending(root):
             tell(f"tinyai: {told}")
 
@@ -154,7 +171,7 @@ def _run(run: Callable[..., int], session: Session, parameters: Mapping[str, Any
         if debug:
             _echo_traceback()
         why = as_interrupted(interrupt)
-        message = "; ".join((str(why), *map(describe_publications, session.watched)))
+        message = "; ".join((str(why), *session.describe_publications()))
         return session.fail(type(why).__name__, message, why.exit_code)
     return code
 

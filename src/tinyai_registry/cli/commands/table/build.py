@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.commands.table.command_line import describe_command
-from tinyai_registry.cli.commands.table.display import TableDisplay
 from tinyai_registry.cli.engine_options import engine_options
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session
@@ -60,6 +59,7 @@ def build(
     """
     workers = engine or Engine()
     prepare(workers, "tinyai_registry.tables.part")
+    from tinyai_registry.cli.commands.table.display import TableDisplay
     from tinyai_registry.tables.build import Order, build
     from tinyai_registry.tables.pooling import parse_pools
 

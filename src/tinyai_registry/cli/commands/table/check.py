@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session, table_option
-from tinyai_registry.cli.steps import Steps
-from tinyai_registry.documents import parts
 from tinyai_registry.errors import ConfigError, TinyaiError
 from tinyai_registry.text import count
 
@@ -27,6 +24,8 @@ def check(session: Session, model: str | None, everything: bool, table: tuple[st
 
     Nothing is written. Exit codes: 0 it would, 2 it would refuse, or bad input.
     """
+    from tinyai_registry.cli.owner import find_owner_of
+    from tinyai_registry.cli.steps import Steps
     from tinyai_registry.tables.check import check as check_table
 
     if everything == (model is not None):
@@ -51,6 +50,8 @@ def check(session: Session, model: str | None, everything: bool, table: tuple[st
 
 
 def _document(found: Suitability) -> dict[str, Any]:
+    from tinyai_registry.documents import parts
+
     return {
         "model": found.model,
         "suitable": found.why is None,

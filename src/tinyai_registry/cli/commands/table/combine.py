@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from tinyai_registry.cli.commands.table.command_line import describe_command
-from tinyai_registry.cli.commands.table.display import TableDisplay
 from tinyai_registry.cli.output_file import require_writable
 from tinyai_registry.cli.session import Session, in_session
 
@@ -24,6 +23,7 @@ def combine(session: Session, tables: tuple[str, ...], output: Path, rename: tup
     The column corpus has the NAME of the table that a row comes from, by default its file's. Exit codes: 0 done, 2 bad
     input.
     """
+    from tinyai_registry.cli.commands.table.display import TableDisplay
     from tinyai_registry.tables.combine import combine as combine_tables
     from tinyai_registry.tables.combine import parse_ingredients
 

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyai_registry.cli.owner import find_owner_of
 from tinyai_registry.cli.session import Session, in_session
-from tinyai_registry.cli.steps import Steps
 from tinyai_registry.documents.url import fetch
 
 if TYPE_CHECKING:
@@ -34,6 +32,8 @@ def diff(session: Session, old: str, new: str, group: str, clip: str, model: str
     OLD and NEW are paths or URLs. A shift is one of the mean, in standard deviations of the old table. Nothing is
     written. Exit codes: 0 done, 2 bad input.
     """
+    from tinyai_registry.cli.owner import find_owner_of
+    from tinyai_registry.cli.steps import Steps
     from tinyai_registry.tables.diff import diff as diff_tables
 
     columns: tuple[str, ...] = ()
