@@ -18,7 +18,12 @@ The rooms, from the ground up; each imports only those below it:
 What a plugin needs, and what a notebook starts with, is exported here. It costs no heavy import.
 """
 
+import os
 import sys
+
+# Official builds of ONNX Runtime report to their makers unless this is set before they are loaded (its Privacy.md).
+# What somebody does with a model is nobody else's; who wants the reports sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # `python -m tinyai_registry` looks for modules in the working directory first, which may be a stranger's registry. This
 # stands before every import. While Python looks for the module, `sys.argv` has -m in its place.

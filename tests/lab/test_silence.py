@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -41,3 +42,12 @@ def test_a_session_of_ours_is_silent(graph):
 
 def test_any_other_session_is_not():
     assert all("onnxruntime" in said(graph, "any") for graph in GRAPHS.values())
+
+
+def test_a_session_of_ours_keeps_nothing_of_its_user_to_report(tmp_path):
+    """Official builds give a machine an identity, and keep events, unless they are told not to."""
+    places = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), str(tmp_path))
+    inherited = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    words = [sys.executable, "-P", "-c", f"import tinyai_registry{RUN}", next(iter(GRAPHS.values())), "ours"]
+    subprocess.run(words, env={**inherited, **places}, check=True)
+    assert list(tmp_path.rglob("*")) == []
