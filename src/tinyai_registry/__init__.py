@@ -33,6 +33,8 @@ if sys.argv[:1] == ["-m"] and "tinyai_registry" in sys.orig_argv[-len(sys.argv)]
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tinyai_registry.errors import explain_missing
+
 if TYPE_CHECKING:
     from tinyai_registry.errors import TinyaiError
     from tinyai_registry.evaluation import (
@@ -153,8 +155,6 @@ def __getattr__(name: str) -> Any:
         modules = (import_module(f"{__name__}.{home}") for home in homes)
         return next(getattr(module, name) for module in modules if hasattr(module, name))
     except ModuleNotFoundError as error:
-        from tinyai_registry.errors import explain_missing
-
         raise explain_missing(error) from error
 
 

@@ -86,7 +86,7 @@ class Stack:
         self.masks = [torch.ones(len(self.cohorts), size, _whole(width)) for width in mlp.hidden if mlp.dropout]
         self.parameters, self.draws = self._begin()
         self.gradients, *self.moments = ([torch.zeros_like(each) for each in self.parameters] for _ in range(3))
-        self.step = torch.zeros(())  # how many are done
+        self.done = torch.zeros(())  # steps
         self.places = [self._place(number, size) for number in range(len(self.cohorts))]
 
     def _begin(self) -> tuple[list[Tensor], list[Iterator[Batch]]]:
@@ -189,7 +189,7 @@ class Stack:
             update(
                 *running,
                 [],
-                [self.step.add_(1)] * len(self.parameters),
+                [self.done.add_(1)] * len(self.parameters),
                 amsgrad=False,
                 beta1=0.9,
                 beta2=0.999,

@@ -139,10 +139,8 @@ def _as_they_come(
 
     def feed() -> None:
         while waiting and len(pending) < pool.width:
-            with (
-                starting(),
-                hold(_STOPPING),
-            ):  # of a worker that is half started, nobody would know that it is to be stopped
+            # Of a worker that is half started, nobody would know that it is to be stopped.
+            with starting(), hold(_STOPPING):
                 pending[pool.executor.submit(work, items[waiting[0]])] = waiting[0]
             waiting.popleft()
 
